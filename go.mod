@@ -1,0 +1,3 @@
+module github.com/tcplab/tcplab
+
+go 1.25.0
