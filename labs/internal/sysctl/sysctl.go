@@ -1,0 +1,119 @@
+// Package sysctl reads and writes the sysctls of a private network namespace.
+package sysctl
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrUnknown is returned for a sysctl that a network namespace of this kernel
+// does not have. Some net.* sysctls exist for the whole machine only.
+var ErrUnknown = errors.New("no such sysctl in a network namespace of this kernel")
+
+// ErrReadOnly is returned for a sysctl that may be read but not written.
+var ErrReadOnly = errors.New("read-only in a network namespace of this kernel")
+
+// path returns the file of a sysctl. It accepts net.* alone, which is private
+// to the namespace: everything else under /proc/sys belongs to the whole
+// machine. As in sysctl(8) a '/' in a key stands for a '.' in a name.
+func path(key string) (string, error) {
+	parts := strings.Split(key, ".")
+	if len(parts) < 3 || parts[0] != "net" {
+		return "", ErrUnknown
+	}
+	for i, p := range parts {
+		p = strings.ReplaceAll(p, "/", ".")
+		if p == "" || p == "." || p == ".." {
+			return "", ErrUnknown
+		}
+		parts[i] = p
+	}
+	return filepath.Join("/proc/sys", filepath.Join(parts...)), nil
+}
+
+// Read returns the value of a sysctl in the calling thread's namespace, with
+// the fields of a list separated by single spaces.
+func Read(key string) (string, error) {
+	file, err := path(key)
+	if err != nil {
+		return "", err
+	}
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.EISDIR) {
+		return "", ErrUnknown
+	}
+	return strings.Join(strings.Fields(string(text)), " "), err
+}
+
+// Write sets a sysctl in the calling thread's namespace.
+func Write(key, value string) error {
+	file, err := path(key)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(file, os.O_WRONLY, 0)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.EISDIR):
+		return ErrUnknown
+	case errors.Is(err, fs.ErrPermission):
+		return ErrReadOnly
+	case err != nil:
+		return err
+	}
+	_, err = f.WriteString(value)
+	return errors.Join(err, f.Close())
+}
+
+// Allowed says which values the kernel accepts for a sysctl, by trying: the
+// range that holds its present value where it is one number, else the kernel's
+// own list where there is one, else an example. It leaves the value as it was.
+func Allowed(key string) string {
+	now, err := Read(key)
+	if err != nil {
+		return "a value that the kernel accepts"
+	}
+	if list, err := Read(strings.Replace(key, "tcp_congestion_control", "tcp_allowed_congestion_control", 1)); err == nil && list != now {
+		return "one of " + list
+	}
+	n, err := strconv.ParseInt(now, 10, 64)
+	if err != nil {
+		return fmt.Sprintf("a value like %q", now)
+	}
+	defer func() { _ = Write(key, now) }() // it was accepted before
+	accepts := func(v int64) bool { return Write(key, strconv.FormatInt(v, 10)) == nil }
+	return fmt.Sprintf("%d to %d", edge(n, math.MinInt32, accepts), edge(n, math.MaxUint32, accepts))
+}
+
+// edge returns the value furthest from good towards far that is accepted, by
+// bisection: what a sysctl accepts is an interval.
+func edge(good, far int64, accepts func(int64) bool) int64 {
+	if accepts(far) {
+		return far
+	}
+	for good-far > 1 || far-good > 1 {
+		if mid := good + (far-good)/2; accepts(mid) {
+			good = mid
+		} else {
+			far = mid
+		}
+	}
+	return good
+}
+
+// Machine returns a setting of the whole machine ("kernel/ostype"), or "" where
+// it does not exist or may not be read.
+func Machine(file string) string {
+	text, err := os.ReadFile("/proc/sys/" + file)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
+}

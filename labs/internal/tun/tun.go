@@ -1,0 +1,80 @@
+// Package tun opens TUN devices: network interfaces whose packets a program
+// reads and writes.
+package tun
+
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Path is where TUN devices are made.
+const Path = "/dev/net/tun"
+
+// A Device is one end of a network interface: what its host sends is read from
+// it, what is written to it its host receives. Writing runs the host's
+// receiving stack to completion before it returns (tun_get_user calls
+// netif_receive_skb itself), so that whatever the host answers at once can then
+// be read.
+type Device struct {
+	fd int
+}
+
+// Open makes the interface name in the calling thread's network namespace. It
+// outlives the descriptor and goes with the namespace: closing a device that
+// does not waits for an RCU grace period, some 70 ms.
+func Open(name string) (*Device, error) {
+	ifr, err := unix.NewIfreq(name)
+	if err != nil {
+		return nil, fmt.Errorf("interface name %q: %w", name, err)
+	}
+	fd, err := unix.Open(Path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", Path, os.NewSyscallError("open", err))
+	}
+	ifr.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI)
+	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, ifr); err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("%s: %w", Path, os.NewSyscallError("ioctl TUNSETIFF", err))
+	}
+	if err := unix.IoctlSetInt(fd, unix.TUNSETPERSIST, 1); err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("%s: %w", Path, os.NewSyscallError("ioctl TUNSETPERSIST", err))
+	}
+	return &Device{fd: fd}, nil
+}
+
+// FD returns the descriptor, for poll.
+func (d *Device) FD() int { return d.fd }
+
+// Read reads the next packet that the host has sent, from its IP header on. It
+// returns 0 where there is none.
+func (d *Device) Read(b []byte) (int, error) {
+	for {
+		n, err := unix.Read(d.fd, b)
+		switch err {
+		case nil:
+			return n, nil
+		case unix.EAGAIN:
+			return 0, nil
+		case unix.EINTR:
+		default:
+			return 0, os.NewSyscallError("read", err)
+		}
+	}
+}
+
+// Write lets the host receive one packet, from its IP header on.
+func (d *Device) Write(b []byte) error {
+	for {
+		_, err := unix.Write(d.fd, b)
+		if err == unix.EINTR {
+			continue
+		}
+		return os.NewSyscallError("write", err)
+	}
+}
+
+// Close closes the descriptor. The interface stays until its namespace goes.
+func (d *Device) Close() error { return unix.Close(d.fd) }

@@ -1,0 +1,76 @@
+package lab
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/gopacket/gopacket/layers"
+
+	"github.com/tcplab/tcplab/labs/internal/segment"
+	"github.com/tcplab/tcplab/labs/internal/wire"
+)
+
+// A Control is a sabotage, done behind the story's back, under which a claim
+// must come out otherwise. It acts on one segment, or before one system call.
+type Control struct {
+	Says string // what is done, in a few words
+	Args Args   // knobs of the sabotaged run
+	// Segment names the segment that is lost, or changed by Change: its sender,
+	// flags and how-many-th it is: "client:ACK#1".
+	Segment string
+	Change  func(*layers.TCP)
+	// Before names a system call: "server:listen" or, for a later one of that
+	// name, "server:listen#2". Do is told just before it.
+	Before string
+	Do     func(*Script)
+}
+
+// tamper does what the control of the run does to segments.
+func (r *run) tamper(s *Segment) {
+	c := r.options.Control
+	if c == nil || c.Segment == "" || !r.named(s.packet, c.Segment) {
+		return
+	}
+	if c.Change == nil {
+		s.lost = true
+		return
+	}
+	p := s.packet
+	raw, err := segment.Rewrite(p.Raw, c.Change)
+	r.must(err)
+	changed, err := segment.NewDecoder().Decode(raw)
+	r.must(err)
+	p.RelSeq += changed.Seq - p.Seq
+	p.RelAck += changed.Ack - p.Ack
+	p.Raw, p.Segment = raw, changed
+}
+
+// named tells whether a packet has a full name: "client:ACK#1".
+func (r *run) named(p *wire.Packet, full string) bool {
+	return full == fmt.Sprintf("%s:%s#%d", r.hosts[p.From].name, p.Flags, p.Nth)
+}
+
+// beforeCall does what the control of the run does before a system call.
+func (r *run) beforeCall(name string) {
+	c := r.options.Control
+	if c == nil || c.Do == nil || r.inHook {
+		return
+	}
+	want, nth, numbered := strings.Cut(c.Before, "#")
+	if name != want {
+		return
+	}
+	r.hookCalls++
+	if !numbered {
+		nth = "1"
+	}
+	if fmt.Sprint(r.hookCalls) != nth {
+		return
+	}
+	r.inHook = true
+	c.Do(r.script)
+	r.inHook = false
+}
+
+// AckLess is a change that takes n from a segment's acknowledgement number.
+func AckLess(n uint32) func(*layers.TCP) { return func(t *layers.TCP) { t.Ack -= n } }

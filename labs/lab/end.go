@@ -1,0 +1,154 @@
+package lab
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/tcplab/tcplab/labs/internal/sockdiag"
+	"github.com/tcplab/tcplab/labs/internal/sysctl"
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+// pair identifies a socket on its host. A listener's remote is zero.
+type pair struct{ local, remote netip.AddrPort }
+
+// An End is one host's side of a connection, or a listener: what the kernel
+// has there, whether or not a program holds a descriptor for it.
+type End struct {
+	host *Host
+	pair
+	name string
+	seen sockdiag.Socket // as last looked at
+	// known is set from the time the kernel first had it: a socket that is gone
+	// is told apart from one that never was.
+	known bool
+}
+
+// end returns the host's End with these addresses. One that is met for the
+// first time in a segment that the host receives was opened passively.
+func (h *Host) end(p pair, passive bool) *End {
+	e := h.ends[p]
+	if e == nil {
+		e = &End{host: h, pair: p}
+		switch {
+		case p.remote.Port() == 0:
+			e.name = fmt.Sprintf(":%d", p.local.Port())
+		case passive:
+			e.name = fmt.Sprintf("%d<-%d", p.local.Port(), p.remote.Port())
+		default:
+			e.name = fmt.Sprintf("%d->%d", p.local.Port(), p.remote.Port())
+		}
+		h.ends[p] = e
+	}
+	return e
+}
+
+// look reads the End's socket from the kernel, records what has changed, and
+// tells whether anything has.
+func (e *End) look() bool {
+	if e.host.run.options.Blind {
+		return false
+	}
+	now, found, err := e.host.diag.Get(e.local, e.remote)
+	e.host.run.must(e.host.wrap(err))
+	if found && now.State == record.Listen && e.remote.Port() != 0 {
+		found = false // the kernel has the listener for it, and no connection
+	}
+	if !found {
+		if !e.known || e.seen.State == record.Close {
+			return false
+		}
+		now = sockdiag.Socket{State: record.Close}
+	}
+	before := e.seen
+	e.seen = now
+	if e.known && sameButTime(before, now) {
+		return false
+	}
+	if before.State == record.Close {
+		before.State = "" // another socket with the same addresses
+	}
+	e.known = true
+	e.host.run.add(&record.State{
+		Host: e.host.name, Socket: e.name, From: before.State, To: now.State,
+		RQueue: now.RQueue, WQueue: now.WQueue, Timer: now.Timer,
+		ExpiresMS: now.Expires.Milliseconds(), Retransmits: now.Retransmits,
+		Descriptor: now.Inode != 0,
+	})
+	return true
+}
+
+// sameButTime compares all but the time left on the timer, and which inode it
+// is that stands for a descriptor.
+func sameButTime(a, b sockdiag.Socket) bool {
+	a.Expires, b.Expires = 0, 0
+	a.Inode, b.Inode = min(a.Inode, 1), min(b.Inode, 1)
+	return a == b
+}
+
+// State looks at the socket: "ESTABLISHED", "CLOSE" once it is gone, and
+// "none" while it has never been there.
+func (e *End) State() string {
+	e.look()
+	if !e.known {
+		return "none"
+	}
+	return e.seen.State
+}
+
+// Held looks whether a program holds a descriptor for the socket. None does
+// while a connection waits for accept, and after close.
+func (e *End) Held() bool {
+	e.look()
+	return e.seen.Inode != 0
+}
+
+// Received looks how many bytes wait to be read; a FIN that was not read yet
+// counts as one.
+func (e *End) Received() int {
+	e.look()
+	return int(e.seen.RQueue)
+}
+
+// Unacknowledged looks how many bytes are sent, or to be sent, and not
+// acknowledged; SYN and FIN count as one.
+func (e *End) Unacknowledged() int {
+	e.look()
+	return int(e.seen.WQueue)
+}
+
+// Retransmits looks how often the socket has sent again what was not
+// acknowledged.
+func (e *End) Retransmits() int {
+	e.look()
+	return e.seen.Retransmits
+}
+
+// Timer looks which timer of the kernel is running for the socket ("" for
+// none), and how long it has left.
+func (e *End) Timer() (string, time.Duration) {
+	e.look()
+	return e.seen.Timer, e.seen.Expires
+}
+
+// Peer returns the other side of the connection, on the host that has its
+// remote address.
+func (e *End) Peer() *End {
+	for _, h := range e.host.run.hosts {
+		if h.addr == e.remote.Addr() {
+			return h.end(pair{e.remote, e.local}, true)
+		}
+	}
+	e.host.run.fail(fmt.Errorf("%s: %s has no peer on any host", e.host.name, e.name))
+	return nil
+}
+
+// Queue looks how many connections wait on a listener for accept.
+func (e *End) Queue() int { return e.Received() }
+
+// Limit looks what the kernel reports as the limit of a listener's queue.
+func (e *End) Limit() int { return e.Unacknowledged() }
+
+// readProcSys returns a setting of the whole machine, or "".
+func readProcSys(file string) string { return sysctl.Machine(file) }

@@ -1,0 +1,204 @@
+package lab
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tcplab/tcplab/labs/internal/counters"
+	"github.com/tcplab/tcplab/labs/internal/netns"
+	"github.com/tcplab/tcplab/labs/internal/sockdiag"
+	"github.com/tcplab/tcplab/labs/internal/sysctl"
+	"github.com/tcplab/tcplab/labs/internal/tun"
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+// Client ports are pinned, so that every run has the same: each Connect takes
+// the next one.
+const (
+	firstPort = 40000
+	lastPort  = 65535
+)
+
+// MaxConnections is how many connections one run can have.
+const MaxConnections = lastPort - firstPort + 1
+
+// A Host is a network stack of its own, with a program on it: the story.
+type Host struct {
+	run   *run
+	index int
+	name  string
+	addr  netip.Addr
+	ns    *netns.Namespace
+	tun   *tun.Device
+	diag  *sockdiag.Conn
+
+	ends     map[pair]*End
+	socks    map[int]*Sock // by the descriptor's number in the story
+	lowest   int           // no number below it is free
+	nextPort uint16
+
+	countersAtStart counters.Set
+}
+
+// enter puts the story's thread into the host's namespace. Sockets, sysctls and
+// counters are those of the thread that asks for them; descriptors that are
+// open work from everywhere.
+func (h *Host) enter() error { return h.wrap(h.run.thread.Enter(h.ns)) }
+
+func (h *Host) wrap(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", h.name, err)
+}
+
+func (h *Host) close() {
+	for _, s := range h.socks {
+		_ = unix.Close(s.fd) // ends the connection by a reset: see Socket
+	}
+	if h.diag != nil {
+		_ = h.diag.Close()
+	}
+	if h.tun != nil {
+		_ = h.tun.Close()
+	}
+	if h.ns != nil {
+		_ = h.ns.Close()
+	}
+}
+
+// call records a system call and ends the story if it failed with an errno
+// that is not among the expected ones. It returns the errno.
+func (h *Host) call(name string, result int, err error, args []string, expected ...unix.Errno) unix.Errno {
+	errno, isErrno := err.(unix.Errno)
+	ok := err == nil
+	for _, e := range expected {
+		ok = ok || err == e
+	}
+	c := &record.Call{Host: h.name, Call: name, Args: args, Result: strconv.Itoa(result)}
+	if err != nil {
+		c.Result = "-1"
+		c.Errno = unix.ErrnoName(errno)
+	}
+	h.run.add(c)
+	if !ok || (err != nil && !isErrno) {
+		h.run.fail(fmt.Errorf("%s: %s(%s): %w", h.name, name, join(args), err))
+	}
+	return errno
+}
+
+// before lets the control of the run do its mischief.
+func (h *Host) before(call string) { h.run.beforeCall(h.name + ":" + call) }
+
+// Addr returns the host's address with a port.
+func (h *Host) Addr(port int) netip.AddrPort { return netip.AddrPortFrom(h.addr, uint16(port)) }
+
+// Socket makes a TCP socket: socket(2). It does not block.
+//
+// Until the story closes it, it has SO_LINGER with a time of 0: whatever ends
+// the process, the kernel then resets the connection. An orphan that goes on
+// retransmitting would keep the namespace for minutes.
+func (h *Host) Socket() *Sock {
+	h.before("socket")
+	h.run.must(h.enter())
+	family, name := unix.AF_INET, "AF_INET"
+	if h.addr.Is6() {
+		family, name = unix.AF_INET6, "AF_INET6"
+	}
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
+	if err != nil {
+		h.call("socket", fd, err, []string{name, "SOCK_STREAM", "0"})
+	}
+	s := h.hold(fd)
+	h.call("socket", s.num, nil, []string{name, "SOCK_STREAM", "0"})
+	h.run.must(h.wrap(lingerZero(fd, true)))
+	return s
+}
+
+// Listen makes a socket that listens on a port: socket, bind, listen(2).
+func (h *Host) Listen(port, backlog int) *Sock {
+	s := h.Socket()
+	s.Bind(port)
+	s.Listen(backlog)
+	return s
+}
+
+// Connect starts to connect a new socket to a listener: socket, bind to the
+// next pinned port, connect(2), which is then in progress.
+func (h *Host) Connect(to *Sock) *Sock {
+	s := h.Socket()
+	s.Bind(int(h.takePort()))
+	s.Connect(to.local)
+	return s
+}
+
+func (h *Host) takePort() uint16 {
+	if h.nextPort < firstPort {
+		h.run.fail(fmt.Errorf("%s: no pinned port is left after %d", h.name, MaxConnections))
+	}
+	p := h.nextPort
+	h.nextPort++ // after the last one it is 0
+	return p
+}
+
+// hold gives a descriptor the lowest free number from 3, as in a process that
+// has nothing else open but its standard files.
+func (h *Host) hold(fd int) *Sock {
+	num := max(h.lowest, 3)
+	for h.socks[num] != nil {
+		num++
+	}
+	h.lowest = num + 1
+	s := &Sock{host: h, fd: fd, num: num}
+	h.socks[num] = s
+	return s
+}
+
+func (h *Host) release(s *Sock) {
+	delete(h.socks, s.num)
+	h.lowest = min(h.lowest, s.num)
+}
+
+// Sock returns the socket with a descriptor's number.
+func (h *Host) Sock(num int) *Sock {
+	s := h.socks[num]
+	if s == nil {
+		h.run.fail(fmt.Errorf("%s: no descriptor %d", h.name, num))
+	}
+	return s
+}
+
+// Sysctl reads a sysctl that is one number.
+func (h *Host) Sysctl(key string) int {
+	h.run.must(h.enter())
+	text, err := sysctl.Read(key)
+	h.run.must(h.wrap(err))
+	n, err := strconv.Atoi(text)
+	h.run.must(h.wrap(err))
+	return n
+}
+
+// SetSysctl sets a sysctl in the middle of the story: sysctl(8).
+func (h *Host) SetSysctl(key string, value int) {
+	h.run.must(h.enter())
+	text := strconv.Itoa(value)
+	h.run.must(h.wrap(sysctl.Write(key, text)))
+	h.run.add(&record.Call{Host: h.name, Call: "sysctl", Args: []string{key + "=" + text}, Result: "0"})
+}
+
+// Counter reads by how much a counter of the kernel has risen during the run.
+func (h *Host) Counter(name string) int {
+	now, err := h.readCounters()
+	h.run.must(h.wrap(err))
+	return int(now[name] - h.countersAtStart[name])
+}
+
+func (h *Host) readCounters() (counters.Set, error) {
+	if err := h.enter(); err != nil {
+		return nil, err
+	}
+	return counters.Read()
+}

@@ -1,0 +1,175 @@
+// Package lab is the vocabulary that labs are written in, and runs them.
+//
+// A Lab names its claims and tells its story, a Script, in system calls and
+// segments. The Script's words act on the running kernel, record what happens,
+// and end the story where something they need does not come (as testing's
+// FailNow ends a test), so that a story carries no error handling. Run makes
+// the hosts, runs the story and returns the record.
+package lab
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A Lab reproduces one documented behaviour of TCP and judges what is claimed
+// about it.
+type Lab struct {
+	Name  string // the command: "noaccept"
+	Title string // what it shows, in one sentence without a full stop
+	Long  string // the help text, for a newcomer to TCP
+	// Claims are judged exactly once each, in a run that they apply to.
+	Claims []Claim
+	Knobs  []Knob
+	// Alone is set where the story has one host, the client.
+	Alone bool
+	// Reads names sysctls that the story's behaviour rests on and that are not
+	// pinned ("server:net.core.somaxconn"), so that the record holds them.
+	Reads []string
+	// Check refuses knobs that do not go together, before the run. Its error
+	// names the flag, the value and what is allowed.
+	Check  func(Args) error
+	Script func(*Script)
+}
+
+// A Claim is one documented statement, and what would refute it.
+type Claim struct {
+	ID     string // stable, kebab-case
+	Text   string // one sentence that can be checked
+	Source string // RFC section, manual page, kernel file and function
+	// Myth marks a statement that is widely written down and that Linux does
+	// not honour; the catalogue expects it refuted.
+	Myth  bool
+	Truth string // for a Myth: what holds instead
+	// When tells whether the claim is part of a run with these knobs; nil means
+	// that it always is.
+	When func(Args) bool
+	// Control is a sabotaged run in which the claim must come out refuted (a
+	// myth: confirmed). A claim that nothing can refute is not a claim.
+	Control Control
+}
+
+// A Knob is a flag of a lab's own.
+type Knob struct {
+	Name string
+	Help string
+	// Sysctl, for a knob that turns one ("server:net.core.somaxconn"): the
+	// kernel says which values it takes, and its own value is the default.
+	Sysctl string
+	// Switch is set for a knob that is on or off. Its values are 1 and 0.
+	Switch bool
+	// Default, Min and Max are for a number.
+	Default, Min, Max int
+	// Auto says what the default is where the lab works it out ("enough to
+	// overflow"). The knob is then -1 until it is set.
+	Auto string
+}
+
+// Number returns a knob that is a number from min to max.
+func Number(name string, def, min, max int, help string) Knob {
+	return Knob{Name: name, Help: help, Default: def, Min: min, Max: max}
+}
+
+// Switch returns a knob that is off unless it is given.
+func Switch(name, help string) Knob {
+	return Knob{Name: name, Help: help, Switch: true, Max: 1}
+}
+
+// Turns returns a knob that sets a sysctl of one side ("server:net.…").
+func Turns(name, sysctl, help string) Knob {
+	return Knob{Name: name, Help: help, Sysctl: sysctl}
+}
+
+// Args are the values of a lab's knobs, by name. A knob that turns a sysctl is
+// in it only where it was given.
+type Args map[string]string
+
+// Int returns the value of a knob that is a number, or a sysctl's that was
+// given. It returns 0 for one that is not there.
+func (a Args) Int(name string) int {
+	n, _ := strconv.Atoi(a[name]) // checked by resolve
+	return n
+}
+
+// On returns the value of a switch.
+func (a Args) On(name string) bool { return a[name] == "1" }
+
+// resolve fills in the defaults and refuses what is no value of a knob.
+func (l *Lab) resolve(given Args) (Args, error) {
+	args := Args{}
+	for name := range given {
+		if !slices.ContainsFunc(l.Knobs, func(k Knob) bool { return k.Name == name }) {
+			return nil, usage("--%s: %s has no such flag", name, l.Name)
+		}
+	}
+	for _, k := range l.Knobs {
+		value, ok := given[k.Name]
+		switch {
+		case ok && k.Sysctl == "":
+			if err := k.check(value); err != nil {
+				return nil, err
+			}
+			args[k.Name] = value
+		case ok:
+			args[k.Name] = value // the kernel checks it
+		case k.Auto != "":
+			args[k.Name] = "-1"
+		case k.Sysctl == "":
+			args[k.Name] = strconv.Itoa(k.Default)
+		}
+	}
+	if l.Check != nil {
+		if err := l.Check(args); err != nil {
+			return nil, err
+		}
+	}
+	return args, nil
+}
+
+func (k Knob) check(value string) error {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < k.Min || n > k.Max {
+		return usage("--%s %s: want a whole number from %d to %d", k.Name, value, k.Min, k.Max)
+	}
+	return nil
+}
+
+// A UsageError is a value that was refused before anything was done. Its text
+// is one line that names the flag, the value and what is allowed.
+type UsageError struct{ text string }
+
+func (e *UsageError) Error() string { return e.text }
+
+func usage(format string, args ...any) error {
+	return &UsageError{fmt.Sprintf(format, args...)}
+}
+
+// Refuse returns a UsageError about a flag, for Lab.Check.
+func Refuse(flag, value, allowed string) error {
+	return usage("--%s %s: %s", flag, value, allowed)
+}
+
+// A Sysctl is a setting to be made in the private namespaces before a run.
+type Sysctl struct {
+	Side       string // "client", "server", or "" for both
+	Key, Value string
+	flag       string // how the user said it, for errors
+}
+
+// ParseSysctl reads KEY=VALUE, client:KEY=VALUE or server:KEY=VALUE.
+func ParseSysctl(text string) (Sysctl, error) {
+	key, value, ok := strings.Cut(text, "=")
+	if !ok || key == "" || value == "" {
+		return Sysctl{}, usage("--sysctl %s: want KEY=VALUE, with client: or server: before it for one side", text)
+	}
+	s := Sysctl{Key: key, Value: value, flag: "--sysctl " + text}
+	if side, key, ok := strings.Cut(s.Key, ":"); ok {
+		s.Side, s.Key = side, key
+		if side != clientName && side != serverName {
+			return Sysctl{}, usage("--sysctl %s: want client: or server: before the key, not %s:", text, side)
+		}
+	}
+	return s, nil
+}

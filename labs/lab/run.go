@@ -1,0 +1,218 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tcplab/tcplab/labs/internal/netns"
+	"github.com/tcplab/tcplab/labs/internal/wire"
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+// Options are what a run depends on besides the lab.
+type Options struct {
+	Args    Args
+	IPv6    bool
+	Sysctls []Sysctl // later ones win
+	Version string   // of tcplab, for the record
+	// OnWait, if not nil, is called when a wait for a timer of the kernel
+	// begins, with the time left, and again when it is over, with the time
+	// waited.
+	OnWait func(record.Wait)
+	// Control, if not nil, sabotages the run.
+	Control *Control
+	// Blind leaves out all observation: segments are carried but no socket is
+	// looked at. A benchmark measures against it.
+	Blind bool
+}
+
+// Run runs a lab and returns the record of it.
+//
+// The error is a *UsageError where an argument was refused, a *MissingError
+// where this machine does not allow what a run needs, or ctx's where it was
+// interrupted. A story that the instrument could not tell to its end is no
+// error: its record has the outcome Broken and says why.
+func Run(ctx context.Context, l *Lab, o Options) (*record.Run, error) {
+	args, err := l.resolve(o.Args)
+	if err != nil {
+		return nil, err
+	}
+	r := &run{lab: l, args: args, options: o, start: time.Now()}
+	r.cancel, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return nil, os.NewSyscallError("eventfd", err)
+	}
+	defer unix.Close(r.cancel)
+	wake := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(wake)
+		_, _ = unix.Write(r.cancel, []byte{7: 1}) // adds to the counter; can't fail while it is 0
+	})
+	netns.Do(func(t *netns.Thread) {
+		r.thread = t
+		defer r.close()
+		if r.err = r.setUp(); r.err == nil {
+			r.tell()
+		}
+	})
+	if !stop() {
+		<-wake // the descriptor must not be closed under it
+	}
+	if r.err != nil {
+		return nil, r.err
+	}
+	return r.finish(), ctx.Err()
+}
+
+// run is the engine behind a Script: what a run has made and what it has seen.
+type run struct {
+	lab     *Lab
+	args    Args
+	options Options
+	start   time.Time
+	cancel  int // eventfd, readable once the run is to end
+
+	thread *netns.Thread
+	hosts  []*Host // client, then server
+	wire   *wire.Wire
+	script *Script
+
+	events      []record.Event
+	verdicts    map[string]*record.Claim
+	environment record.Environment
+	counters    map[string]map[string]int64
+
+	err       error // ends the run: no record
+	failure   error // ends the story: the outcome is Broken
+	inHook    bool  // a control is at work; it does not sabotage itself
+	hookCalls int   // how often the call that the control waits for was made
+}
+
+// tell runs the story. A word that fails ends this goroutine's Script by
+// runtime.Goexit; the deferred calls still run.
+func (r *run) tell() {
+	ended := false
+	defer func() {
+		if !ended && r.failure == nil {
+			r.failure = errors.New("the story ended its goroutine")
+		}
+		r.readCounters()
+	}()
+	r.lab.Script(r.script)
+	ended = true
+}
+
+// fail ends the story.
+func (r *run) fail(err error) {
+	r.failure = err
+	runtime.Goexit()
+}
+
+// must ends the story if err is not nil.
+func (r *run) must(err error) {
+	if err != nil {
+		r.fail(err)
+	}
+}
+
+// add appends an event.
+func (r *run) add(b record.Body) {
+	r.events = append(r.events, record.Event{At: r.since(time.Now()), Body: b})
+}
+
+// since returns the time of an event: whole microseconds, as the record has it.
+func (r *run) since(t time.Time) time.Duration {
+	return t.Sub(r.start).Truncate(time.Microsecond)
+}
+
+// finish makes the record out of what was seen.
+func (r *run) finish() *record.Run {
+	rec := &record.Run{
+		Lab: r.lab.Name, Title: r.lab.Title, Outcome: record.Expected,
+		Environment: r.environment, Args: r.args, Events: r.events,
+		Counters: r.counters, Duration: time.Since(r.start).Truncate(time.Microsecond),
+	}
+	if r.failure != nil {
+		rec.Error = r.failure.Error()
+	}
+	for _, c := range r.lab.Claims {
+		if c.When != nil && !c.When(r.args) {
+			continue
+		}
+		judged := r.verdicts[c.ID]
+		if judged == nil {
+			judged = c.record()
+			judged.Verdict = record.VerdictBroken
+			judged.Reason = "the story ended before it was judged"
+			if r.failure == nil {
+				rec.Error = fmt.Sprintf("claim %s was not judged", c.ID)
+			}
+		}
+		if judged.Surprise {
+			rec.Outcome = record.Surprise
+		}
+		rec.Claims = append(rec.Claims, *judged)
+	}
+	if rec.Error != "" {
+		rec.Outcome = record.Broken
+	}
+	return rec
+}
+
+func (c *Claim) record() *record.Claim {
+	return &record.Claim{ID: c.ID, Text: c.Text, Source: c.Source, Myth: c.Myth, Truth: c.Truth, Evidence: record.Evidence{}}
+}
+
+// describe fills in the environment.
+func (r *run) describe() error {
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return os.NewSyscallError("uname", err)
+	}
+	r.environment = record.Environment{
+		Kernel: unix.ByteSliceToString(u.Release[:]), Tcplab: r.options.Version,
+		Privilege: "userns", IPv6: r.options.IPv6,
+		Hosts: map[string]string{}, Sysctls: map[string]map[string]string{},
+	}
+	// In the first user namespace every user stands for himself (user_namespaces(7)).
+	ids, err := os.ReadFile("/proc/self/uid_map")
+	if err != nil {
+		return err
+	}
+	if f := strings.Fields(string(ids)); len(f) == 3 && f[2] == "4294967295" {
+		r.environment.Privilege = "root"
+	}
+	for _, h := range r.hosts {
+		r.environment.Hosts[h.name] = h.addr.String()
+		r.environment.Sysctls[h.name] = map[string]string{}
+	}
+	return nil
+}
+
+func (r *run) readCounters() {
+	r.counters = map[string]map[string]int64{}
+	for _, h := range r.hosts {
+		now, err := h.readCounters()
+		if err != nil {
+			if r.failure == nil {
+				r.failure = fmt.Errorf("%s: %w", h.name, err)
+			}
+			return
+		}
+		r.counters[h.name] = now.Since(h.countersAtStart)
+	}
+}
+
+// close lets go of everything. The namespaces go with the last of it.
+func (r *run) close() {
+	for _, h := range r.hosts {
+		h.close()
+	}
+}

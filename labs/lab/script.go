@@ -1,0 +1,122 @@
+package lab
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+// A Script is what a story tells its events to.
+type Script struct {
+	Client *Host
+	Server *Host // nil in a Lab that is Alone
+	Wire   *Wire
+	run    *run
+}
+
+// Int returns the value of a knob that is a number.
+func (s *Script) Int(name string) int { return s.run.args.Int(name) }
+
+// On returns the value of a switch.
+func (s *Script) On(name string) bool { return s.run.args.On(name) }
+
+// Given tells whether a knob that the lab would work out itself was set.
+func (s *Script) Given(name string) bool {
+	v, ok := s.run.args[name]
+	return ok && v != "-1"
+}
+
+// Part begins a named part of the story.
+func (s *Script) Part(title string) { s.run.add(&record.Part{Title: title}) }
+
+// A Check compares one piece of evidence with what a claim says it must be.
+type Check struct {
+	name      string
+	got, want any
+	ok        bool
+}
+
+// A value is what evidence can be.
+type value interface {
+	~int | ~int64 | ~uint32 | ~string | ~bool
+}
+
+// Is is the check that got is want.
+func Is[T value](name string, got, want T) Check {
+	return Check{name, plain(got), plain(want), got == want}
+}
+
+// AtLeast is the check that got is not less than least.
+func AtLeast(name string, got, least int) Check {
+	return Check{name, int64(got), fmt.Sprintf("at least %d", least), got >= least}
+}
+
+// Seen is a piece of evidence worth having that nothing hangs on.
+func Seen[T value](name string, got T) Check {
+	return Check{name: name, got: plain(got), ok: true}
+}
+
+// plain turns a value into one of the types that evidence has.
+func plain[T value](v T) any {
+	switch v := any(v).(type) {
+	case int:
+		return int64(v)
+	case uint32:
+		return int64(v)
+	default:
+		return v
+	}
+}
+
+// Expect judges a claim: it is confirmed where all the checks hold, and else
+// refuted. For a myth the checks say what the myth says. The values compared
+// are the evidence.
+func (s *Script) Expect(id string, checks ...Check) {
+	verdict := record.Confirmed
+	if !slices.ContainsFunc(checks, func(c Check) bool { return c.want != nil }) {
+		s.run.fail(fmt.Errorf("claim %s: nothing was checked", id))
+	}
+	var evidence, expected record.Evidence
+	for _, c := range checks {
+		evidence = append(evidence, record.Fact{Name: c.name, Value: c.got})
+		if c.want != nil {
+			expected = append(expected, record.Fact{Name: c.name, Value: c.want})
+		}
+		if !c.ok {
+			verdict = record.Refuted
+		}
+	}
+	c := s.run.judge(id, verdict)
+	c.Evidence, c.Expected = evidence, expected
+}
+
+// Inapplicable judges a claim that this kernel or these knobs lack the ground
+// for: reason says what.
+func (s *Script) Inapplicable(id, reason string) {
+	s.run.judge(id, record.Inapplicable).Reason = reason
+}
+
+// judge gives the verdict on a claim of the lab, once.
+func (r *run) judge(id string, v record.Verdict) *record.Claim {
+	i := slices.IndexFunc(r.lab.Claims, func(c Claim) bool { return c.ID == id })
+	if i < 0 {
+		r.fail(fmt.Errorf("claim %s: the lab has none of that name", id))
+	}
+	claim := &r.lab.Claims[i]
+	if claim.When != nil && !claim.When(r.args) {
+		r.fail(fmt.Errorf("claim %s is no part of a run with these knobs", id))
+	}
+	if r.verdicts[id] != nil {
+		r.fail(fmt.Errorf("claim %s was judged twice", id))
+	}
+	judged := claim.record()
+	judged.Verdict = v
+	judged.Surprise = v.IsSurprise(claim.Myth)
+	if r.verdicts == nil {
+		r.verdicts = map[string]*record.Claim{}
+	}
+	r.verdicts[id] = judged
+	r.add(&record.VerdictGiven{Claim: id, Verdict: v, Surprise: judged.Surprise})
+	return judged
+}

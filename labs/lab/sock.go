@@ -1,0 +1,214 @@
+package lab
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tcplab/tcplab/labs/internal/wire"
+)
+
+// OK is the outcome of a call that succeeded; another outcome is the name of
+// its errno.
+const OK = "ok"
+
+// deadline bounds every wait for something that the kernel does at once. It
+// only ever passes when the instrument or the story is wrong.
+const deadline = 10 * time.Second
+
+// A Sock is a descriptor that the story holds, and the End behind it.
+type Sock struct {
+	*End // nil until the socket has both addresses, or listens
+	host *Host
+	fd   int
+	num  int // the descriptor's number in the story
+	port int // bound to, or 0
+}
+
+func (s *Sock) arg() string { return strconv.Itoa(s.num) }
+
+func join(args []string) string { return strings.Join(args, ", ") }
+
+func lingerZero(fd int, on bool) error {
+	l := unix.Linger{}
+	if on {
+		l.Onoff = 1
+	}
+	if err := unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &l); err != nil {
+		return fmt.Errorf("SO_LINGER: %w", err)
+	}
+	return nil
+}
+
+func sockaddr(a netip.AddrPort) unix.Sockaddr {
+	if a.Addr().Is4() {
+		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}
+	}
+	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
+}
+
+// Bind binds the socket to a port of its host's address: bind(2).
+func (s *Sock) Bind(port int) {
+	s.host.before("bind")
+	a := s.host.Addr(port)
+	s.host.call("bind", 0, unix.Bind(s.fd, sockaddr(a)), []string{s.arg(), a.String()})
+	s.port = port
+}
+
+// Listen makes the bound socket listen: listen(2).
+func (s *Sock) Listen(backlog int) {
+	s.host.before("listen")
+	s.host.call("listen", 0, unix.Listen(s.fd, backlog), []string{s.arg(), strconv.Itoa(backlog)})
+	s.End = s.host.end(pair{local: s.host.Addr(s.port)}, true)
+	s.look()
+}
+
+// Connect starts to connect the bound socket: connect(2), which is then in
+// progress, its SYN on the wire.
+func (s *Sock) Connect(to netip.AddrPort) {
+	s.host.before("connect")
+	err := unix.Connect(s.fd, sockaddr(to))
+	s.host.call("connect", 0, err, []string{s.arg(), to.String()}, unix.EINPROGRESS)
+	s.End = s.host.end(pair{s.host.Addr(s.port), to}, false)
+	s.after()
+}
+
+// after takes in what a call has made the host send, and looks at the socket.
+func (s *Sock) after() {
+	s.host.run.must(s.host.wrap(s.host.run.wire.Drain(s.host.index)))
+	if s.End != nil {
+		s.look()
+	}
+}
+
+// ready waits until the socket is ready, and tells whether it became so.
+func (s *Sock) ready(events int16, until time.Time) bool {
+	fds := []unix.PollFd{{Fd: int32(s.fd), Events: events}, {Fd: int32(s.host.run.cancel), Events: unix.POLLIN}}
+	err := wire.Poll(fds, until)
+	if err == nil && fds[1].Revents != 0 {
+		err = wire.ErrCanceled
+	}
+	s.host.run.must(s.host.wrap(err))
+	return fds[0].Revents != 0
+}
+
+// Connected asks, without waiting, whether connect has completed, as a program
+// does: the socket is writable then, and SO_ERROR holds the outcome. It
+// returns OK, the name of an errno, or EINPROGRESS.
+func (s *Sock) Connected() string { return s.connected(time.Now()) }
+
+// Outcome waits for connect to complete and returns OK or the name of an errno.
+func (s *Sock) Outcome() string { return s.connected(time.Now().Add(deadline)) }
+
+func (s *Sock) connected(until time.Time) string {
+	if !s.ready(unix.POLLOUT, until) {
+		return unix.ErrnoName(unix.EINPROGRESS)
+	}
+	value, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	outcome, shown := OK, "0"
+	if value != 0 {
+		outcome = unix.ErrnoName(unix.Errno(value))
+		shown = outcome
+	}
+	s.host.call("getsockopt", 0, err, []string{s.arg(), "SOL_SOCKET", "SO_ERROR", "[" + shown + "]"})
+	s.after()
+	return outcome
+}
+
+// Accept takes the next connection from the listener's queue: accept(2).
+func (s *Sock) Accept() *Sock {
+	s.ready(unix.POLLIN, time.Now().Add(deadline))
+	conn, outcome := s.TryAccept()
+	if outcome != OK {
+		s.host.run.fail(fmt.Errorf("%s: accept(%s): %s", s.host.name, s.arg(), outcome))
+	}
+	return conn
+}
+
+// TryAccept is Accept without waiting. The outcome is OK or EAGAIN.
+func (s *Sock) TryAccept() (conn *Sock, outcome string) {
+	s.host.before("accept")
+	fd, from, err := unix.Accept4(s.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+	if err != nil {
+		errno := s.host.call("accept", fd, err, []string{s.arg()}, unix.EAGAIN)
+		s.after()
+		return nil, unix.ErrnoName(errno)
+	}
+	conn = s.host.hold(fd)
+	s.host.call("accept", conn.num, nil, []string{s.arg()})
+	conn.port = s.port
+	conn.End = s.host.end(pair{s.local, addrPort(from)}, true)
+	s.after()
+	conn.look()
+	return conn, OK
+}
+
+func addrPort(a unix.Sockaddr) netip.AddrPort {
+	switch a := a.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr), uint16(a.Port))
+	}
+	return netip.AddrPort{}
+}
+
+// Write writes data, all of which the kernel must take: write(2).
+func (s *Sock) Write(data string) {
+	s.host.before("write")
+	n, err := unix.Write(s.fd, []byte(data))
+	s.host.call("write", n, err, []string{s.arg(), strconv.Quote(data), strconv.Itoa(len(data))})
+	if n != len(data) {
+		s.host.run.fail(fmt.Errorf("%s: write(%s): took %d of %d bytes", s.host.name, s.arg(), n, len(data)))
+	}
+	s.after()
+}
+
+// Read waits for something to read and reads it: read(2). It returns "" at the
+// end of the stream.
+func (s *Sock) Read() string {
+	s.ready(unix.POLLIN, time.Now().Add(deadline))
+	data, outcome := s.TryRead()
+	if outcome != OK {
+		s.host.run.fail(fmt.Errorf("%s: read(%s): %s", s.host.name, s.arg(), outcome))
+	}
+	return data
+}
+
+// TryRead is Read without waiting. The outcome is OK or the name of an errno.
+func (s *Sock) TryRead() (data, outcome string) {
+	const size = 4096
+	s.host.before("read")
+	var buf [size]byte
+	n, err := unix.Read(s.fd, buf[:])
+	args := []string{s.arg(), "", strconv.Itoa(size)}
+	if n > 0 {
+		args[1] = strconv.Quote(string(buf[:n]))
+	}
+	outcome = OK
+	if errno := s.host.call("read", n, err, args, unix.EAGAIN, unix.ECONNRESET, unix.ENOTCONN, unix.ETIMEDOUT, unix.EPIPE); errno != 0 {
+		outcome = unix.ErrnoName(errno)
+	}
+	s.after()
+	return string(buf[:max(n, 0)]), outcome
+}
+
+// Shutdown ends the sending direction: shutdown(2) with SHUT_WR.
+func (s *Sock) Shutdown() {
+	s.host.before("shutdown")
+	s.host.call("shutdown", 0, unix.Shutdown(s.fd, unix.SHUT_WR), []string{s.arg(), "SHUT_WR"})
+	s.after()
+}
+
+// Close closes the descriptor: close(2), with SO_LINGER off as it is by default.
+func (s *Sock) Close() {
+	s.host.before("close")
+	s.host.run.must(s.host.wrap(lingerZero(s.fd, false)))
+	s.host.release(s)
+	s.host.call("close", 0, unix.Close(s.fd), []string{s.arg()})
+	s.after()
+}

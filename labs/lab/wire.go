@@ -1,0 +1,208 @@
+package lab
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/tcplab/tcplab/labs/internal/segment"
+	"github.com/tcplab/tcplab/labs/internal/wire"
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+// A Wire carries segments between the hosts, and only when the story says so.
+// What a host sends waits on it. Stories name a segment by its flags
+// ("SYN,ACK") and, where that is needed, its sender ("server:SYN,ACK").
+type Wire struct {
+	run  *run
+	only *End // of this connection alone; nil for all
+}
+
+// Of returns the wire narrowed to the segments of one connection.
+func (w *Wire) Of(conn *Sock) *Wire { return &Wire{run: w.run, only: conn.End} }
+
+// Next takes the next segment of that name from the wire, past any others that
+// wait, and waits for it where it is not there yet.
+func (w *Wire) Next(name string) *Segment {
+	return w.next(name, time.Now().Add(deadline))
+}
+
+func (w *Wire) next(name string, until time.Time) *Segment {
+	for {
+		if s := w.take(name); s != nil {
+			return s
+		}
+		if !time.Now().Before(until) {
+			w.run.fail(fmt.Errorf("wire: no %s came; waiting on the wire: %s", name, w.Waiting()))
+		}
+		w.run.must(w.run.wire.Wait(until))
+	}
+}
+
+// Take takes the next segment of that name from the wire if it is there now,
+// and returns nil if it is not.
+func (w *Wire) Take(name string) *Segment { return w.take(name) }
+
+func (w *Wire) take(name string) *Segment {
+	match := w.run.matcher(name)
+	p := w.run.wire.Take(func(p *wire.Packet) bool { return w.has(p) && match(p) })
+	if p == nil {
+		return nil
+	}
+	from := w.run.hosts[p.From]
+	s := &Segment{run: w.run, from: from, packet: p}
+	w.run.tamper(s)
+	s.Flags, s.Seq, s.Ack, s.Len = p.Flags.String(), p.RelSeq, p.RelAck, p.Len
+	if p.Retransmission {
+		from.end(pair{p.Src, p.Dst}, false).look() // its timer has run out
+	}
+	return s
+}
+
+func (w *Wire) has(p *wire.Packet) bool {
+	return w.only == nil ||
+		p.Src == w.only.local && p.Dst == w.only.remote ||
+		p.Src == w.only.remote && p.Dst == w.only.local
+}
+
+// matcher returns the meaning of a segment's name.
+func (r *run) matcher(name string) func(*wire.Packet) bool {
+	host, flags, ok := strings.Cut(name, ":")
+	if !ok {
+		host, flags = "", name
+	}
+	want, err := segment.ParseFlags(flags)
+	r.must(err)
+	return func(p *wire.Packet) bool {
+		return p.Flags == want && (host == "" || r.hosts[p.From].name == host)
+	}
+}
+
+// Waiting names the segments on the wire that nothing was done with yet, in
+// the order in which they were sent: "none", "SYN,ACK", "ACK ACK".
+func (w *Wire) Waiting() string {
+	var names []string
+	for _, p := range w.run.wire.Waiting() {
+		if w.has(p) {
+			names = append(names, p.Flags.String())
+		}
+	}
+	if names == nil {
+		return "none"
+	}
+	return strings.Join(names, " ")
+}
+
+// Sent counts the segments that the hosts have put on the wire since the start.
+func (w *Wire) Sent() int {
+	for i := range w.run.hosts {
+		w.run.must(w.run.wire.Drain(i))
+	}
+	return w.run.wire.Seen()
+}
+
+// Retransmission waits for the kernel's timer of the named segment's sender to
+// run out ("client:SYN") and takes what it sends again. The wire must be that
+// of one connection.
+func (w *Wire) Retransmission(name string) *Segment {
+	hostName, _, _ := strings.Cut(name, ":")
+	for _, e := range []*End{w.only, w.only.Peer()} {
+		if e.host.name != hostName {
+			continue
+		}
+		timer, left := e.Timer()
+		wait := record.Wait{Host: hostName, Socket: e.name, Timer: timer, For: name, LeftMS: left.Milliseconds()}
+		begin := time.Now()
+		w.run.waits(wait)
+		s := w.next(name, begin.Add(late(left)))
+		wait.WaitedMS = max(1, time.Since(begin).Milliseconds())
+		w.run.waits(wait)
+		w.run.add(&wait)
+		return s
+	}
+	w.run.fail(fmt.Errorf("wire: %s: no such side of the connection %s", name, w.only.name))
+	return nil
+}
+
+// late is when a timer of the kernel has surely run out: they fire up to an
+// eighth late (kernel/time/timer.c: calc_index), and this machine may be busy.
+func late(left time.Duration) time.Duration { return left + left/4 + deadline }
+
+func (r *run) waits(w record.Wait) {
+	if r.options.OnWait != nil {
+		r.options.OnWait(w)
+	}
+}
+
+// Handshake carries the three segments that establish a connection.
+func (w *Wire) Handshake(conn *Sock) {
+	of := w.Of(conn)
+	of.Next("SYN").Deliver()
+	of.Next("SYN,ACK").Deliver()
+	of.Next("ACK").Deliver()
+}
+
+// A Segment was taken from the wire. It is in the story's hands until it is
+// delivered or dropped.
+type Segment struct {
+	run    *run
+	from   *Host
+	packet *wire.Packet
+	lost   bool // by a control: whatever the story does, it never arrives
+
+	Flags    string
+	Seq, Ack uint32 // relative, as in record.Segment
+	Len      int    // bytes of data
+}
+
+// Deliver lets the host with the destination address receive the segment. The
+// host has dealt with it when Deliver returns; what it answers at once is then
+// on the wire.
+func (s *Segment) Deliver() {
+	if s.lost {
+		s.Drop()
+		return
+	}
+	s.receive(record.Delivered)
+}
+
+// Duplicate delivers a copy of the segment; the segment itself stays in the
+// story's hands.
+func (s *Segment) Duplicate() { s.receive(record.Injected) }
+
+// Drop loses the segment.
+func (s *Segment) Drop() { s.record(record.Dropped, s.to()) }
+
+// Hold records that the segment waits on the wire while the story goes on. It
+// can be delivered or dropped later.
+func (s *Segment) Hold() { s.record(record.Held, s.to()) }
+
+func (s *Segment) to() *Host {
+	i, err := s.run.wire.To(s.packet)
+	s.run.must(err)
+	return s.run.hosts[i]
+}
+
+func (s *Segment) receive(fate record.Fate) {
+	to := s.to()
+	s.record(fate, to)
+	s.run.must(to.wrap(s.run.wire.Write(to.index, s.packet.Raw)))
+	s.run.must(to.wrap(s.run.wire.Drain(to.index)))
+	e := to.end(pair{s.packet.Dst, s.packet.Src}, true)
+	if !e.look() {
+		return
+	}
+	// What changes a connection may change its listener's queue, nothing else does.
+	if listener := to.ends[pair{local: s.packet.Dst}]; listener != nil {
+		listener.look()
+	}
+}
+
+func (s *Segment) record(fate record.Fate, to *Host) {
+	p := s.packet
+	s.run.add(&record.Segment{
+		From: s.from.name, To: to.name, SrcPort: p.Src.Port(), DstPort: p.Dst.Port(),
+		Flags: s.Flags, Seq: s.Seq, Ack: s.Ack, Win: p.Window, Len: s.Len, Options: p.Options,
+		Fate: fate, Retransmission: p.Retransmission, ID: p.ID, SentAt: s.run.since(p.SentAt), Raw: p.Raw,
+	})
+}

@@ -1,0 +1,101 @@
+package opening
+
+import (
+	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+// A server that never calls accept still completes the handshake.
+var noAccept = lab.Lab{
+	Name:  "noaccept",
+	Title: "A connection is established before accept is called",
+	Long: `The server listens and never calls accept. A client connects all the same: the
+kernel answers the SYN, completes the handshake and acknowledges data, all
+without the program. The finished connection waits in the listener's accept
+queue; accept(2) only takes it from there and gives it a file descriptor.`,
+	Knobs: []lab.Knob{
+		lab.Number("n", 1, 1, lab.MaxConnections, "connections to make while nobody accepts"),
+	},
+	Check: func(a lab.Args) error { return lab.CheckDescriptors("n", a.Int("n"), a.Int("n")+2) },
+	Claims: []lab.Claim{{
+		ID:     "established-without-accept",
+		Text:   "Both ends are ESTABLISHED though the server has not called accept.",
+		Source: "listen(2); RFC 9293 §3.5",
+		Control: lab.Control{
+			Says: "the third segment is lost", Segment: "client:ACK#1",
+		},
+	}, {
+		ID:     "waits-in-accept-queue",
+		Text:   "The connection waits in the listener's accept queue, and no file descriptor holds it.",
+		Source: "listen(2); net/ipv4/inet_connection_sock.c: inet_csk_reqsk_queue_add",
+		Control: lab.Control{
+			Says: "the third segment is lost", Segment: "client:ACK#1",
+		},
+	}, {
+		ID:     "data-acked-before-accept",
+		Text:   "Data that the client sends is acknowledged and kept for the program.",
+		Source: "RFC 9293 §3.10.7.4; net/ipv4/tcp_input.c: tcp_data_queue",
+		Control: lab.Control{
+			Says: "the acknowledgement is changed to cover no data", Segment: "server:ACK#1", Change: lab.AckLess(5),
+		},
+	}, {
+		ID:     "accept-takes-part-in-handshake",
+		Text:   "accept is the server's part in the handshake: it sends or waits for a segment.",
+		Source: "widely taught, as the call that “completes” a connection",
+		Myth:   true,
+		Truth:  "accept takes a finished connection from a queue: not one segment is sent or awaited.",
+		Control: lab.Control{
+			Says: "a segment is sent while accept runs", Before: "server:accept",
+			Do: func(s *lab.Script) { s.Client.Sock(3).Write("!") },
+		},
+	}, {
+		ID:     "accept-takes-from-queue",
+		Text:   "accept shortens the queue by one, and the data sent before it can be read.",
+		Source: "accept(2)",
+		Control: lab.Control{
+			Says: "somebody else accepts the connection first", Args: lab.Args{"n": "2"}, Before: "server:accept",
+			Do: func(s *lab.Script) { s.Server.Sock(3).Accept() },
+		},
+	}},
+	Script: func(s *lab.Script) {
+		n := s.Int("n")
+		s.Part("A handshake, and nobody calls accept")
+		listener := s.Server.Listen(80, n)
+		client := s.Client.Connect(listener)
+		s.Wire.Next("SYN").Deliver()
+		s.Wire.Next("SYN,ACK").Deliver()
+		s.Wire.Next("ACK").Deliver()
+		server := client.Peer()
+		s.Expect("established-without-accept",
+			lab.Is("connect", client.Connected(), lab.OK),
+			lab.Is("client", client.State(), record.Established),
+			lab.Is("server", server.State(), record.Established))
+
+		for range n - 1 {
+			s.Wire.Handshake(s.Client.Connect(listener))
+		}
+		s.Expect("waits-in-accept-queue",
+			lab.Is("queued", listener.Queue(), n),
+			lab.Is("descriptor", server.Held(), false))
+
+		s.Part("Data, and still nobody calls accept")
+		client.Write("hello")
+		s.Wire.Next("PSH,ACK").Deliver()
+		ack := s.Wire.Next("server:ACK")
+		ack.Deliver()
+		s.Expect("data-acked-before-accept",
+			lab.Is("ack", ack.Ack, 1+5),
+			lab.Is("to read", server.Received(), 5))
+
+		s.Part("accept takes the connection from the queue")
+		before := s.Wire.Sent()
+		conn := listener.Accept()
+		s.Expect("accept-takes-part-in-handshake",
+			lab.AtLeast("segments during accept", s.Wire.Sent()-before, 1))
+		data, _ := conn.TryRead()
+		s.Expect("accept-takes-from-queue",
+			lab.Is("queued", listener.Queue(), n-1),
+			lab.Is("descriptor", server.Held(), true),
+			lab.Is("data", data, "hello"))
+	},
+}

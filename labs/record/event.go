@@ -1,0 +1,125 @@
+package record
+
+import "time"
+
+// An Event is one thing that happened, at a time since the start of the run.
+type Event struct {
+	At   time.Duration // whole microseconds
+	Body Body
+}
+
+// A Body says what happened: *Call, *Segment, *State, *Wait, *VerdictGiven or *Part.
+type Body interface{ kind() string }
+
+// A Call is a system call that a host's program made.
+type Call struct {
+	Host string `json:"host"`
+	Call string `json:"call"`
+	// Args are the arguments as strace would print them. Descriptors are
+	// numbered for each host as a process of its own would see them.
+	Args   []string `json:"args"`
+	Result string   `json:"result"`
+	Errno  string   `json:"errno"` // "EAGAIN"; empty where the call succeeded
+}
+
+// A Fate says what the wire did with a segment.
+type Fate string
+
+// The fates of a segment.
+const (
+	Delivered Fate = "delivered"
+	Dropped   Fate = "dropped"
+	Held      Fate = "held"     // kept on the wire; another event tells if it was let go later
+	Injected  Fate = "injected" // put on the wire by tcplab: a copy, or forged
+)
+
+// A Segment is a TCP segment on the wire, when its fate was decided.
+type Segment struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+	// SrcPort and DstPort tell the connections of a run apart.
+	SrcPort uint16 `json:"sport"`
+	DstPort uint16 `json:"dport"`
+	Flags   string `json:"flags"` // from the lowest bit up: "SYN,ACK"
+	// Seq and Ack are relative to the initial sequence numbers of the sender
+	// and of the receiver. Ack is 0 without the ACK flag.
+	Seq uint32 `json:"seq"`
+	Ack uint32 `json:"ack"`
+	Win uint16 `json:"win"` // the header's field, not scaled
+	Len int    `json:"len"` // bytes of data
+	// Options are the TCP options as tcpdump prints them.
+	Options string `json:"options,omitempty"`
+	Fate    Fate   `json:"fate"`
+	// Retransmission is set where the sender has sent these sequence numbers before.
+	Retransmission bool `json:"retransmission,omitempty"`
+	// ID is the same in every event about one packet, and rises in the order
+	// in which the packets were seen.
+	ID     int           `json:"id"`
+	SentAt time.Duration `json:"-"` // when the sender put it on the wire; sent_us in JSON
+	Raw    []byte        `json:"raw"`
+}
+
+// A State is a change in what the kernel says of one socket.
+type State struct {
+	Host string `json:"host"`
+	// Socket is named from its host's side: "40000->80" opened actively,
+	// "80<-40000" passively, ":80" listening.
+	Socket string `json:"socket"`
+	From   string `json:"from"` // empty where the socket is first seen
+	To     string `json:"to"`   // CLOSE where it is gone
+	// RQueue and WQueue are inet_diag's: bytes to be read and bytes not yet
+	// acknowledged (SYN and FIN count as one); on a listener the connections
+	// that wait for accept, and the limit.
+	RQueue      uint32 `json:"rqueue"`
+	WQueue      uint32 `json:"wqueue"`
+	Timer       string `json:"timer"`      // "", "retransmit", "keepalive", "timewait", "probe"
+	ExpiresMS   int64  `json:"expires_ms"` // time left on Timer
+	Retransmits int    `json:"retransmits"`
+	// Descriptor tells whether a program holds the socket: false for a
+	// connection that waits for accept, an orphan, a time-wait socket.
+	Descriptor bool `json:"descriptor"`
+}
+
+// A Wait is time spent waiting for a timer of the kernel.
+type Wait struct {
+	Host     string `json:"host"`
+	Socket   string `json:"socket"`
+	Timer    string `json:"timer"` // as in State
+	For      string `json:"for"`   // what the timer will do: "SYN again"
+	LeftMS   int64  `json:"left_ms"`
+	WaitedMS int64  `json:"waited_ms"`
+}
+
+// VerdictGiven marks the moment at which a claim was judged.
+type VerdictGiven struct {
+	Claim    string  `json:"claim"`
+	Verdict  Verdict `json:"verdict"`
+	Surprise bool    `json:"surprise"`
+}
+
+// A Part begins a named part of the story.
+type Part struct {
+	Title string `json:"title"`
+}
+
+func (*Call) kind() string         { return "call" }
+func (*Segment) kind() string      { return "segment" }
+func (*State) kind() string        { return "state" }
+func (*Wait) kind() string         { return "wait" }
+func (*VerdictGiven) kind() string { return "verdict" }
+func (*Part) kind() string         { return "part" }
+
+// The states of a TCP socket, as the kernel names them, without TCP_.
+const (
+	Established = "ESTABLISHED"
+	SynSent     = "SYN_SENT"
+	SynRecv     = "SYN_RECV"
+	FinWait1    = "FIN_WAIT1"
+	FinWait2    = "FIN_WAIT2"
+	TimeWait    = "TIME_WAIT"
+	Close       = "CLOSE"
+	CloseWait   = "CLOSE_WAIT"
+	LastAck     = "LAST_ACK"
+	Listen      = "LISTEN"
+	Closing     = "CLOSING"
+)

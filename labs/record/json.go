@@ -1,0 +1,117 @@
+package record
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// jsonRun is Run with the names and the order of the contract.
+type jsonRun struct {
+	Schema      string                      `json:"schema"`
+	Lab         string                      `json:"lab"`
+	Title       string                      `json:"title"`
+	Outcome     Outcome                     `json:"outcome"`
+	Error       string                      `json:"error,omitempty"`
+	Environment Environment                 `json:"environment"`
+	Args        map[string]string           `json:"args"`
+	Events      []Event                     `json:"events"`
+	Claims      []Claim                     `json:"claims"`
+	Counters    map[string]map[string]int64 `json:"counters"`
+	DurationUS  int64                       `json:"duration_us"`
+}
+
+// MarshalJSON implements json.Marshaler.
+func (r *Run) MarshalJSON() ([]byte, error) {
+	return json.Marshal(jsonRun{
+		Schema: Schema, Lab: r.Lab, Title: r.Title, Outcome: r.Outcome, Error: r.Error,
+		Environment: r.Environment, Args: r.Args, Events: r.Events, Claims: r.Claims,
+		Counters: r.Counters, DurationUS: r.Duration.Microseconds(),
+	})
+}
+
+// UnmarshalJSON implements json.Unmarshaler. It refuses another schema.
+func (r *Run) UnmarshalJSON(data []byte) error {
+	var j jsonRun
+	if err := json.Unmarshal(data, &j); err != nil {
+		return err
+	}
+	if j.Schema != Schema {
+		return fmt.Errorf("schema is %q, want %q", j.Schema, Schema)
+	}
+	*r = Run{
+		Lab: j.Lab, Title: j.Title, Outcome: j.Outcome, Error: j.Error,
+		Environment: j.Environment, Args: j.Args, Events: j.Events, Claims: j.Claims,
+		Counters: j.Counters, Duration: time.Duration(j.DurationUS) * time.Microsecond,
+	}
+	return nil
+}
+
+// head is what every event has; a body's own fields follow it.
+type head struct {
+	TUS  int64  `json:"t_us"`
+	Kind string `json:"kind"`
+}
+
+// segmentJSON adds the time that Segment keeps as a Duration.
+type segmentJSON struct {
+	*Segment
+	SentUS int64 `json:"sent_us"`
+}
+
+// MarshalJSON implements json.Marshaler: one flat object, t_us and kind first.
+func (e Event) MarshalJSON() ([]byte, error) {
+	if e.Body == nil {
+		return nil, fmt.Errorf("event at %v has no body", e.At)
+	}
+	first, err := json.Marshal(head{TUS: e.At.Microseconds(), Kind: e.Body.kind()})
+	if err != nil {
+		return nil, err
+	}
+	var body any = e.Body
+	if s, ok := body.(*Segment); ok {
+		body = segmentJSON{Segment: s, SentUS: s.SentAt.Microseconds()}
+	}
+	rest, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	first[len(first)-1] = ',' // both are objects with fields: join them
+	return append(first, rest[1:]...), nil
+}
+
+// UnmarshalJSON implements json.Unmarshaler. It refuses a kind it does not know.
+func (e *Event) UnmarshalJSON(data []byte) error {
+	if bytes.Equal(data, []byte("null")) {
+		return fmt.Errorf("event is null")
+	}
+	var h head
+	if err := json.Unmarshal(data, &h); err != nil {
+		return err
+	}
+	e.At = time.Duration(h.TUS) * time.Microsecond
+	switch h.Kind {
+	case "call":
+		e.Body = &Call{}
+	case "segment":
+		s := segmentJSON{Segment: &Segment{}}
+		if err := json.Unmarshal(data, &s); err != nil {
+			return err
+		}
+		s.SentAt = time.Duration(s.SentUS) * time.Microsecond
+		e.Body = s.Segment
+		return nil
+	case "state":
+		e.Body = &State{}
+	case "wait":
+		e.Body = &Wait{}
+	case "verdict":
+		e.Body = &VerdictGiven{}
+	case "part":
+		e.Body = &Part{}
+	default:
+		return fmt.Errorf("event of unknown kind %q", h.Kind)
+	}
+	return json.Unmarshal(data, e.Body)
+}

@@ -1,0 +1,82 @@
+// Package record holds what happened in a run of a lab, as plain data: an
+// ordered list of events, the environment they happened in, and a verdict on
+// each claim. Everything that tcplab shows is made from a Run alone.
+//
+// The JSON form is a contract, named by Schema and described in docs/json.md.
+package record
+
+import "time"
+
+// Schema names the JSON form of a Run.
+const Schema = "tcplab.run/1"
+
+// A Run is one run of one lab.
+type Run struct {
+	Lab         string // the command: "noaccept"
+	Title       string // what the lab shows, in one sentence
+	Outcome     Outcome
+	Error       string // what ended the story early; empty unless Outcome is Broken
+	Environment Environment
+	Args        map[string]string // the lab's knobs, as they were in force
+	Events      []Event
+	Claims      []Claim
+	Counters    map[string]map[string]int64 // host → counter → increase during the run
+	Duration    time.Duration               // wall time, setting up the hosts included
+}
+
+// An Outcome sums up a run.
+type Outcome string
+
+// The outcomes of a run.
+const (
+	Expected Outcome = "expected" // every verdict was the catalogue's
+	Surprise Outcome = "surprise" // a fact was refuted, or a myth confirmed
+	Broken   Outcome = "broken"   // the instrument failed, so the run proves nothing
+)
+
+// Environment is what a run's behaviour may depend on.
+type Environment struct {
+	Kernel    string `json:"kernel"`    // uname -r
+	Tcplab    string `json:"tcplab"`    // tcplab's own version
+	Privilege string `json:"privilege"` // "root", or "userns": an ordinary user in a user namespace
+	IPv6      bool   `json:"ipv6"`
+	// Hosts maps each host of the run to its address.
+	Hosts map[string]string `json:"hosts"`
+	// Sysctls holds for each host every sysctl that was pinned, overridden or
+	// is read by the lab, with the value read back from the kernel.
+	Sysctls map[string]map[string]string `json:"sysctls"`
+}
+
+// A Claim is one documented statement and what the run says of it.
+type Claim struct {
+	ID       string   `json:"id"`
+	Text     string   `json:"text"`
+	Source   string   `json:"source"`
+	Myth     bool     `json:"myth"`            // widely written down, and expected to be refuted
+	Truth    string   `json:"truth,omitempty"` // for a myth: what holds instead
+	Verdict  Verdict  `json:"verdict"`
+	Surprise bool     `json:"surprise"`
+	Reason   string   `json:"reason,omitempty"` // why it is inapplicable or broken
+	Evidence Evidence `json:"evidence"`
+	// Expected holds the wanted value of each piece of evidence that had one.
+	Expected Evidence `json:"expected,omitempty"`
+}
+
+// A Verdict is what a run says of a claim.
+type Verdict string
+
+// The verdicts.
+const (
+	Confirmed     Verdict = "confirmed"
+	Refuted       Verdict = "refuted"
+	Inapplicable  Verdict = "inapplicable" // this kernel or these arguments lack what it needs
+	VerdictBroken Verdict = "broken"       // the instrument failed; never evidence
+)
+
+// IsSurprise reports whether v is another verdict than the catalogue expects.
+func (v Verdict) IsSurprise(myth bool) bool {
+	if myth {
+		return v == Confirmed
+	}
+	return v == Refuted
+}
