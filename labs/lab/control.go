@@ -51,13 +51,13 @@ func (r *run) named(p *wire.Packet, full string) bool {
 }
 
 // beforeCall does what the control of the run does before a system call.
-func (r *run) beforeCall(name string) {
+func (r *run) beforeCall(host, call string) {
 	c := r.options.Control
 	if c == nil || c.Do == nil || r.inHook {
 		return
 	}
 	want, nth, numbered := strings.Cut(c.Before, "#")
-	if name != want {
+	if want != host+":"+call {
 		return
 	}
 	r.hookCalls++
@@ -74,3 +74,6 @@ func (r *run) beforeCall(name string) {
 
 // AckLess is a change that takes n from a segment's acknowledgement number.
 func AckLess(n uint32) func(*layers.TCP) { return func(t *layers.TCP) { t.Ack -= n } }
+
+// AckItself is a change that makes a SYN acknowledge itself.
+func AckItself(t *layers.TCP) { t.ACK, t.Ack = true, t.Seq+1 }

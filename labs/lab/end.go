@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/tcplab/tcplab/labs/internal/sockdiag"
@@ -149,6 +150,24 @@ func (e *End) Queue() int { return e.Received() }
 
 // Limit looks what the kernel reports as the limit of a listener's queue.
 func (e *End) Limit() int { return e.Unacknowledged() }
+
+// Path returns the states that the socket was seen in, from the last time that
+// it entered the state from: "ESTABLISHED → FIN_WAIT1 → CLOSING".
+func (e *End) Path(from string) string {
+	e.look()
+	var path []string
+	for _, ev := range e.host.run.events {
+		s, ok := ev.Body.(*record.State)
+		if !ok || s.Host != e.host.name || s.Socket != e.name || s.From == s.To {
+			continue
+		}
+		if s.To == from {
+			path = nil
+		}
+		path = append(path, s.To)
+	}
+	return strings.Join(path, " → ")
+}
 
 // readProcSys returns a setting of the whole machine, or "".
 func readProcSys(file string) string { return sysctl.Machine(file) }

@@ -12,6 +12,7 @@ import (
 	"github.com/tcplab/tcplab/labs/internal/sockdiag"
 	"github.com/tcplab/tcplab/labs/internal/sysctl"
 	"github.com/tcplab/tcplab/labs/internal/tun"
+	"github.com/tcplab/tcplab/labs/internal/wire"
 	"github.com/tcplab/tcplab/labs/record"
 )
 
@@ -22,8 +23,8 @@ const (
 	lastPort  = 65535
 )
 
-// MaxConnections is how many connections one run can have.
-const MaxConnections = lastPort - firstPort + 1
+// maxConnections is how many connections one run can have.
+const maxConnections = lastPort - firstPort + 1
 
 // A Host is a network stack of its own, with a program on it: the story.
 type Host struct {
@@ -90,8 +91,14 @@ func (h *Host) call(name string, result int, err error, args []string, expected 
 	return errno
 }
 
-// before lets the control of the run do its mischief.
-func (h *Host) before(call string) { h.run.beforeCall(h.name + ":" + call) }
+// before is called before every system call of the story. It ends the story
+// where the run is interrupted, and lets a control do its mischief.
+func (h *Host) before(call string) {
+	if h.run.interrupted.Load() {
+		h.run.fail(wire.ErrCanceled)
+	}
+	h.run.beforeCall(h.name, call)
+}
 
 // Addr returns the host's address with a port.
 func (h *Host) Addr(port int) netip.AddrPort { return netip.AddrPortFrom(h.addr, uint16(port)) }
@@ -118,10 +125,11 @@ func (h *Host) Socket() *Sock {
 	return s
 }
 
-// Listen makes a socket that listens on a port: socket, bind, listen(2).
+// Listen makes a socket that listens on a port of the host's address: socket,
+// bind, listen(2).
 func (h *Host) Listen(port, backlog int) *Sock {
 	s := h.Socket()
-	s.Bind(port)
+	s.Bind(h.Addr(port))
 	s.Listen(backlog)
 	return s
 }
@@ -130,14 +138,14 @@ func (h *Host) Listen(port, backlog int) *Sock {
 // next pinned port, connect(2), which is then in progress.
 func (h *Host) Connect(to *Sock) *Sock {
 	s := h.Socket()
-	s.Bind(int(h.takePort()))
+	s.Bind(h.Addr(int(h.takePort())))
 	s.Connect(to.local)
 	return s
 }
 
 func (h *Host) takePort() uint16 {
 	if h.nextPort < firstPort {
-		h.run.fail(fmt.Errorf("%s: no pinned port is left after %d", h.name, MaxConnections))
+		h.run.fail(fmt.Errorf("%s: no pinned port is left after %d", h.name, maxConnections))
 	}
 	p := h.nextPort
 	h.nextPort++ // after the last one it is 0
@@ -181,12 +189,25 @@ func (h *Host) Sysctl(key string) int {
 	return n
 }
 
-// SetSysctl sets a sysctl in the middle of the story: sysctl(8).
-func (h *Host) SetSysctl(key string, value int) {
+// SetSysctl sets a sysctl in the middle of the story, as sysctl(8) does.
+func (h *Host) SetSysctl(key, value string) {
 	h.run.must(h.enter())
-	text := strconv.Itoa(value)
-	h.run.must(h.wrap(sysctl.Write(key, text)))
-	h.run.add(&record.Call{Host: h.name, Call: "sysctl", Args: []string{key + "=" + text}, Result: "0"})
+	h.run.must(h.wrap(sysctl.Write(key, value)))
+	h.run.add(&record.Call{Host: h.name, Call: "sysctl", Args: []string{key + "=" + value}, Result: "0"})
+}
+
+// ListenerAt returns what the host has listening on an address, if anything.
+func (h *Host) ListenerAt(a netip.AddrPort) *End { return h.end(pair{local: a}, true) }
+
+// Count looks at every connection of the host and counts those in a state.
+func (h *Host) Count(state string) int {
+	n := 0
+	for _, e := range h.ends {
+		if e.remote.Port() != 0 && e.State() == state {
+			n++
+		}
+	}
+	return n
 }
 
 // Counter reads by how much a counter of the kernel has risen during the run.

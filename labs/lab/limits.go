@@ -2,6 +2,8 @@ package lab
 
 import (
 	"fmt"
+	"math"
+	"os"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -11,37 +13,33 @@ import (
 // namespaces, netlink, the standard files, the Go runtime's own.
 const spare = 40
 
-// Descriptors returns how many sockets this process can open: the hard limit,
-// less what else a run needs. The soft limit is raised to it where need be.
-func Descriptors() int {
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		return 1024 - spare // the least that any system gives
+// CheckConnections refuses the number n of a flag where the sockets and
+// connections that it takes are more than one run can have. Every socket takes
+// a descriptor, of which there are as many as the hard limit allows, and every
+// connection one of the client's pinned ports.
+func CheckConnections(flag string, n, sockets, connections int) error {
+	limit, err := raiseDescriptors()
+	if err != nil {
+		return err
 	}
-	return int(min(limit.Max, 1<<30)) - spare
-}
-
-// CheckDescriptors refuses the number n of a flag where the sockets that it
-// takes are more than this process can open.
-func CheckDescriptors(flag string, n, sockets int) error {
-	fit := Descriptors()
-	if sockets <= fit {
+	tooMany := max(sockets+spare-limit, connections-maxConnections)
+	if tooMany <= 0 {
 		return nil
 	}
 	return Refuse(flag, strconv.Itoa(n), fmt.Sprintf(
-		"each connection takes a descriptor, and ulimit -n allows %d; at most %d fit", fit+spare, n-(sockets-fit)))
+		"at most %d fit (ulimit -n allows %d descriptors, and there are %d client ports)", max(0, n-tooMany), limit, maxConnections))
 }
 
-// raiseDescriptors raises the soft limit on open descriptors to the hard one.
-// (The Go runtime does so at start, and takes it back for child processes.)
-func raiseDescriptors() error {
+// raiseDescriptors raises the soft limit on open descriptors to the hard one
+// and returns it.
+func raiseDescriptors() (int, error) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		return err
-	}
-	if limit.Cur == limit.Max {
-		return nil
+		return 0, os.NewSyscallError("getrlimit", err)
 	}
 	limit.Cur = limit.Max
-	return unix.Setrlimit(unix.RLIMIT_NOFILE, &limit)
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return 0, os.NewSyscallError("setrlimit", err)
+	}
+	return int(min(limit.Max, math.MaxInt32)), nil
 }

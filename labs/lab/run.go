@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -44,7 +45,7 @@ func Run(ctx context.Context, l *Lab, o Options) (*record.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &run{lab: l, args: args, options: o, start: time.Now()}
+	r := &run{lab: l, args: args, options: o}
 	r.cancel, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
 		return nil, os.NewSyscallError("eventfd", err)
@@ -53,6 +54,7 @@ func Run(ctx context.Context, l *Lab, o Options) (*record.Run, error) {
 	wake := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(wake)
+		r.interrupted.Store(true)
 		_, _ = unix.Write(r.cancel, []byte{7: 1}) // adds to the counter; can't fail while it is 0
 	})
 	netns.Do(func(t *netns.Thread) {
@@ -73,11 +75,13 @@ func Run(ctx context.Context, l *Lab, o Options) (*record.Run, error) {
 
 // run is the engine behind a Script: what a run has made and what it has seen.
 type run struct {
-	lab     *Lab
-	args    Args
-	options Options
-	start   time.Time
-	cancel  int // eventfd, readable once the run is to end
+	lab         *Lab
+	args        Args
+	options     Options
+	start       time.Time // of the story
+	duration    time.Duration
+	cancel      int // eventfd, readable once the run is to end
+	interrupted atomic.Bool
 
 	thread *netns.Thread
 	hosts  []*Host // client, then server
@@ -99,7 +103,9 @@ type run struct {
 // runtime.Goexit; the deferred calls still run.
 func (r *run) tell() {
 	ended := false
+	r.start = time.Now()
 	defer func() {
+		r.duration = r.since(time.Now())
 		if !ended && r.failure == nil {
 			r.failure = errors.New("the story ended its goroutine")
 		}
@@ -137,7 +143,7 @@ func (r *run) finish() *record.Run {
 	rec := &record.Run{
 		Lab: r.lab.Name, Title: r.lab.Title, Outcome: record.Expected,
 		Environment: r.environment, Args: r.args, Events: r.events,
-		Counters: r.counters, Duration: time.Since(r.start).Truncate(time.Microsecond),
+		Counters: r.counters, Duration: r.duration,
 	}
 	if r.failure != nil {
 		rec.Error = r.failure.Error()
@@ -178,22 +184,31 @@ func (r *run) describe() error {
 	}
 	r.environment = record.Environment{
 		Kernel: unix.ByteSliceToString(u.Release[:]), Tcplab: r.options.Version,
-		Privilege: "userns", IPv6: r.options.IPv6,
+		IPv6:  r.options.IPv6,
 		Hosts: map[string]string{}, Sysctls: map[string]map[string]string{},
 	}
-	// In the first user namespace every user stands for himself (user_namespaces(7)).
-	ids, err := os.ReadFile("/proc/self/uid_map")
-	if err != nil {
+	var err error
+	if r.environment.Privilege, err = privilege(); err != nil {
 		return err
-	}
-	if f := strings.Fields(string(ids)); len(f) == 3 && f[2] == "4294967295" {
-		r.environment.Privilege = "root"
 	}
 	for _, h := range r.hosts {
 		r.environment.Hosts[h.name] = h.addr.String()
 		r.environment.Sysctls[h.name] = map[string]string{}
 	}
 	return nil
+}
+
+// privilege tells root from the root of a user namespace: in the first one
+// every user stands for himself (user_namespaces(7)).
+func privilege() (string, error) {
+	ids, err := os.ReadFile("/proc/self/uid_map")
+	if err != nil {
+		return "", err
+	}
+	if f := strings.Fields(string(ids)); len(f) == 3 && f[2] == "4294967295" {
+		return "root", nil
+	}
+	return "userns", nil
 }
 
 func (r *run) readCounters() {

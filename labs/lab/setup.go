@@ -118,7 +118,12 @@ func (r *run) newHost(name string) (*Host, error) {
 		return nil, missing(err)
 	}
 	for _, s := range silence {
-		if err := sysctl.Write(s.Key, s.Value); err != nil && (r.options.IPv6 || !errors.Is(err, sysctl.ErrUnknown)) {
+		err := sysctl.Write(s.Key, s.Value)
+		switch {
+		case err == nil, errors.Is(err, sysctl.ErrUnknown) && !r.options.IPv6:
+		case errors.Is(err, sysctl.ErrUnknown):
+			return nil, &MissingError{"tcplab needs IPv6 for --ipv6", "boot without ipv6.disable=1", err}
+		default:
 			return nil, fmt.Errorf("%s: %s: %w", name, s.Key, err)
 		}
 	}

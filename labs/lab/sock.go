@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"net/netip"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -22,11 +23,11 @@ const deadline = 10 * time.Second
 
 // A Sock is a descriptor that the story holds, and the End behind it.
 type Sock struct {
-	*End // nil until the socket has both addresses, or listens
-	host *Host
-	fd   int
-	num  int // the descriptor's number in the story
-	port int // bound to, or 0
+	*End  // nil until the socket has both addresses, or listens
+	host  *Host
+	fd    int
+	num   int            // the descriptor's number in the story
+	bound netip.AddrPort // by bind, or zero
 }
 
 func (s *Sock) arg() string { return strconv.Itoa(s.num) }
@@ -51,30 +52,50 @@ func sockaddr(a netip.AddrPort) unix.Sockaddr {
 	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
 }
 
-// Bind binds the socket to a port of its host's address: bind(2).
-func (s *Sock) Bind(port int) {
+// Bind binds the socket to an address of its host: bind(2).
+func (s *Sock) Bind(a netip.AddrPort) {
 	s.host.before("bind")
-	a := s.host.Addr(port)
 	s.host.call("bind", 0, unix.Bind(s.fd, sockaddr(a)), []string{s.arg(), a.String()})
-	s.port = port
+	s.bound = a
 }
 
 // Listen makes the bound socket listen: listen(2).
 func (s *Sock) Listen(backlog int) {
 	s.host.before("listen")
 	s.host.call("listen", 0, unix.Listen(s.fd, backlog), []string{s.arg(), strconv.Itoa(backlog)})
-	s.End = s.host.end(pair{local: s.host.Addr(s.port)}, true)
+	s.End = s.host.end(pair{local: s.bound}, true)
 	s.look()
 }
 
-// Connect starts to connect the bound socket: connect(2), which is then in
-// progress, its SYN on the wire.
+// Connect starts to connect the socket: connect(2), which is then in progress,
+// its SYN on the wire. The kernel gives a socket that is not bound a source
+// address and port.
 func (s *Sock) Connect(to netip.AddrPort) {
 	s.host.before("connect")
 	err := unix.Connect(s.fd, sockaddr(to))
 	s.host.call("connect", 0, err, []string{s.arg(), to.String()}, unix.EINPROGRESS)
-	s.End = s.host.end(pair{s.host.Addr(s.port), to}, false)
+	from := s.bound
+	if !from.IsValid() {
+		name, err := unix.Getsockname(s.fd)
+		s.host.run.must(s.host.wrap(os.NewSyscallError("getsockname", err)))
+		from = addrPort(name)
+	}
+	s.End = s.host.end(pair{from, to}, false)
 	s.after()
+}
+
+// LocalAddr asks the kernel for the socket's own address: getsockname(2).
+func (s *Sock) LocalAddr() string { return s.ask("getsockname", unix.Getsockname) }
+
+// RemoteAddr asks the kernel for the address that the socket is connected to:
+// getpeername(2).
+func (s *Sock) RemoteAddr() string { return s.ask("getpeername", unix.Getpeername) }
+
+func (s *Sock) ask(name string, call func(int) (unix.Sockaddr, error)) string {
+	a, err := call(s.fd)
+	answer := addrPort(a).String()
+	s.host.call(name, 0, err, []string{s.arg(), "[" + answer + "]"})
+	return answer
 }
 
 // after takes in what a call has made the host send, and looks at the socket.
@@ -140,7 +161,7 @@ func (s *Sock) TryAccept() (conn *Sock, outcome string) {
 	}
 	conn = s.host.hold(fd)
 	s.host.call("accept", conn.num, nil, []string{s.arg()})
-	conn.port = s.port
+	conn.bound = s.local
 	conn.End = s.host.end(pair{s.local, addrPort(from)}, true)
 	s.after()
 	conn.look()
@@ -185,10 +206,7 @@ func (s *Sock) TryRead() (data, outcome string) {
 	s.host.before("read")
 	var buf [size]byte
 	n, err := unix.Read(s.fd, buf[:])
-	args := []string{s.arg(), "", strconv.Itoa(size)}
-	if n > 0 {
-		args[1] = strconv.Quote(string(buf[:n]))
-	}
+	args := []string{s.arg(), strconv.Quote(string(buf[:max(n, 0)])), strconv.Itoa(size)}
 	outcome = OK
 	if errno := s.host.call("read", n, err, args, unix.EAGAIN, unix.ECONNRESET, unix.ENOTCONN, unix.ETIMEDOUT, unix.EPIPE); errno != 0 {
 		outcome = unix.ErrnoName(errno)

@@ -33,7 +33,7 @@ func (w *Wire) next(name string, until time.Time) *Segment {
 			return s
 		}
 		if !time.Now().Before(until) {
-			w.run.fail(fmt.Errorf("wire: no %s came; waiting on the wire: %s", name, w.Waiting()))
+			w.run.fail(fmt.Errorf("wire: no %s came; on the wire: %s", name, w.run.onTheWire()))
 		}
 		w.run.must(w.run.wire.Wait(until))
 	}
@@ -59,6 +59,15 @@ func (w *Wire) take(name string) *Segment {
 	return s
 }
 
+// onTheWire names everything that waits on the wire, for an error.
+func (r *run) onTheWire() string {
+	var names []string
+	for _, h := range r.hosts {
+		names = append(names, h.name+": "+r.script.Wire.Waiting(h))
+	}
+	return strings.Join(names, "; ")
+}
+
 func (w *Wire) has(p *wire.Packet) bool {
 	return w.only == nil ||
 		p.Src == w.only.local && p.Dst == w.only.remote ||
@@ -78,12 +87,14 @@ func (r *run) matcher(name string) func(*wire.Packet) bool {
 	}
 }
 
-// Waiting names the segments on the wire that nothing was done with yet, in
-// the order in which they were sent: "none", "SYN,ACK", "ACK ACK".
-func (w *Wire) Waiting() string {
+// Waiting names the segments from a host that wait on the wire and that
+// nothing was done with yet, in the order in which they were sent: "none",
+// "SYN,ACK", "ACK ACK".
+func (w *Wire) Waiting(from *Host) string {
+	w.run.must(w.run.wire.Drain(from.index))
 	var names []string
 	for _, p := range w.run.wire.Waiting() {
-		if w.has(p) {
+		if w.has(p) && p.From == from.index {
 			names = append(names, p.Flags.String())
 		}
 	}
@@ -131,6 +142,14 @@ func late(left time.Duration) time.Duration { return left + left/4 + deadline }
 func (r *run) waits(w record.Wait) {
 	if r.options.OnWait != nil {
 		r.options.OnWait(w)
+	}
+}
+
+// Deliver delivers the next segment of that name where there is one, and does
+// nothing where there is none: for what a control may have made impossible.
+func (w *Wire) Deliver(name string) {
+	if s := w.take(name); s != nil {
+		s.Deliver()
 	}
 }
 

@@ -1,6 +1,9 @@
 package opening
 
 import (
+	"math"
+	"strconv"
+
 	"github.com/tcplab/tcplab/labs/lab"
 	"github.com/tcplab/tcplab/labs/record"
 )
@@ -14,9 +17,9 @@ kernel answers the SYN, completes the handshake and acknowledges data, all
 without the program. The finished connection waits in the listener's accept
 queue; accept(2) only takes it from there and gives it a file descriptor.`,
 	Knobs: []lab.Knob{
-		lab.Number("n", 1, 1, lab.MaxConnections, "connections to make while nobody accepts"),
+		lab.Number("n", 1, 1, math.MaxInt32, "connections to make while nobody accepts"),
 	},
-	Check: func(a lab.Args) error { return lab.CheckDescriptors("n", a.Int("n"), a.Int("n")+2) },
+	Check: func(a lab.Args) error { return lab.CheckConnections("n", a.Int("n"), a.Int("n")+2, a.Int("n")) },
 	Claims: []lab.Claim{{
 		ID:     "established-without-accept",
 		Text:   "Both ends are ESTABLISHED though the server has not called accept.",
@@ -59,6 +62,9 @@ queue; accept(2) only takes it from there and gives it a file descriptor.`,
 	}},
 	Script: func(s *lab.Script) {
 		n := s.Int("n")
+		if n > s.Server.Sysctl(somaxconn) {
+			s.Server.SetSysctl(somaxconn, strconv.Itoa(n)) // the queue must take them all
+		}
 		s.Part("A handshake, and nobody calls accept")
 		listener := s.Server.Listen(80, n)
 		client := s.Client.Connect(listener)

@@ -21,7 +21,7 @@ type Run struct {
 	Events      []Event
 	Claims      []Claim
 	Counters    map[string]map[string]int64 // host → counter → increase during the run
-	Duration    time.Duration               // wall time, setting up the hosts included
+	Duration    time.Duration               // of the story, without setting up the hosts
 }
 
 // An Outcome sums up a run.

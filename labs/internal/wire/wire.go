@@ -62,6 +62,7 @@ type stream struct{ src, dst netip.AddrPort }
 // sent is what the wire remembers of one direction of a connection.
 type sent struct {
 	isn, next uint32 // next: the highest sequence number sent, plus one
+	acked     bool   // its SYN has been sent with an ACK
 }
 
 // ErrCanceled is returned by Wait when the descriptor given to New is readable.
@@ -177,24 +178,30 @@ func (w *Wire) add(from int, raw []byte) error {
 	return nil
 }
 
-// relate works out the packet's relative numbers.
+// relate works out the packet's relative numbers, and whether it was sent before.
 func (w *Wire) relate(p *Packet) {
+	p.RelSeq, p.RelAck = p.Seq, 0
+	syn, ack := p.Flags&segment.SYN != 0, p.Flags&segment.ACK != 0
 	out := w.streams[stream{p.Src, p.Dst}]
-	if p.Flags&segment.SYN != 0 && (out == nil || out.isn != p.Seq) {
+	if syn && (out == nil || out.isn != p.Seq) {
 		out = &sent{isn: p.Seq, next: p.Seq} // a new incarnation of the connection
 		w.streams[stream{p.Src, p.Dst}] = out
 	}
-	if out == nil {
-		p.RelSeq = p.Seq // a reset by a host that has sent nothing before: absolute
-	} else {
+	if out != nil { // otherwise a reset by a host that has sent nothing else: absolute
 		p.RelSeq = p.Seq - out.isn
 		end := p.Seq + p.SeqLen()
 		p.Retransmission = p.SeqLen() > 0 && int32(end-out.next) <= 0
+		if syn && ack {
+			// Where two SYNs have crossed, the SYN goes out once more with an
+			// ACK: that is an answer, and no retransmission.
+			p.Retransmission = p.Retransmission && out.acked
+			out.acked = true
+		}
 		if int32(end-out.next) > 0 {
 			out.next = end
 		}
 	}
-	if p.Flags&segment.ACK != 0 {
+	if ack {
 		p.RelAck = p.Ack
 		if in := w.streams[stream{p.Dst, p.Src}]; in != nil {
 			p.RelAck = p.Ack - in.isn

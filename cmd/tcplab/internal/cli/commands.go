@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tcplab/tcplab/labs"
+	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+func listCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List the labs",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			for i, s := range labs.Sections {
+				if i > 0 {
+					fmt.Fprintln(cmd.OutOrStdout())
+				}
+				fmt.Fprintln(cmd.OutOrStdout(), s.Title)
+				for _, l := range s.Labs {
+					fmt.Fprintf(cmd.OutOrStdout(), "  %-12s %s\n", l.Name, l.Title)
+				}
+			}
+			return nil
+		},
+	}
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print tcplab's version",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "tcplab %s (%s %s/%s)\n", versionText(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return err
+		},
+	}
+}
+
+// maxRecord bounds what show reads: a run with 25,000 connections takes 200 MB.
+const maxRecord = 1 << 30
+
+func showCommand() *cobra.Command {
+	var v view
+	cmd := &cobra.Command{
+		Use:   "show FILE",
+		Short: "Show a run that --json has saved (- for standard input)",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usageError{fmt.Errorf("show: want one FILE, got %d", len(args))}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := v.check(); err != nil {
+				return err
+			}
+			in := io.Reader(os.Stdin)
+			if args[0] != "-" {
+				f, err := os.Open(args[0])
+				if err != nil {
+					return usageError{fmt.Errorf("show: %w", err)}
+				}
+				defer f.Close()
+				in = f
+			}
+			var r record.Run
+			dec := json.NewDecoder(io.LimitReader(in, maxRecord))
+			if err := dec.Decode(&r); err != nil {
+				return usageError{fmt.Errorf("show: %s is no record of a run: %w", args[0], err)}
+			}
+			if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+				return usageError{fmt.Errorf("show: %s holds more than one record", args[0])}
+			}
+			return show(cmd, &r, v)
+		},
+	}
+	v.flags(cmd)
+	return cmd
+}
+
+func doctorCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "doctor",
+		Short: "Say what this machine allows tcplab to do, and how to mend what it does not",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !privileged() {
+				// What follows is the same for an ordinary user, but inside a
+				// user namespace, where there is one.
+				err := inUserNamespace(cmd.Context())
+				var none *lab.MissingError
+				if !errors.As(err, &none) {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%-10s %-22s %v\n%-10s %-22s %s\n", "MISSING", "namespaces", none.Err, "", "to mend it:", none.Mend)
+				return outcomeError(record.Broken)
+			}
+			sound := true
+			for _, f := range lab.Doctor(labs.All()) {
+				state := "ok"
+				if !f.OK {
+					state = "MISSING"
+					sound = sound && !f.Needed
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%-10s %-22s %s\n", state, f.What, f.Found)
+				if f.Mend != "" {
+					fmt.Fprintf(cmd.OutOrStdout(), "%-10s %-22s %s\n", "", "to mend it:", f.Mend)
+				}
+			}
+			if !sound {
+				return outcomeError(record.Broken)
+			}
+			return nil
+		},
+	}
+}

@@ -1,0 +1,154 @@
+package cli
+
+import (
+	"bufio"
+	"errors"
+	"os"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/labs/record"
+	"github.com/tcplab/tcplab/labs/report"
+)
+
+// view is how a record is to be shown.
+type view struct {
+	json, quiet, noTimes bool
+}
+
+func (v *view) flags(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&v.json, "json", false, "print the record as one line of JSON")
+	cmd.Flags().BoolVarP(&v.quiet, "quiet", "q", false, "print a line for each claim and no ladder")
+	cmd.Flags().BoolVar(&v.noTimes, "no-times", false, "leave out times: every run then looks the same")
+}
+
+// check refuses flags that do not go together.
+func (v *view) check() error {
+	if v.json && (v.quiet || v.noTimes) {
+		return usageError{errors.New("--json prints the whole record: it takes no --quiet and no --no-times")}
+	}
+	return nil
+}
+
+// labCommand makes the command of a lab.
+func labCommand(l *lab.Lab) *cobra.Command {
+	var v view
+	var ipv6 bool
+	var sysctls []string
+	args := lab.Args{}
+	cmd := &cobra.Command{
+		Use:   l.Name,
+		Short: l.Title,
+		Long:  l.Title + ".\n\n" + l.Long,
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := v.check(); err != nil {
+				return err
+			}
+			o := lab.Options{Args: args, IPv6: ipv6, Version: versionText()}
+			for _, text := range sysctls {
+				s, err := lab.ParseSysctl(text)
+				if err != nil {
+					return err
+				}
+				o.Sysctls = append(o.Sysctls, s)
+			}
+			if !privileged() {
+				return inUserNamespace(cmd.Context())
+			}
+			progress := newProgress(cmd.ErrOrStderr())
+			o.OnWait = progress.wait
+			r, err := lab.Run(cmd.Context(), l, o)
+			progress.done()
+			if err != nil {
+				return err
+			}
+			return show(cmd, r, v)
+		},
+	}
+	for _, k := range l.Knobs {
+		f := cmd.Flags().VarPF(&knobValue{knob: k, args: args}, k.Name, "", k.Help)
+		if k.Switch {
+			f.NoOptDefVal = "true"
+		}
+	}
+	v.flags(cmd)
+	cmd.Flags().BoolVar(&ipv6, "ipv6", false, "run on IPv6")
+	cmd.Flags().StringArrayVar(&sysctls, "sysctl", nil,
+		"set a sysctl of the private hosts: `KEY=VALUE`, with client: or server: before it for one side; may be repeated")
+	return cmd
+}
+
+// knobValue makes a lab's knob a flag. The lab checks the value: see lab.Run.
+type knobValue struct {
+	knob lab.Knob
+	args lab.Args
+}
+
+func (v *knobValue) String() string {
+	switch k := v.knob; {
+	case k.Auto != "":
+		return k.Auto
+	case k.Sysctl != "":
+		return "the kernel's"
+	case k.Switch, k.Name == "":
+		return ""
+	default:
+		return strconv.Itoa(k.Default)
+	}
+}
+
+func (v *knobValue) Set(text string) error {
+	if v.knob.Switch {
+		on, err := strconv.ParseBool(text)
+		if err != nil {
+			return errors.New("want true or false")
+		}
+		text = "0"
+		if on {
+			text = "1"
+		}
+	}
+	v.args[v.knob.Name] = text
+	return nil
+}
+
+func (v *knobValue) Type() string {
+	if v.knob.Switch {
+		return "bool"
+	}
+	return "int"
+}
+
+// show writes a record to stdout, and returns its outcome as an error where it
+// was not the expected one.
+func show(cmd *cobra.Command, r *record.Run, v view) error {
+	out := bufio.NewWriterSize(cmd.OutOrStdout(), 1<<16)
+	o := report.Options{
+		Width: columns(cmd.OutOrStdout()), Times: !v.noTimes,
+		Color: colored(cmd.OutOrStdout()), ASCII: !utf8Locale(os.Getenv),
+	}
+	var err error
+	switch {
+	case v.json:
+		err = report.JSON(out, r)
+	case v.quiet:
+		err = report.Brief(out, r, o)
+	default:
+		if err = report.Ladder(out, r, o); err == nil {
+			err = report.Verdicts(out, r, o)
+		}
+	}
+	if err = errors.Join(err, out.Flush()); err != nil {
+		return err
+	}
+	switch {
+	case r.Outcome == record.Broken && v.json:
+		return errors.New("the instrument broke: " + r.Error)
+	case r.Outcome != record.Expected:
+		return outcomeError(r.Outcome)
+	}
+	return nil
+}

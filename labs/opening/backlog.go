@@ -1,0 +1,246 @@
+package opening
+
+import (
+	"math"
+
+	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+// A listener's accept queue, filled until it overflows.
+var backlog = lab.Lab{
+	Name:  "backlog",
+	Title: "The accept queue holds what listen's backlog allows, and then drops",
+	Long: `A listener keeps finished connections until the program calls accept. How many is
+decided by the argument of listen(2) and by net.core.somaxconn. The lab connects
+one client after another until the queue is full, and shows what becomes of the
+next SYN, of a handshake that was under way, and of both once accept makes room.`,
+	Knobs: []lab.Knob{
+		lab.Number("n", 128, 0, math.MaxInt32, "the backlog: listen's argument"),
+		{Name: "clients", Auto: "enough to overflow", Min: 1, Max: math.MaxInt32, Help: "how many clients connect to the listener"},
+		lab.Turns("somaxconn", "server:net.core.somaxconn", "the server's net.core.somaxconn, which bounds the backlog"),
+		lab.Switch("abort-on-overflow", "set the server's net.ipv4.tcp_abort_on_overflow from the start"),
+		lab.Switch("drain", "accept everything in the end"),
+	},
+	Check: checkBacklog,
+	Claims: []lab.Claim{{
+		ID:     "queue-limit-is-min-backlog-somaxconn",
+		Text:   "The listener's limit is the smaller of listen's argument and net.core.somaxconn.",
+		Source: "listen(2); net/socket.c: __sys_listen",
+		Control: lab.Control{
+			Says: "somaxconn is lowered behind the story's back", Args: lab.Args{"n": "4"}, Before: "server:listen",
+			Do: func(s *lab.Script) { s.Server.SetSysctl(somaxconn, "2") },
+		},
+	}, {
+		ID:     "queue-holds-exactly-min",
+		Text:   "The queue holds as many connections as its limit says.",
+		Source: "widely taught; listen(2) speaks of “the maximum length”",
+		Myth:   true,
+		Truth:  "It holds one more: a connection is refused when the queue is longer than the limit, not when it is as long (include/net/sock.h: sk_acceptq_is_full).",
+		Control: lab.Control{
+			Says: "the last connection that fits is accepted at once", Args: lab.Args{"n": "4"}, Before: "client:connect#6",
+			Do: func(s *lab.Script) { s.Server.SetSysctl(somaxconn, "3"); s.Server.Sock(3).Listen(4) },
+		},
+	}, {
+		ID:     "backlog-is-syn-queue",
+		Text:   "The backlog counts connections whose handshake is not finished.",
+		Source: "documents from before Linux 2.2; listen(2), NOTES",
+		Myth:   true,
+		Truth:  "Since Linux 2.2 it counts connections that are ESTABLISHED and wait for accept.",
+		Control: lab.Control{
+			Says: "every third segment is lost", Args: lab.Args{"n": "0", "clients": "2"}, Segment: "client:ACK#1",
+		},
+	}, {
+		ID:     "syn-dropped-when-full",
+		Text:   "A SYN that finds the queue full gets no answer; its client stays SYN_SENT and sends it again, and ListenOverflows and ListenDrops count it.",
+		Source: "net/ipv4/tcp_input.c: tcp_conn_request",
+		Control: lab.Control{
+			Says: "a place becomes free before the SYN arrives", Args: lab.Args{"n": "1"}, Before: "client:connect#3",
+			Do: func(s *lab.Script) { s.Server.Sock(3).Accept() },
+		},
+	}, {
+		ID:     "accept-frees-a-place",
+		Text:   "After one accept, the SYN that the waiting client sends again gets in.",
+		Source: "accept(2); net/ipv4/tcp_input.c: tcp_conn_request",
+		Control: lab.Control{
+			Says: "the limit is lowered before accept", Args: lab.Args{"n": "2"}, Before: "server:accept",
+			Do: func(s *lab.Script) { s.Server.Sock(3).Listen(0) },
+		},
+	}, {
+		ID:     "ack-dropped-when-full",
+		Text:   "The ACK that ends a handshake is dropped where the queue has filled up meanwhile: the client is ESTABLISHED, the server stays SYN_RECV and repeats its SYN,ACK.",
+		Source: "net/ipv4/tcp_ipv4.c: tcp_v4_syn_recv_sock; net/ipv4/tcp_minisocks.c: tcp_check_req",
+		Control: lab.Control{
+			Says: "a place becomes free before the ACK arrives", Args: lab.Args{"n": "1"}, Before: "client:connect#9",
+			Do: func(s *lab.Script) { s.Server.Sock(5).Listen(4) },
+		},
+	}, {
+		ID:     "abort-on-overflow-resets",
+		Text:   "With tcp_abort_on_overflow such an ACK is answered by a RST, and the client gets ECONNRESET; a SYN that finds the queue full is still dropped without a word.",
+		Source: "Documentation/networking/ip-sysctl.rst: tcp_abort_on_overflow; net/ipv4/tcp_minisocks.c: tcp_check_req",
+		Control: lab.Control{
+			Says: "the RST is lost", Args: lab.Args{"n": "1"}, Segment: "server:RST#1",
+		},
+	}},
+	Script: tellBacklog,
+}
+
+const (
+	somaxconn       = "net.core.somaxconn"
+	abortOnOverflow = "net.ipv4.tcp_abort_on_overflow"
+	surplus         = 3 // clients that find the queue full
+)
+
+func checkBacklog(a lab.Args) error {
+	n, flag := a.Int("n")+1+surplus, "n"
+	if c := a.Int("clients"); c >= 0 {
+		n, flag = c, "clients"
+	}
+	sockets := n + 8 // two listeners, and the clients of the second
+	if a.On("drain") {
+		sockets += n
+	}
+	return lab.CheckConnections(flag, a.Int(flag), sockets, n+4)
+}
+
+func tellBacklog(s *lab.Script) {
+	if s.On("abort-on-overflow") {
+		s.Server.SetSysctl(abortOnOverflow, "1")
+	}
+	limit := min(s.Int("n"), s.Server.Sysctl(somaxconn))
+	clients := limit + 1 + surplus
+	if s.Given("clients") {
+		clients = s.Int("clients")
+	}
+
+	s.Part("Clients connect, and nobody calls accept")
+	listener := s.Server.Listen(80, s.Int("n"))
+	s.Expect("queue-limit-is-min-backlog-somaxconn", lab.Is("limit", listener.Limit(), limit))
+	fit := min(clients, limit+1)
+	waiting := connect(s, listener, fit)
+	if clients > fit {
+		s.Part("The queue is full: a further SYN is dropped without a word")
+		waiting = append(waiting, connect(s, listener, clients-fit)...)
+	}
+	queued := listener.Queue()
+	s.Expect("backlog-is-syn-queue",
+		lab.Is("SYN_RECV", s.Server.Count(record.SynRecv), clients-len(waiting)),
+		lab.Seen("ESTABLISHED", s.Server.Count(record.Established)))
+
+	if len(waiting) == 0 {
+		const why = "the clients were too few to fill the queue"
+		s.Inapplicable("queue-holds-exactly-min", why)
+		s.Inapplicable("syn-dropped-when-full", why)
+		s.Inapplicable("accept-frees-a-place", why)
+	} else {
+		s.Expect("queue-holds-exactly-min", lab.Is("queued", queued, limit))
+		overflow(s, listener, waiting)
+	}
+	s.Part("Two handshakes for one free place")
+	race(s)
+
+	if s.On("drain") {
+		s.Part("accept takes everything")
+		for outcome := lab.OK; outcome == lab.OK; {
+			_, outcome = listener.TryAccept()
+		}
+	}
+}
+
+// connect lets clients connect, as far as the kernel lets them, and returns
+// those whose SYN got no answer.
+func connect(s *lab.Script, listener *lab.Sock, clients int) (waiting []*lab.Sock) {
+	for range clients {
+		client := s.Client.Connect(listener)
+		wire := s.Wire.Of(client)
+		wire.Next("SYN").Deliver()
+		wire.Deliver("SYN,ACK")
+		wire.Deliver("ACK")
+		if client.State() == record.SynSent {
+			waiting = append(waiting, client)
+		}
+	}
+	return waiting
+}
+
+// overflow shows the clients that wait, and lets one of them in.
+func overflow(s *lab.Script, listener *lab.Sock, waiting []*lab.Sock) {
+	last := waiting[len(waiting)-1]
+	overflows, drops := s.Server.Counter("ListenOverflows"), s.Server.Counter("ListenDrops")
+	s.Part("A client that gets no answer sends its SYN again (the others give up)")
+	for _, other := range waiting[:len(waiting)-1] {
+		other.Close()
+	}
+	wire := s.Wire.Of(last)
+	again := wire.Retransmission("client:SYN")
+	again.Hold()
+	s.Expect("syn-dropped-when-full",
+		lab.Is("answer", wire.Waiting(s.Server), "none"),
+		lab.Is("client", last.State(), record.SynSent),
+		lab.Is("sent again", again.Flags, "SYN"),
+		lab.Is("ListenOverflows", overflows, len(waiting)),
+		lab.Is("ListenDrops", drops, len(waiting)))
+
+	s.Part("accept frees a place")
+	listener.Accept()
+	again.Deliver()
+	wire.Deliver("SYN,ACK")
+	wire.Deliver("ACK")
+	s.Expect("accept-frees-a-place",
+		lab.Is("client", last.State(), record.Established),
+		lab.Is("server", last.Peer().State(), record.Established))
+}
+
+// race lets two handshakes compete for the last place of a small listener.
+func race(s *lab.Script) {
+	switch {
+	case s.Server.Sysctl(somaxconn) == 0:
+		const why = "with somaxconn 0 there is never more than one handshake under way"
+		s.Inapplicable("ack-dropped-when-full", why)
+		s.Inapplicable("abort-on-overflow-resets", why)
+		return
+	case s.Server.Sysctl("net.ipv4.tcp_syncookies") == 2:
+		const why = "with tcp_syncookies 2 the server keeps nothing of a handshake under way"
+		s.Inapplicable("ack-dropped-when-full", why)
+		s.Inapplicable("abort-on-overflow-resets", why)
+		return
+	}
+	small := s.Server.Listen(81, 1)
+	s.Wire.Handshake(s.Client.Connect(small))
+	early, late := s.Client.Connect(small), s.Client.Connect(small)
+	for _, c := range []*lab.Sock{early, late} {
+		s.Wire.Of(c).Next("SYN").Deliver()
+		s.Wire.Of(c).Next("SYN,ACK").Deliver()
+	}
+	s.Wire.Of(early).Next("ACK").Deliver()
+
+	wire := s.Wire.Of(late)
+	ack := wire.Next("ACK")
+	if s.Server.Sysctl(abortOnOverflow) == 0 {
+		before := s.Server.Counter("ListenOverflows")
+		ack.Deliver()
+		overflows := s.Server.Counter("ListenOverflows") - before
+		client, server := late.State(), late.Peer().State()
+		repeated := wire.Retransmission("server:SYN,ACK")
+		repeated.Deliver()
+		s.Expect("ack-dropped-when-full",
+			lab.Is("client", client, record.Established),
+			lab.Is("server", server, record.SynRecv),
+			lab.Is("repeated", repeated.Flags, "SYN,ACK"),
+			lab.Is("ListenOverflows", overflows, 1))
+
+		s.Part("The same with tcp_abort_on_overflow")
+		s.Server.SetSysctl(abortOnOverflow, "1")
+		ack = wire.Next("ACK")
+	} else {
+		s.Inapplicable("ack-dropped-when-full", "tcp_abort_on_overflow is set")
+	}
+	ack.Deliver()
+	wire.Deliver("RST")
+	_, outcome := late.TryRead()
+	silent := s.Client.Connect(small)
+	s.Wire.Of(silent).Next("SYN").Deliver()
+	s.Expect("abort-on-overflow-resets",
+		lab.Is("client read", outcome, "ECONNRESET"),
+		lab.Is("answer to a SYN", s.Wire.Of(silent).Waiting(s.Server), "none"))
+}

@@ -1,0 +1,187 @@
+package opening
+
+import (
+	"net/netip"
+
+	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+// One socket, connected to itself.
+var selfConnect = lab.Lab{
+	Name:  "selfconnect",
+	Title: "A socket can be connected to itself, and nobody listens",
+	Long: `A socket that is bound to an address and connects to that same address gets its
+own SYN back. To TCP that is two hosts that open at the same moment: the socket
+goes through SYN_RECV and is ESTABLISHED, with itself. It then reads what it
+writes. With --accident the same happens as it does in real life: a client
+connects to a local port where nobody listens, and the kernel happens to choose
+that very port as the source.`,
+	Alone: true,
+	Knobs: []lab.Knob{
+		lab.Switch("accident", "let the kernel choose the source port, over plain loopback"),
+		lab.Number("ports", 1, 1, 1000, "with --accident: how many source ports the kernel chooses from; with more than 1 the number of attempts is chance"),
+	},
+	Check: func(a lab.Args) error {
+		if a.Int("ports") != 1 && !a.On("accident") {
+			return lab.Refuse("ports", a["ports"], "it goes with --accident")
+		}
+		return nil
+	},
+	Claims: []lab.Claim{{
+		ID:     "ephemeral-port-picked-by-chance",
+		Text:   "The kernel may choose as the source port the very port that is connected to.",
+		Source: "net/ipv4/inet_hashtables.c: __inet_hash_connect",
+		When:   byAccident,
+		Control: lab.Control{
+			Says: "somebody listens on the port", Args: lab.Args{"accident": "1"}, Before: "client:connect#5",
+			Do: listenOnSelfPort,
+		},
+	}, {
+		ID:     "first-attempts-refused",
+		Text:   "While the kernel chooses other source ports, connect fails with ECONNREFUSED.",
+		Source: "connect(2)",
+		When:   byAccident,
+		Control: lab.Control{
+			Says: "somebody listens on the port", Args: lab.Args{"accident": "1"}, Before: "client:connect",
+			Do: listenOnSelfPort,
+		},
+	}, {
+		ID:     "one-socket-both-ends",
+		Text:   "One socket is both ends of the connection: its own address is its peer's.",
+		Source: "RFC 9293 §3.5; getpeername(2)",
+		Control: lab.Control{
+			Says: "somebody listens on the port", Args: lab.Args{"accident": "1"}, Before: "client:connect#5",
+			Do: listenOnSelfPort,
+		},
+	}, {
+		ID:     "no-listen-called",
+		Text:   "No socket listens on the port.",
+		Source: "RFC 9293 §3.5; listen(2)",
+		Control: lab.Control{
+			Says: "somebody listens on the port", Args: lab.Args{"accident": "1"}, Before: "client:connect#5",
+			Do: listenOnSelfPort,
+		},
+	}, {
+		ID:     "passes-through-syn-recv",
+		Text:   "The socket goes from SYN_SENT to SYN_RECV by its own SYN, and is then ESTABLISHED.",
+		Source: "RFC 9293 §3.5, figure 7; net/ipv4/tcp_input.c: tcp_rcv_synsent_state_process",
+		When:   overTheWire,
+		Control: lab.Control{
+			Says: "an acknowledgement is added to the SYN", Segment: "client:SYN#1", Change: lab.AckItself,
+		},
+	}, {
+		ID:     "reads-its-own-data",
+		Text:   "What the socket writes, it reads.",
+		Source: "RFC 9293 §3.5",
+		Control: lab.Control{
+			Says: "the data is lost", Segment: "client:PSH,ACK#1",
+		},
+	}, {
+		ID:     "close-goes-through-closing",
+		Text:   "The socket's own FIN takes it from FIN_WAIT1 to CLOSING, and the acknowledgement to TIME_WAIT.",
+		Source: "RFC 9293 §3.6, case 3; net/ipv4/tcp_input.c: tcp_fin",
+		When:   overTheWire,
+		Control: lab.Control{
+			Says: "the FIN is lost", Segment: "client:FIN,ACK#1",
+		},
+	}},
+	Script: func(s *lab.Script) {
+		if s.On("accident") {
+			selfConnectByAccident(s)
+		} else {
+			selfConnectOverTheWire(s)
+		}
+	},
+}
+
+func byAccident(a lab.Args) bool  { return a.On("accident") }
+func overTheWire(a lab.Args) bool { return !a.On("accident") }
+
+// selfPort is odd. As long as enough others are free, the kernel chooses a port
+// with the parity of the range's low end.
+const selfPort = 40003
+
+func selfConnectOverTheWire(s *lab.Script) {
+	s.Client.SendOwnOverWire()
+	s.Part("The socket connects to its own address")
+	sock := s.Client.Socket()
+	sock.Bind(s.Client.Addr(selfPort))
+	sock.Connect(s.Client.Addr(selfPort))
+	s.Wire.Next("SYN").Deliver()
+	s.Wire.Deliver("SYN,ACK")
+	s.Wire.Deliver("ACK")
+	s.Expect("passes-through-syn-recv",
+		lab.Is("states", sock.Path(record.SynSent), "SYN_SENT → SYN_RECV → ESTABLISHED"))
+	judgeItself(s, sock, s.Client.Addr(selfPort))
+
+	s.Part("It reads what it writes")
+	sock.Write("hello")
+	s.Wire.Next("PSH,ACK").Deliver()
+	s.Wire.Deliver("ACK")
+	data, outcome := sock.TryRead()
+	s.Expect("reads-its-own-data", lab.Is("read", outcome, lab.OK), lab.Is("data", data, "hello"))
+
+	s.Part("It closes, and receives its own FIN")
+	sock.Close()
+	s.Wire.Next("FIN,ACK").Deliver()
+	s.Wire.Deliver("ACK")
+	s.Expect("close-goes-through-closing",
+		lab.Is("states", sock.Path(record.Established), "ESTABLISHED → FIN_WAIT1 → CLOSING → TIME_WAIT"))
+}
+
+func selfConnectByAccident(s *lab.Script) {
+	s.Client.LoopbackUp()
+	s.Part("The kernel chooses other source ports")
+	s.Client.SetPortRange(selfPort-1, selfPort+6)
+	refused, attempts := 0, 4
+	for range attempts {
+		if attemptLoopback(s) == nil {
+			refused++
+		}
+	}
+	s.Expect("first-attempts-refused",
+		lab.Is("refused", refused, attempts))
+
+	s.Part("Now it may choose the port that is connected to")
+	s.Client.SetPortRange(selfPort, selfPort+2*s.Int("ports")-1)
+	sock := attemptLoopback(s)
+	for sock == nil {
+		sock = attemptLoopback(s)
+	}
+	s.Expect("ephemeral-port-picked-by-chance",
+		lab.Is("source", sock.LocalAddr(), s.Client.Loopback(selfPort).String()))
+	judgeItself(s, sock, s.Client.Loopback(selfPort))
+
+	s.Part("It reads what it writes")
+	sock.Write("hello")
+	data, outcome := sock.TryRead()
+	s.Expect("reads-its-own-data", lab.Is("read", outcome, lab.OK), lab.Is("data", data, "hello"))
+}
+
+// attemptLoopback connects to the port, and closes a socket that was refused.
+func attemptLoopback(s *lab.Script) *lab.Sock {
+	sock := s.Client.Socket()
+	sock.Connect(s.Client.Loopback(selfPort))
+	if sock.Outcome() == lab.OK {
+		return sock
+	}
+	sock.Close()
+	return nil
+}
+
+func judgeItself(s *lab.Script, sock *lab.Sock, at netip.AddrPort) {
+	s.Expect("one-socket-both-ends",
+		lab.Is("state", sock.State(), record.Established),
+		lab.Is("peer", sock.RemoteAddr(), sock.LocalAddr()))
+	s.Expect("no-listen-called",
+		lab.Is("listener", s.Client.ListenerAt(at).State(), "none"))
+}
+
+// listenOnSelfPort is a control: with a listener on the port there is somebody
+// else to connect to.
+func listenOnSelfPort(s *lab.Script) {
+	listener := s.Client.Socket()
+	listener.Bind(s.Client.Loopback(selfPort))
+	listener.Listen(1)
+}

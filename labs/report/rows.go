@@ -1,0 +1,298 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+// A row is one step of the ladder: a system call or a segment, with the states
+// that it led to, or a remark across all columns.
+type row struct {
+	at      time.Duration
+	host    string          // of the call; of the receiver, for a segment
+	text    string          // the call, as strace prints it
+	result  string          // of the call: " = 3", or "" for a plain 0
+	segment *record.Segment // nil for a call or a remark
+	label   string          // on the segment's arrow
+	port    string          // tells the segment's connection apart, where there are several
+	again   bool            // the segment was held, and is on its way now
+	states  []string        // what became of the host's sockets
+	still   string          // what the receiver's socket was, shown where no state has changed
+	remark  string
+	kind    remarkKind
+	mark    string // before a verdict
+	style   style
+}
+
+type remarkKind int
+
+const (
+	heading remarkKind = iota + 1
+	verdict
+	waiting
+	setting
+	tally
+	fold
+)
+
+// rowsOf turns the events into rows. States belong to the row before them.
+func rowsOf(r *record.Run, times bool) []row {
+	b := &rowBuilder{run: r, times: times, many: connections(r) > 1, held: map[int]bool{}, now: map[string]map[string]*record.State{}}
+	for _, e := range r.Events {
+		b.add(e)
+	}
+	b.tally()
+	return b.rows
+}
+
+type rowBuilder struct {
+	run   *record.Run
+	rows  []row
+	times bool
+	many  bool // more than one connection: say which one is meant
+	held  map[int]bool
+	now   map[string]map[string]*record.State // host → socket → latest
+	told  bool                                // something has changed since the last tally
+}
+
+func (b *rowBuilder) add(e record.Event) {
+	switch v := e.Body.(type) {
+	case *record.Part:
+		b.tally()
+		b.remark(e, heading, v.Title)
+	case *record.Call:
+		b.call(e, v)
+	case *record.Segment:
+		b.rows = append(b.rows, row{at: e.At, host: v.To, segment: v, label: label(v), port: b.port(v), again: b.held[v.ID], still: b.still(v)})
+		b.held[v.ID] = v.Fate == record.Held
+	case *record.State:
+		b.state(e, v)
+	case *record.Wait:
+		text := fmt.Sprintf("waiting for the %s's %s timer", v.Host, v.Timer)
+		if b.times {
+			text = fmt.Sprintf("%s: %d ms were left, %d ms went by", text, v.LeftMS, v.WaitedMS)
+		}
+		b.remark(e, waiting, text)
+	case *record.VerdictGiven:
+		b.verdict(e, v)
+	}
+}
+
+func (b *rowBuilder) remark(e record.Event, kind remarkKind, text string) {
+	b.rows = append(b.rows, row{at: e.At, kind: kind, remark: clean(text)})
+}
+
+func (b *rowBuilder) verdict(e record.Event, v *record.VerdictGiven) {
+	i := slices.IndexFunc(b.run.Claims, func(c record.Claim) bool { return c.ID == v.Claim })
+	if i < 0 {
+		return
+	}
+	c := &b.run.Claims[i]
+	mark, s := markOf(c)
+	b.rows = append(b.rows, row{at: e.At, kind: verdict, mark: mark, style: s, remark: headline(c) + ": " + clean(v.Claim)})
+}
+
+// call adds a system call, as strace would write it but for what is the same
+// every time: the arguments of socket, and a result of 0.
+func (b *rowBuilder) call(e record.Event, c *record.Call) {
+	args := strings.Join(c.Args, ", ")
+	switch c.Call {
+	case "sysctl":
+		b.remark(e, setting, c.Host+": sysctl "+args)
+		return
+	case "socket":
+		args = ""
+	}
+	r := row{at: e.At, host: c.Host, text: clean(fmt.Sprintf("%s(%s)", c.Call, args))}
+	switch {
+	case c.Errno != "":
+		r.result = clean(" = " + c.Errno)
+	case c.Result != "0":
+		r.result = clean(" = " + c.Result)
+	}
+	b.rows = append(b.rows, r)
+}
+
+// label writes what a segment says, as Wireshark does.
+func label(s *record.Segment) string {
+	words := []string{s.Flags}
+	if s.Flags != "ACK" || s.Len > 0 {
+		words = append(words, fmt.Sprintf("seq=%d", s.Seq))
+	}
+	if strings.Contains(s.Flags, "ACK") {
+		words = append(words, fmt.Sprintf("ack=%d", s.Ack))
+	}
+	if s.Len > 0 {
+		words = append(words, fmt.Sprintf("len=%d", s.Len))
+	}
+	if s.Retransmission {
+		words = append(words, "again")
+	}
+	return clean(strings.Join(words, " "))
+}
+
+func (b *rowBuilder) port(s *record.Segment) string {
+	if !b.many {
+		return ""
+	}
+	return fmt.Sprint(clientPort(s))
+}
+
+// still says what the receiver's socket was when a segment arrived.
+func (b *rowBuilder) still(v *record.Segment) string {
+	if v.Fate != record.Delivered && v.Fate != record.Injected {
+		return ""
+	}
+	for _, between := range []string{"->", "<-"} {
+		if s := b.now[v.To][fmt.Sprintf("%d%s%d", v.DstPort, between, v.SrcPort)]; s != nil {
+			return clean("(still " + s.To + ")")
+		}
+	}
+	return "(no socket)"
+}
+
+// clientPort is the port that tells a segment's connection apart: of the two,
+// the one that was pinned for it, which is the higher.
+func clientPort(s *record.Segment) uint16 { return max(s.SrcPort, s.DstPort) }
+
+// state adds what became of a socket to the row that led to it.
+func (b *rowBuilder) state(e record.Event, s *record.State) {
+	host := b.now[s.Host]
+	if host == nil {
+		host = map[string]*record.State{}
+		b.now[s.Host] = host
+	}
+	before := host[s.Socket]
+	host[s.Socket] = s
+	last := len(b.rows) - 1
+	text := stateText(before, s)
+	if text == "" {
+		return
+	}
+	if s.To != record.Listen && b.many && !b.namesIt(last, s) {
+		text = socketPort(s.Socket) + " " + text
+	}
+	b.told = true
+	if last < 0 || b.rows[last].kind != 0 || b.rows[last].host != s.Host {
+		b.rows = append(b.rows, row{at: e.At, host: s.Host})
+		last++
+	}
+	b.rows[last].states = append(b.rows[last].states, clean(text))
+}
+
+// namesIt tells whether a row is about a segment of the socket's connection.
+func (b *rowBuilder) namesIt(i int, s *record.State) bool {
+	return i >= 0 && b.rows[i].segment != nil && b.rows[i].host == s.Host &&
+		socketPort(s.Socket) == fmt.Sprint(clientPort(b.rows[i].segment))
+}
+
+// stateText says what is new about a socket. It is empty where only a timer or
+// the retransmit count has changed: other rows tell of these.
+func stateText(before, s *record.State) string {
+	switch {
+	case s.To == record.Listen:
+		queue := fmt.Sprintf("queue %d of %d", s.RQueue, s.WQueue)
+		if before == nil || before.To != s.To {
+			return s.Socket + " LISTEN, " + queue
+		}
+		return s.Socket + " " + queue
+	case before == nil || s.From != s.To:
+		if queued(s) {
+			return s.To + ", queued"
+		}
+		return s.To
+	}
+	var words []string
+	if queued(before) && !queued(s) {
+		words = append(words, "accepted")
+	}
+	if s.RQueue != before.RQueue {
+		words = append(words, amount(s.RQueue, "to read", "all read"))
+	}
+	if s.WQueue != before.WQueue {
+		words = append(words, amount(s.WQueue, "not acked", "all acked"))
+	}
+	return strings.Join(words, ", ")
+}
+
+// queued tells whether a connection waits for accept: it is established, and
+// no program holds it.
+func queued(s *record.State) bool { return s.To == record.Established && !s.Descriptor }
+
+func amount(n uint32, some, none string) string {
+	if n == 0 {
+		return none
+	}
+	if n == 1 {
+		return "1 byte " + some
+	}
+	return fmt.Sprintf("%d bytes %s", n, some)
+}
+
+// socketPort returns the port that tells a socket's connection apart.
+func socketPort(socket string) string {
+	if local, remote, ok := strings.Cut(socket, "<-"); ok && local != "" {
+		return remote
+	}
+	local, _, _ := strings.Cut(socket, "->")
+	return local
+}
+
+// connections counts the connections of a run.
+func connections(r *record.Run) int {
+	seen := map[string]bool{}
+	for _, e := range r.Events {
+		if s, ok := e.Body.(*record.State); ok && s.To != record.Listen {
+			seen[socketPort(s.Socket)] = true
+		}
+	}
+	return len(seen)
+}
+
+// tally says how many sockets are in which state, where there are several.
+func (b *rowBuilder) tally() {
+	if !b.many || !b.told {
+		return
+	}
+	b.told = false
+	hosts := make([]string, 0, len(b.now))
+	for host := range b.now {
+		hosts = append(hosts, host)
+	}
+	slices.Sort(hosts)
+	var words []string
+	for _, host := range hosts {
+		words = append(words, host+": "+tallyOf(b.now[host]))
+	}
+	b.rows = append(b.rows, row{kind: tally, remark: clean(strings.Join(words, "; "))})
+}
+
+func tallyOf(sockets map[string]*record.State) string {
+	count := map[string]int{}
+	var names []string
+	for _, s := range sockets {
+		name := s.To
+		switch {
+		case s.To == record.Listen || s.To == record.Close:
+			continue
+		case queued(s):
+			name += " queued"
+		}
+		if count[name] == 0 {
+			names = append(names, name)
+		}
+		count[name]++
+	}
+	if names == nil {
+		return "no connection"
+	}
+	slices.Sort(names)
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%d %s", count[name], name)
+	}
+	return strings.Join(names, ", ")
+}
