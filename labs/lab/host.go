@@ -28,20 +28,19 @@ const maxConnections = lastPort - firstPort + 1
 
 // A Host is a network stack of its own, with a program on it: the story.
 type Host struct {
-	run   *run
-	index int
-	name  string
-	addr  netip.Addr
-	ns    *netns.Namespace
-	tun   *tun.Device
-	diag  *sockdiag.Conn
+	run    *run
+	index  int
+	name   string
+	prefix netip.Prefix
+	addr   netip.Addr // of prefix
+	ns     *netns.Namespace
+	tun    *tun.Device
+	diag   *sockdiag.Conn
 
 	ends     map[pair]*End
 	socks    map[int]*Sock // by the descriptor's number in the story
 	lowest   int           // no number below it is free
 	nextPort uint16
-
-	countersAtStart counters.Set
 }
 
 // enter puts the story's thread into the host's namespace. Sockets, sysctls and
@@ -210,14 +209,15 @@ func (h *Host) Count(state string) int {
 	return n
 }
 
-// Counter reads by how much a counter of the kernel has risen during the run.
+// Counter reads by how much a counter of the kernel has risen during the run:
+// in a new namespace all of them are 0.
 func (h *Host) Counter(name string) int {
 	now, err := h.readCounters()
 	h.run.must(h.wrap(err))
-	return int(now[name] - h.countersAtStart[name])
+	return int(now[name])
 }
 
-func (h *Host) readCounters() (counters.Set, error) {
+func (h *Host) readCounters() (map[string]int64, error) {
 	if err := h.enter(); err != nil {
 		return nil, err
 	}

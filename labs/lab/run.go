@@ -221,7 +221,7 @@ func (r *run) readCounters() {
 			}
 			return
 		}
-		r.counters[h.name] = now.Since(h.countersAtStart)
+		r.counters[h.name] = now
 	}
 }
 

@@ -7,10 +7,12 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/tcplab/tcplab/labs/internal/netns"
 	"github.com/tcplab/tcplab/labs/internal/sockdiag"
 	"github.com/tcplab/tcplab/labs/internal/sysctl"
 	"github.com/tcplab/tcplab/labs/internal/tun"
@@ -73,27 +75,24 @@ var (
 	}
 )
 
-// setUp makes the hosts and the wire between them.
+// setUp makes the hosts and the wire between them. Making a namespace takes the
+// kernel a millisecond or two, so each host is made by a thread of its own.
 func (r *run) setUp() error {
 	names := []string{clientName, serverName}
 	if r.lab.Alone {
 		names = names[:1]
 	}
-	for _, name := range names {
-		h, err := r.newHost(name)
-		if err != nil {
-			return err
-		}
-		r.hosts = append(r.hosts, h)
+	for i, name := range names {
+		r.hosts = append(r.hosts, r.newHost(i, name))
 	}
 	if err := r.describe(); err != nil {
 		return err
 	}
+	if err := r.makeHosts(); err != nil {
+		return err
+	}
 	ports := make([]wire.Port, len(r.hosts))
 	for i, h := range r.hosts {
-		if err := h.configure(); err != nil {
-			return err
-		}
 		ports[i] = wire.Port{Device: h.tun, Addr: h.addr}
 	}
 	r.wire = wire.New(r.cancel, ports...)
@@ -105,41 +104,66 @@ func (r *run) setUp() error {
 	return nil
 }
 
-// newHost makes a host with its interface up.
-func (r *run) newHost(name string) (*Host, error) {
-	prefix := addresses4[name]
-	silence := silence4
-	if r.options.IPv6 {
-		prefix, silence = addresses6[name], silence6
+// makeHosts makes all hosts at once and returns the first host's error.
+func (r *run) makeHosts() error {
+	errs := make([]error, len(r.hosts))
+	var made sync.WaitGroup
+	for i, h := range r.hosts {
+		made.Go(func() {
+			netns.Do(func(t *netns.Thread) { errs[i] = h.make(t) })
+		})
 	}
-	h := &Host{run: r, index: len(r.hosts), name: name, addr: prefix.Addr(), nextPort: firstPort, ends: map[pair]*End{}, socks: map[int]*Sock{}}
-	var err error
-	if h.ns, err = r.thread.New(); err != nil {
-		return nil, missing(err)
+	made.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newHost returns a host that is still to be made.
+func (r *run) newHost(index int, name string) *Host {
+	h := &Host{
+		run: r, index: index, name: name, prefix: addresses4[name], nextPort: firstPort,
+		ends: map[pair]*End{}, socks: map[int]*Sock{},
+	}
+	if r.options.IPv6 {
+		h.prefix = addresses6[name]
+	}
+	h.addr = h.prefix.Addr()
+	return h
+}
+
+// make makes the host's namespace, with its interface up and its sysctls set.
+func (h *Host) make(t *netns.Thread) (err error) {
+	if h.ns, err = t.New(); err != nil {
+		return missing(err)
+	}
+	silence := silence4
+	if h.addr.Is6() {
+		silence = silence6
 	}
 	for _, s := range silence {
 		err := sysctl.Write(s.Key, s.Value)
 		switch {
-		case err == nil, errors.Is(err, sysctl.ErrUnknown) && !r.options.IPv6:
+		case err == nil, errors.Is(err, sysctl.ErrUnknown) && h.addr.Is4():
 		case errors.Is(err, sysctl.ErrUnknown):
-			return nil, &MissingError{"tcplab needs IPv6 for --ipv6", "boot without ipv6.disable=1", err}
+			return &MissingError{"tcplab needs IPv6 for --ipv6", "boot without ipv6.disable=1", err}
 		default:
-			return nil, fmt.Errorf("%s: %s: %w", name, s.Key, err)
+			return fmt.Errorf("%s: %s: %w", h.name, s.Key, err)
 		}
 	}
 	if h.tun, err = tun.Open(device); err != nil {
-		return nil, missing(err)
+		return missing(err)
 	}
-	if err := plugIn(prefix); err != nil {
-		return nil, fmt.Errorf("%s: %s: %w", name, device, err)
+	if err := plugIn(h.prefix); err != nil {
+		return fmt.Errorf("%s: %s: %w", h.name, device, err)
 	}
 	if h.diag, err = sockdiag.Open(); err != nil {
-		return nil, missing(err)
+		return missing(err)
 	}
-	if h.countersAtStart, err = h.readCounters(); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return h, nil
+	return h.configure()
 }
 
 // plugIn gives the interface its address and brings it up.
@@ -180,9 +204,6 @@ func plugIn(prefix netip.Prefix) error {
 // configure sets the host's sysctls: the pinned ones, then the user's. All of
 // them, and those that the lab reads, go into the record as read back.
 func (h *Host) configure() error {
-	if err := h.enter(); err != nil {
-		return err
-	}
 	values := h.run.environment.Sysctls[h.name]
 	for _, s := range pinned {
 		now, err := sysctl.Read(s.Key)

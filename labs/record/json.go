@@ -1,9 +1,11 @@
 package record
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"time"
 )
 
@@ -22,13 +24,35 @@ type jsonRun struct {
 	DurationUS  int64                       `json:"duration_us"`
 }
 
-// MarshalJSON implements json.Marshaler.
-func (r *Run) MarshalJSON() ([]byte, error) {
-	return json.Marshal(jsonRun{
+// WriteJSON writes the record as one line. It goes event by event, so that a
+// long run takes no more memory than a short one.
+func (r *Run) WriteJSON(w io.Writer) error {
+	whole, err := json.Marshal(jsonRun{
 		Schema: Schema, Lab: r.Lab, Title: r.Title, Outcome: r.Outcome, Error: r.Error,
-		Environment: r.Environment, Args: r.Args, Events: r.Events, Claims: r.Claims,
+		Environment: r.Environment, Args: r.Args, Events: []Event{}, Claims: r.Claims,
 		Counters: r.Counters, DurationUS: r.Duration.Microseconds(),
 	})
+	if err != nil {
+		return err
+	}
+	const events = `"events":[`
+	// Strings are quoted in JSON, so this can't be found inside of one.
+	at := bytes.Index(whole, []byte(events)) + len(events)
+	out := bufio.NewWriter(w)
+	out.Write(whole[:at]) // bufio keeps the first error for Flush
+	for i, e := range r.Events {
+		line, err := e.MarshalJSON()
+		if err != nil {
+			return err
+		}
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		out.Write(line)
+	}
+	out.Write(whole[at:])
+	out.WriteByte('\n')
+	return out.Flush()
 }
 
 // UnmarshalJSON implements json.Unmarshaler. It refuses another schema.
@@ -65,10 +89,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	if e.Body == nil {
 		return nil, fmt.Errorf("event at %v has no body", e.At)
 	}
-	first, err := json.Marshal(head{TUS: e.At.Microseconds(), Kind: e.Body.kind()})
-	if err != nil {
-		return nil, err
-	}
+	first := fmt.Appendf(nil, `{"t_us":%d,"kind":%q,`, e.At.Microseconds(), e.Body.kind())
 	var body any = e.Body
 	if s, ok := body.(*Segment); ok {
 		body = segmentJSON{Segment: s, SentUS: s.SentAt.Microseconds()}
@@ -77,8 +98,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	first[len(first)-1] = ',' // both are objects with fields: join them
-	return append(first, rest[1:]...), nil
+	return append(first, rest[1:]...), nil // rest is an object with fields
 }
 
 // UnmarshalJSON implements json.Unmarshaler. It refuses a kind it does not know.

@@ -3,15 +3,10 @@
 package report
 
 import (
-	"encoding/json"
 	"io"
 
 	"github.com/tcplab/tcplab/labs/record"
 )
 
 // JSON writes a record as one line of JSON, described in docs/json.md.
-func JSON(w io.Writer, r *record.Run) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	return enc.Encode(r)
-}
+func JSON(w io.Writer, r *record.Run) error { return r.WriteJSON(w) }

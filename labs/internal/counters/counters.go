@@ -10,32 +10,33 @@ import (
 	"strings"
 )
 
-// Set holds a value for each counter.
-type Set map[string]int64
+// gauges are no counters: settings and present numbers among the Tcp line.
+var gauges = map[string]bool{"RtoAlgorithm": true, "RtoMin": true, "RtoMax": true, "MaxConn": true, "CurrEstab": true}
 
-// Read reads the counters of the calling thread's network namespace.
-func Read() (Set, error) {
-	set := Set{}
-	for file, section := range map[string]string{"snmp": "Tcp:", "netstat": "TcpExt:"} {
-		text, err := os.ReadFile("/proc/thread-self/net/" + file)
+// Read reads the counters of the calling thread's network namespace, without
+// those that are 0.
+func Read() (map[string]int64, error) {
+	set := map[string]int64{}
+	for _, f := range []struct{ file, section string }{{"snmp", "Tcp:"}, {"netstat", "TcpExt:"}} {
+		text, err := os.ReadFile("/proc/thread-self/net/" + f.file)
 		if err != nil {
 			return nil, err
 		}
-		if err := parse(set, string(text), section); err != nil {
-			return nil, fmt.Errorf("/proc/net/%s: %w", file, err)
+		if err := parse(set, string(text), f.section); err != nil {
+			return nil, fmt.Errorf("/proc/net/%s: %w", f.file, err)
 		}
 	}
 	return set, nil
 }
 
 // parse adds the counters of a section: one line of names, then one of values.
-func parse(set Set, text, section string) error {
+func parse(set map[string]int64, text, section string) error {
 	var names []string
 	for line := range strings.Lines(text) {
-		fields := strings.Fields(line)
-		if len(fields) == 0 || fields[0] != section {
+		if !strings.HasPrefix(line, section) {
 			continue
 		}
+		fields := strings.Fields(line)
 		if names == nil {
 			names = fields
 			continue
@@ -48,23 +49,11 @@ func parse(set Set, text, section string) error {
 			if err != nil {
 				return fmt.Errorf("%s %s: %w", section, name, err)
 			}
-			set[name] = n
+			if n != 0 && !gauges[name] {
+				set[name] = n
+			}
 		}
 		return nil
 	}
 	return fmt.Errorf("no %s section", section)
-}
-
-// gauges are no counters: settings and present numbers among the Tcp line.
-var gauges = map[string]bool{"RtoAlgorithm": true, "RtoMin": true, "RtoMax": true, "MaxConn": true, "CurrEstab": true}
-
-// Since returns what has risen since before, without what has not changed.
-func (s Set) Since(before Set) Set {
-	delta := Set{}
-	for name, n := range s {
-		if d := n - before[name]; d != 0 && !gauges[name] {
-			delta[name] = d
-		}
-	}
-	return delta
 }

@@ -49,7 +49,8 @@ type Namespace struct {
 	fd int
 }
 
-// New makes a network namespace and leaves the thread in it.
+// New makes a network namespace and leaves the thread in it. Another Thread may
+// Enter it.
 func (t *Thread) New() (*Namespace, error) {
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		return nil, os.NewSyscallError("unshare", err)

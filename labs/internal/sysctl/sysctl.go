@@ -4,7 +4,6 @@ package sysctl
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -41,35 +40,47 @@ func path(key string) (string, error) {
 
 // Read returns the value of a sysctl in the calling thread's namespace, with
 // the fields of a list separated by single spaces.
+//
+// A run reads some forty of them, so this goes without os.File, which would
+// set each of them up for polling.
 func Read(key string) (string, error) {
-	file, err := path(key)
+	fd, err := open(key, unix.O_RDONLY)
 	if err != nil {
 		return "", err
 	}
-	text, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.EISDIR) {
-		return "", ErrUnknown
+	defer unix.Close(fd)
+	var buf [4096]byte // more than the kernel writes for any of them
+	n, err := unix.Read(fd, buf[:])
+	if err != nil {
+		return "", os.NewSyscallError("read", err)
 	}
-	return strings.Join(strings.Fields(string(text)), " "), err
+	return strings.Join(strings.Fields(string(buf[:n])), " "), nil
 }
 
 // Write sets a sysctl in the calling thread's namespace.
 func Write(key, value string) error {
-	file, err := path(key)
+	fd, err := open(key, unix.O_WRONLY)
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(file, os.O_WRONLY, 0)
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.EISDIR):
-		return ErrUnknown
-	case errors.Is(err, fs.ErrPermission):
-		return ErrReadOnly
-	case err != nil:
-		return err
+	defer unix.Close(fd)
+	_, err = unix.Write(fd, []byte(value))
+	return os.NewSyscallError("write", err)
+}
+
+func open(key string, how int) (fd int, err error) {
+	file, err := path(key)
+	if err != nil {
+		return -1, err
 	}
-	_, err = f.WriteString(value)
-	return errors.Join(err, f.Close())
+	fd, err = unix.Open(file, how|unix.O_CLOEXEC, 0)
+	switch err {
+	case unix.ENOENT, unix.EISDIR:
+		return -1, ErrUnknown
+	case unix.EACCES, unix.EPERM:
+		return -1, ErrReadOnly
+	}
+	return fd, os.NewSyscallError("open", err)
 }
 
 // Allowed says which values the kernel accepts for a sysctl, by trying: the
