@@ -38,6 +38,7 @@ type Host struct {
 	diag   *sockdiag.Conn
 
 	ends     map[pair]*End
+	order    []*End        // as they were met
 	socks    map[int]*Sock // by the descriptor's number in the story
 	lowest   int           // no number below it is free
 	nextPort uint16
@@ -201,7 +202,7 @@ func (h *Host) ListenerAt(a netip.AddrPort) *End { return h.end(pair{local: a}, 
 // Count looks at every connection of the host and counts those in a state.
 func (h *Host) Count(state string) int {
 	n := 0
-	for _, e := range h.ends {
+	for _, e := range h.order {
 		if e.remote.Port() != 0 && e.State() == state {
 			n++
 		}

@@ -17,10 +17,6 @@ import (
 // its errno.
 const OK = "ok"
 
-// deadline bounds every wait for something that the kernel does at once. It
-// only ever passes when the instrument or the story is wrong.
-const deadline = 10 * time.Second
-
 // A Sock is a descriptor that the story holds, and the End behind it.
 type Sock struct {
 	*End  // nil until the socket has both addresses, or listens
@@ -123,7 +119,7 @@ func (s *Sock) ready(events int16, until time.Time) bool {
 func (s *Sock) Connected() string { return s.connected(time.Now()) }
 
 // Outcome waits for connect to complete and returns OK or the name of an errno.
-func (s *Sock) Outcome() string { return s.connected(time.Now().Add(deadline)) }
+func (s *Sock) Outcome() string { return s.connected(s.host.run.deadline()) }
 
 func (s *Sock) connected(until time.Time) string {
 	if !s.ready(unix.POLLOUT, until) {
@@ -142,7 +138,7 @@ func (s *Sock) connected(until time.Time) string {
 
 // Accept takes the next connection from the listener's queue: accept(2).
 func (s *Sock) Accept() *Sock {
-	s.ready(unix.POLLIN, time.Now().Add(deadline))
+	s.ready(unix.POLLIN, s.host.run.deadline())
 	conn, outcome := s.TryAccept()
 	if outcome != OK {
 		s.host.run.fail(fmt.Errorf("%s: accept(%s): %s", s.host.name, s.arg(), outcome))
@@ -192,7 +188,7 @@ func (s *Sock) Write(data string) {
 // Read waits for something to read and reads it: read(2). It returns "" at the
 // end of the stream.
 func (s *Sock) Read() string {
-	s.ready(unix.POLLIN, time.Now().Add(deadline))
+	s.ready(unix.POLLIN, s.host.run.deadline())
 	data, outcome := s.TryRead()
 	if outcome != OK {
 		s.host.run.fail(fmt.Errorf("%s: read(%s): %s", s.host.name, s.arg(), outcome))

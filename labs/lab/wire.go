@@ -24,7 +24,7 @@ func (w *Wire) Of(conn *Sock) *Wire { return &Wire{run: w.run, only: conn.End} }
 // Next takes the next segment of that name from the wire, past any others that
 // wait, and waits for it where it is not there yet.
 func (w *Wire) Next(name string) *Segment {
-	return w.next(name, time.Now().Add(deadline))
+	return w.next(name, w.run.deadline())
 }
 
 func (w *Wire) next(name string, until time.Time) *Segment {
@@ -125,7 +125,9 @@ func (w *Wire) Retransmission(name string) *Segment {
 		wait := record.Wait{Host: hostName, Socket: e.name, Timer: timer, For: name, LeftMS: left.Milliseconds()}
 		begin := time.Now()
 		w.run.waits(wait)
-		s := w.next(name, begin.Add(late(left)))
+		// Timers of the kernel fire up to an eighth late (kernel/time/timer.c:
+		// calc_index), and this machine may be busy.
+		s := w.next(name, begin.Add(left+left/4+w.run.options.Patience))
 		wait.WaitedMS = max(1, time.Since(begin).Milliseconds())
 		w.run.waits(wait)
 		w.run.add(&wait)
@@ -134,10 +136,6 @@ func (w *Wire) Retransmission(name string) *Segment {
 	w.run.fail(fmt.Errorf("wire: %s: no such side of the connection %s", name, w.only.name))
 	return nil
 }
-
-// late is when a timer of the kernel has surely run out: they fire up to an
-// eighth late (kernel/time/timer.c: calc_index), and this machine may be busy.
-func late(left time.Duration) time.Duration { return left + left/4 + deadline }
 
 func (r *run) waits(w record.Wait) {
 	if r.options.OnWait != nil {
