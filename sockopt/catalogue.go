@@ -162,16 +162,16 @@ func setOnly[T any](c codec[T], s Spec, probe []byte) SetOnly[T] {
 	return SetOnly[T]{s, c}
 }
 
-func query[Q, A any](question func(Q) ([]byte, error), answer func([]byte) (A, error), s Spec) Query[Q, A] {
+func query[Q, A any](c queryCodec[Q, A], s Spec) Query[Q, A] {
 	text := func(fd int) (string, error) {
 		// Without a question the kernel refuses before it does anything.
-		if _, err := getsockopt(fd, s, nil); StatusOf(err) == Unsupported {
+		if _, err := getsockopt(fd, s, nil, 0); StatusOf(err) == Unsupported {
 			return "", fmt.Errorf("%s: %w", s.Name, err)
 		}
 		return "", ErrNoGet
 	}
 	catalogue = append(catalogue, Entry{Spec: s, Type: typeName[Q]() + " → " + typeName[A](), Query: true, text: text})
-	return Query[Q, A]{s, question, answer}
+	return Query[Q, A]{s, c}
 }
 
 func textOf[T any](o Readable[T]) func(fd int) (string, error) {

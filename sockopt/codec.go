@@ -23,6 +23,17 @@ type codec[T any] struct {
 	text   func(T) string
 }
 
+// queryCodec turns a question into the buffer that getsockopt reads it from,
+// and the same buffer, filled by the kernel, into the answer.
+type queryCodec[Q, A any] struct {
+	question func(Q) ([]byte, error)
+	answer   func([]byte) (A, error)
+
+	// record is what to tell the kernel as the buffer's length where it means
+	// one record of several that lie in the buffer; 0 for all of the buffer.
+	record int
+}
+
 var (
 	errRange = errors.New("out of the range of the kernel's type")
 	errShort = errors.New("getsockopt: answer too short")
@@ -170,4 +181,12 @@ func named(names map[int]string) codec[int] {
 		return strconv.Itoa(v)
 	}
 	return c
+}
+
+// networkOrder copies four bytes from or to network byte order.
+func networkOrder(b []byte) []byte {
+	if len(b) < 4 {
+		return b
+	}
+	return binary.BigEndian.AppendUint32(nil, native.Uint32(b))
 }

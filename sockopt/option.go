@@ -1,6 +1,7 @@
 package sockopt
 
 import (
+	"cmp"
 	"fmt"
 	"syscall"
 )
@@ -28,8 +29,7 @@ type SetOnly[T any] struct {
 // buffer before it writes the answer A into it.
 type Query[Q, A any] struct {
 	Spec
-	question func(Q) ([]byte, error)
-	answer   func([]byte) (A, error)
+	codec queryCodec[Q, A]
 }
 
 // Readable is an option that [Get] accepts: an [Option] or a [ReadOnly].
@@ -50,12 +50,13 @@ func (o SetOnly[T]) settable() (Spec, codec[T])  { return o.Spec, o.codec }
 // Get reads an option of the socket fd.
 func Get[T any](fd int, o Readable[T]) (T, error) {
 	spec, c := o.readable()
-	b, err := getsockopt(fd, spec, make([]byte, c.size))
+	buf := make([]byte, c.size)
+	n, err := getsockopt(fd, spec, buf, c.size)
 	if err != nil {
 		var zero T
 		return zero, fmt.Errorf("%s: %w", spec.Name, err)
 	}
-	v, err := c.decode(b)
+	v, err := c.decode(buf[:n])
 	if err != nil {
 		return v, fmt.Errorf("%s: %w", spec.Name, err)
 	}
@@ -78,14 +79,15 @@ func Set[T any](fd int, o Settable[T], v T) error {
 // Ask reads an option of the socket fd that has to be told what to answer.
 func Ask[Q, A any](fd int, o Query[Q, A], q Q) (A, error) {
 	var zero A
-	b, err := o.question(q)
+	buf, err := o.codec.question(q)
 	if err == nil {
-		b, err = getsockopt(fd, o.Spec, b)
+		optlen := cmp.Or(o.codec.record, len(buf))
+		_, err = getsockopt(fd, o.Spec, buf, optlen)
 	}
 	if err != nil {
 		return zero, fmt.Errorf("%s: %w", o.Name, err)
 	}
-	a, err := o.answer(b)
+	a, err := o.codec.answer(buf)
 	if err != nil {
 		return zero, fmt.Errorf("%s: %w", o.Name, err)
 	}
