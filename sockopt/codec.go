@@ -153,10 +153,13 @@ var timeout = codec[time.Duration]{
 			// says that better; a negative Duration is a mistake in sums.
 			return nil, errRange
 		}
-		if v > 0 && v < time.Microsecond {
-			v = time.Microsecond // not 0, which is no timeout at all
+		// Rounds up to the microsecond, which must not overflow: a nanosecond
+		// does not become 0, no timeout at all, nor the longest time a negative.
+		tv := unix.NsecToTimeval(int64(min(v, math.MaxInt64-time.Microsecond)))
+		if tv.Sec < 0 {
+			return nil, errRange // 68 years, where the kernel's long has 32 bits
 		}
-		return plain[unix.Timeval]().encode(unix.NsecToTimeval(int64(v)))
+		return plain[unix.Timeval]().encode(tv)
 	},
 	decode: func(b []byte) (time.Duration, error) {
 		tv, _ := plain[unix.Timeval]().decode(b)
