@@ -137,6 +137,16 @@ func connection(t testing.TB, prepare ...func(listener int)) (client, server int
 	return client, server
 }
 
+// closeNow closes a socket before its test ends. The descriptor stays, as
+// another file, for t.Cleanup to close.
+func closeNow(t testing.TB, fd int) {
+	t.Helper()
+	null, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	must(t, "open", err)
+	must(t, "dup3", unix.Dup3(null, fd, unix.O_CLOEXEC))
+	must(t, "close", unix.Close(null))
+}
+
 func must(t testing.TB, call string, err error) {
 	t.Helper()
 	if err != nil {
