@@ -111,24 +111,20 @@ func All() []Entry {
 	})
 }
 
-// Find returns the option that the kernel calls name. Case does not matter,
-// nor does the prefix where one option alone has the rest of the name:
-// TCP_NODELAY, tcp_nodelay, nodelay.
-func Find(name string) (Entry, bool) {
+// Find returns the option that the kernel calls name, or all that have that name
+// after a prefix: TCP_NODELAY, tcp_nodelay and nodelay find one, mtu finds
+// IP_MTU and IPV6_MTU.
+func Find(name string) []Entry {
 	var found []Entry
-	for _, e := range catalogue {
+	for _, e := range All() {
 		if strings.EqualFold(e.Name, name) {
-			return e, true
+			return []Entry{e}
 		}
-		_, short, _ := strings.Cut(e.Name, "_")
-		if strings.EqualFold(short, name) {
+		if _, short, _ := strings.Cut(e.Name, "_"); strings.EqualFold(short, name) {
 			found = append(found, e)
 		}
 	}
-	if len(found) != 1 {
-		return Entry{}, false
-	}
-	return found[0], true
+	return found
 }
 
 // The constructors below make an option and enter it in the catalogue: the one
