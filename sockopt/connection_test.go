@@ -251,7 +251,10 @@ func TestNetPackage(t *testing.T) {
 		control = SetRaw(c, DeferAccept, 1)
 		return control
 	}}
-	l, err := lc.Listen(context.Background(), "tcp4", "127.0.0.1:0")
+	var l net.Listener
+	var c net.Conn
+	err := error(nil)
+	inSandbox(func() { l, err = lc.Listen(context.Background(), "tcp4", "127.0.0.1:0") })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -263,7 +266,7 @@ func TestNetPackage(t *testing.T) {
 	if on, err := GetConn(tl, AcceptConn); err != nil || !on {
 		t.Errorf("SO_ACCEPTCONN: %t (%v)", on, err)
 	}
-	c, err := net.Dial("tcp4", l.Addr().String())
+	inSandbox(func() { c, err = net.Dial("tcp4", l.Addr().String()) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,12 @@
 // [IPv6V6Only]. Only TCP_TIMESTAMP and SO_TIMESTAMP would collide: they are
 // [TCPTimestamp] and [SOTimestamp].
 //
+// An IPv6 socket has the IP_ options too, for its IPv4-mapped connections. On
+// an IPv4 socket the IPV6_ ones are unsupported.
+//
+// [All] lists the options for programs that show them, with the text of the
+// comments below; [Find] looks one up by the kernel's name.
+//
 // # Values
 //
 // A number is the kernel's number, in the unit that [Spec] names, so that it

@@ -16,7 +16,7 @@ import (
 //
 // An older kernel answers with a shorter structure: [TCPInfo.Has] tells a zero
 // from a field that was not there. tcp(7); tcp_get_info (net/ipv4/tcp.c).
-var Info = readOnly(codec[TCPInfo]{
+var Info ReadOnly[TCPInfo] = readOnly(codec[TCPInfo]{
 	// Twice what is known, to see a newer kernel's longer answer in Length.
 	size:   512,
 	decode: func(b []byte) (TCPInfo, error) { return ParseTCPInfo(b), nil },

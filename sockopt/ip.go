@@ -7,16 +7,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The IP_ options serve IPv6 sockets too, for their IPv4-mapped connections,
-// but not the other way round: an IPV6_ option of an IPv4 socket is
-// unsupported.
-
 // IPTOS (IP_TOS) is the type-of-service byte of every packet: DSCP and ECN. On
 // a TCP socket the two ECN bits stay as they are, TCP's own. Sets [Priority]
 // from the old meaning of the bits. Only the lowest byte counts.
 //
 // Default 0. ip(7); __ip_sock_set_tos.
-var IPTOS = readWrite(integer, Spec{
+var IPTOS Option[int] = readWrite(integer, Spec{
 	Name: "IP_TOS", Level: LevelIP, Number: unix.IP_TOS,
 	Range: "0 to 255 in steps of 4", Since: "1.0",
 })
@@ -25,7 +21,7 @@ var IPTOS = readWrite(integer, Spec{
 // for 0 and outside of the range.
 //
 // ip(7); do_ip_setsockopt.
-var IPTTL = readWrite(integer, Spec{
+var IPTTL Option[int] = readWrite(integer, Spec{
 	Name: "IP_TTL", Level: LevelIP, Number: unix.IP_TTL,
 	Unit: "hops", Range: "-1, 1 to 255", Since: "1.0", Sysctl: "net.ipv4.ip_default_ttl",
 })
@@ -35,7 +31,7 @@ var IPTTL = readWrite(integer, Spec{
 // range.
 //
 // Default 0. do_ip_setsockopt; tcp_v4_rcv.
-var IPMinTTL = readWrite(integer, Spec{
+var IPMinTTL Option[int] = readWrite(integer, Spec{
 	Name: "IP_MINTTL", Level: LevelIP, Number: unix.IP_MINTTL,
 	Unit: "hops", Range: "0 to 255", Since: "2.6.34",
 })
@@ -49,8 +45,8 @@ const (
 	PMTUWant                           // set it and lower the packet size, as the route says
 	PMTUDo                             // set it always
 	PMTUProbe                          // set it and ignore the path MTU known
-	PMTUInterface                      // use the device's MTU, never set the flag, ignore ICMP (since Linux 3.14)
-	PMTUOmit                           // the same, but fragment what is too long (since Linux 3.17)
+	PMTUInterface                      // use the device's MTU, never set the flag, ignore ICMP
+	PMTUOmit                           // the same, but fragment what is too long
 )
 
 func (p PMTUDiscovery) String() string {
@@ -66,7 +62,7 @@ func (p PMTUDiscovery) String() string {
 //
 // Default "want", or "dont" with the sysctl at 1. ip(7);
 // ip_sock_set_mtu_discover, inet_create.
-var IPMTUDiscover = readWrite(enum[PMTUDiscovery](), Spec{
+var IPMTUDiscover Option[PMTUDiscovery] = readWrite(enum[PMTUDiscovery](), Spec{
 	Name: "IP_MTU_DISCOVER", Level: LevelIP, Number: unix.IP_MTU_DISCOVER,
 	Range: "0 to 5", Since: "2.2", Sysctl: "net.ipv4.ip_no_pmtu_disc",
 })
@@ -75,7 +71,7 @@ var IPMTUDiscover = readWrite(enum[PMTUDiscovery](), Spec{
 // otherwise.
 //
 // ip(7); do_ip_getsockopt.
-var IPMTU = readOnly(integer, Spec{
+var IPMTU ReadOnly[int] = readOnly(integer, Spec{
 	Name: "IP_MTU", Level: LevelIP, Number: unix.IP_MTU,
 	Unit: "bytes", Since: "2.2",
 })
@@ -85,7 +81,7 @@ var IPMTU = readOnly(integer, Spec{
 // off, it empties the error queue.
 //
 // Default off. ip(7); tcp_v4_err.
-var IPRecvErr = readWrite(boolean, Spec{
+var IPRecvErr Option[bool] = readWrite(boolean, Spec{
 	Name: "IP_RECVERR", Level: LevelIP, Number: unix.IP_RECVERR,
 	Since: "2.2",
 })
@@ -95,7 +91,7 @@ var IPRecvErr = readWrite(boolean, Spec{
 //
 // Default off; net.ipv4.ip_nonlocal_bind does it for all sockets. ip(7);
 // do_ip_setsockopt.
-var IPFreeBind = readWrite(boolean, Spec{
+var IPFreeBind Option[bool] = readWrite(boolean, Spec{
 	Name: "IP_FREEBIND", Level: LevelIP, Number: unix.IP_FREEBIND,
 	Since: "2.4",
 })
@@ -106,7 +102,7 @@ var IPFreeBind = readWrite(boolean, Spec{
 // turning it off is allowed.
 //
 // Default off. ip(7); do_ip_setsockopt.
-var IPTransparent = readWrite(boolean, Spec{
+var IPTransparent Option[bool] = readWrite(boolean, Spec{
 	Name: "IP_TRANSPARENT", Level: LevelIP, Number: unix.IP_TRANSPARENT,
 	Since: "2.6.24", Needs: "CAP_NET_ADMIN",
 })
@@ -115,7 +111,7 @@ var IPTransparent = readWrite(boolean, Spec{
 // of a bind to port 0 to connect, which can share one between destinations.
 //
 // Default off. ip(7); do_ip_setsockopt.
-var IPBindAddressNoPort = readWrite(boolean, Spec{
+var IPBindAddressNoPort Option[bool] = readWrite(boolean, Spec{
 	Name: "IP_BIND_ADDRESS_NO_PORT", Level: LevelIP, Number: unix.IP_BIND_ADDRESS_NO_PORT,
 	Since: "4.2",
 })
@@ -131,7 +127,7 @@ func (r PortRange) String() string { return fmt.Sprintf("%d-%d", r.Low, r.High) 
 // EINVAL for a range whose low bound is the higher.
 //
 // Default 0-0. do_ip_setsockopt, inet_sk_get_local_port_range; ip-sysctl.
-var IPLocalPortRange = readWrite(codec[PortRange]{
+var IPLocalPortRange Option[PortRange] = readWrite(codec[PortRange]{
 	size:   4,
 	encode: func(v PortRange) ([]byte, error) { return unsigned.encode(uint32(v.High)<<16 | uint32(v.Low)) },
 	decode: func(b []byte) (PortRange, error) {
@@ -163,7 +159,7 @@ var ifindexBE = codec[int]{
 // is no such device. TCP takes no notice of it in Linux 6.18.
 //
 // Default 0. do_ip_setsockopt.
-var IPUnicastIf = readWrite(ifindexBE, Spec{
+var IPUnicastIf Option[int] = readWrite(ifindexBE, Spec{
 	Name: "IP_UNICAST_IF", Level: LevelIP, Number: unix.IP_UNICAST_IF,
 	Since: "3.4",
 })
@@ -173,7 +169,7 @@ var IPUnicastIf = readWrite(ifindexBE, Spec{
 // conntrack does not know the connection, ENOPROTOOPT if it is not loaded.
 //
 // getorigdst (net/netfilter/nf_conntrack_proto.c).
-var OriginalDst = readOnly(sockaddr, Spec{
+var OriginalDst ReadOnly[netip.AddrPort] = readOnly(sockaddr, Spec{
 	Name: "SO_ORIGINAL_DST", Level: LevelIP, Number: soOriginalDst,
 	Since: "2.4",
 })

@@ -2,6 +2,7 @@ package sockopt
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -11,7 +12,7 @@ import (
 // addresses. EINVAL once the socket is bound.
 //
 // ipv6(7); do_ipv6_setsockopt.
-var IPv6V6Only = readWrite(boolean, Spec{
+var IPv6V6Only Option[bool] = readWrite(boolean, Spec{
 	Name: "IPV6_V6ONLY", Level: LevelIPv6, Number: unix.IPV6_V6ONLY,
 	Since: "2.4.21", Sysctl: "net.ipv6.bindv6only",
 })
@@ -21,7 +22,7 @@ var IPv6V6Only = readWrite(boolean, Spec{
 // outside of the range. Unlike [IPTTL] it can be 0.
 //
 // ipv6(7); do_ipv6_setsockopt.
-var IPv6UnicastHops = readWrite(integer, Spec{
+var IPv6UnicastHops Option[int] = readWrite(integer, Spec{
 	Name: "IPV6_UNICAST_HOPS", Level: LevelIPv6, Number: unix.IPV6_UNICAST_HOPS,
 	Unit: "hops", Range: "-1 to 255", Since: "2.2", Sysctl: "net.ipv6.conf.all.hop_limit",
 })
@@ -30,7 +31,7 @@ var IPv6UnicastHops = readWrite(integer, Spec{
 // limit, as [IPMinTTL] does. EINVAL outside of the range.
 //
 // Default 0. do_ipv6_setsockopt.
-var IPv6MinHopCount = readWrite(integer, Spec{
+var IPv6MinHopCount Option[int] = readWrite(integer, Spec{
 	Name: "IPV6_MINHOPCOUNT", Level: LevelIPv6, Number: unix.IPV6_MINHOPCOUNT,
 	Unit: "hops", Range: "0 to 255", Since: "2.6.35",
 })
@@ -40,7 +41,7 @@ var IPv6MinHopCount = readWrite(integer, Spec{
 // the range.
 //
 // Default 0. do_ipv6_setsockopt.
-var IPv6TClass = readWrite(integer, Spec{
+var IPv6TClass Option[int] = readWrite(integer, Spec{
 	Name: "IPV6_TCLASS", Level: LevelIPv6, Number: unix.IPV6_TCLASS,
 	Range: "-1 to 255", Since: "2.6.14",
 })
@@ -48,7 +49,7 @@ var IPv6TClass = readWrite(integer, Spec{
 // IPv6MTUDiscover (IPV6_MTU_DISCOVER) is [IPMTUDiscover] for IPv6.
 //
 // Default "want". ipv6(7); do_ipv6_setsockopt.
-var IPv6MTUDiscover = readWrite(enum[PMTUDiscovery](), Spec{
+var IPv6MTUDiscover Option[PMTUDiscovery] = readWrite(enum[PMTUDiscovery](), Spec{
 	Name: "IPV6_MTU_DISCOVER", Level: LevelIPv6, Number: unix.IPV6_MTU_DISCOVER,
 	Range: "0 to 5", Since: "2.2",
 })
@@ -58,7 +59,7 @@ var IPv6MTUDiscover = readWrite(enum[PMTUDiscovery](), Spec{
 // TCP has no use for. EINVAL for less than 1280, except for 0.
 //
 // ipv6(7); do_ipv6_setsockopt, do_ipv6_getsockopt.
-var IPv6MTU = readWrite(integer, Spec{
+var IPv6MTU Option[int] = readWrite(integer, Spec{
 	Name: "IPV6_MTU", Level: LevelIPv6, Number: unix.IPV6_MTU,
 	Unit: "bytes", Range: "0, 1280 and more", Since: "2.2",
 })
@@ -66,7 +67,7 @@ var IPv6MTU = readWrite(integer, Spec{
 // IPv6RecvErr (IPV6_RECVERR) is [IPRecvErr] for ICMPv6 errors.
 //
 // Default off. ipv6(7); tcp_v6_err.
-var IPv6RecvErr = readWrite(boolean, Spec{
+var IPv6RecvErr Option[bool] = readWrite(boolean, Spec{
 	Name: "IPV6_RECVERR", Level: LevelIPv6, Number: unix.IPV6_RECVERR,
 	Since: "2.2",
 })
@@ -74,7 +75,7 @@ var IPv6RecvErr = readWrite(boolean, Spec{
 // IPv6FreeBind (IPV6_FREEBIND) is the same flag as [IPFreeBind].
 //
 // Default off. do_ipv6_setsockopt.
-var IPv6FreeBind = readWrite(boolean, Spec{
+var IPv6FreeBind Option[bool] = readWrite(boolean, Spec{
 	Name: "IPV6_FREEBIND", Level: LevelIPv6, Number: unix.IPV6_FREEBIND,
 	Since: "4.15",
 })
@@ -82,7 +83,7 @@ var IPv6FreeBind = readWrite(boolean, Spec{
 // IPv6Transparent (IPV6_TRANSPARENT) is the same flag as [IPTransparent].
 //
 // Default off. do_ipv6_setsockopt (CAP_NET_RAW does as well).
-var IPv6Transparent = readWrite(boolean, Spec{
+var IPv6Transparent Option[bool] = readWrite(boolean, Spec{
 	Name: "IPV6_TRANSPARENT", Level: LevelIPv6, Number: unix.IPV6_TRANSPARENT,
 	Since: "2.6.37", Needs: "CAP_NET_ADMIN",
 })
@@ -91,7 +92,7 @@ var IPv6Transparent = readWrite(boolean, Spec{
 // that is bound to a device.
 //
 // Default 0. do_ipv6_setsockopt.
-var IPv6UnicastIf = readWrite(ifindexBE, Spec{
+var IPv6UnicastIf Option[int] = readWrite(ifindexBE, Spec{
 	Name: "IPV6_UNICAST_IF", Level: LevelIPv6, Number: unix.IPV6_UNICAST_IF,
 	Since: "3.4",
 })
@@ -136,7 +137,7 @@ func (p AddrPreference) String() string {
 // source addresses (RFC 5014). EINVAL for flags that contradict each other.
 //
 // Default "default,home". ip6_sock_set_addr_preferences.
-var IPv6AddrPreferences = readWrite(enum[AddrPreference](), Spec{
+var IPv6AddrPreferences Option[AddrPreference] = readWrite(enum[AddrPreference](), Spec{
 	Name: "IPV6_ADDR_PREFERENCES", Level: LevelIPv6, Number: unix.IPV6_ADDR_PREFERENCES,
 	Since: "2.6.26",
 })
@@ -145,7 +146,7 @@ var IPv6AddrPreferences = readWrite(enum[AddrPreference](), Spec{
 // flow label of every packet, for routers to spread load by.
 //
 // do_ipv6_setsockopt; ip-sysctl.
-var IPv6AutoFlowLabel = readWrite(boolean, Spec{
+var IPv6AutoFlowLabel Option[bool] = readWrite(boolean, Spec{
 	Name: "IPV6_AUTOFLOWLABEL", Level: LevelIPv6, Number: unix.IPV6_AUTOFLOWLABEL,
 	Since: "3.17", Sysctl: "net.ipv6.auto_flowlabels",
 })
@@ -154,7 +155,7 @@ var IPv6AutoFlowLabel = readWrite(boolean, Spec{
 // the address it is given.
 //
 // Default off. do_ipv6_setsockopt.
-var IPv6FlowInfoSend = readWrite(boolean, Spec{
+var IPv6FlowInfoSend Option[bool] = readWrite(boolean, Spec{
 	Name: "IPV6_FLOWINFO_SEND", Level: LevelIPv6, Number: ipv6FlowInfoSend,
 	Since: "2.4",
 })
@@ -165,7 +166,7 @@ var IPv6FlowInfoSend = readWrite(boolean, Spec{
 // EADDRNOTAVAIL if the peer is not mapped; EINVAL for another family.
 //
 // ipv6(7); do_ipv6_setsockopt.
-var IPv6AddrForm = readWrite(named(map[int]string{
+var IPv6AddrForm Option[int] = readWrite(named(map[int]string{
 	unix.AF_INET: "AF_INET", unix.AF_INET6: "AF_INET6",
 }), Spec{
 	Name: "IPV6_ADDRFORM", Level: LevelIPv6, Number: unix.IPV6_ADDRFORM,
@@ -175,7 +176,7 @@ var IPv6AddrForm = readWrite(named(map[int]string{
 // OriginalDst6 (IP6T_SO_ORIGINAL_DST) is [OriginalDst] for IPv6.
 //
 // ipv6_getorigdst (net/netfilter/nf_conntrack_proto.c).
-var OriginalDst6 = readOnly(sockaddr, Spec{
+var OriginalDst6 ReadOnly[netip.AddrPort] = readOnly(sockaddr, Spec{
 	Name: "IP6T_SO_ORIGINAL_DST", Level: LevelIPv6, Number: ip6tSOOriginalDst,
 	Since: "3.8",
 })

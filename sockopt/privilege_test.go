@@ -124,8 +124,15 @@ func dropPrivilege() error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, nobody, nobody, nobody); errno != 0 {
+	// A user namespace may have no other id; its root without capabilities has
+	// no privilege either.
+	if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, nobody, nobody, nobody); errno != 0 && errno != unix.EINVAL {
 		return os.NewSyscallError("setresuid", errno)
+	}
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var none [2]unix.CapUserData
+	if err := unix.Capset(&header, &none[0]); err != nil {
+		return os.NewSyscallError("capset", err)
 	}
 	if hasCap(unix.CAP_NET_ADMIN) || hasCap(unix.CAP_NET_RAW) {
 		return errors.New("capabilities outlived the change of user")

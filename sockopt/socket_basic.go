@@ -13,7 +13,7 @@ import (
 //
 // Default off; Go's net package sets it on every listener. Under TCP_REPAIR
 // it reads as on (SK_FORCE_REUSE). socket(7); sk_setsockopt.
-var ReuseAddr = readWrite(boolean, Spec{
+var ReuseAddr Option[bool] = readWrite(boolean, Spec{
 	Name: "SO_REUSEADDR", Level: LevelSocket, Number: unix.SO_REUSEADDR,
 	Since: "≤2.2",
 })
@@ -23,7 +23,7 @@ var ReuseAddr = readWrite(boolean, Spec{
 // of them must set it before bind, and all must belong to one effective user.
 //
 // Default off. socket(7); sk_setsockopt.
-var ReusePort = readWrite(boolean, Spec{
+var ReusePort Option[bool] = readWrite(boolean, Spec{
 	Name: "SO_REUSEPORT", Level: LevelSocket, Number: unix.SO_REUSEPORT,
 	Since: "3.9",
 })
@@ -35,7 +35,7 @@ var ReusePort = readWrite(boolean, Spec{
 // Default off; Go's net package sets it on every connection. The timer starts
 // when the option is turned on, and the probe is put off while the connection
 // is busy. socket(7), tcp(7); tcp_set_keepalive, tcp_keepalive_timer.
-var KeepAlive = readWrite(boolean, Spec{
+var KeepAlive Option[bool] = readWrite(boolean, Spec{
 	Name: "SO_KEEPALIVE", Level: LevelSocket, Number: unix.SO_KEEPALIVE,
 	Since: "≤2.2",
 })
@@ -61,11 +61,9 @@ func (l LingerValue) String() string {
 // no TIME_WAIT.
 //
 // A non-blocking socket waits as well. When the process exits, it lingers in
-// the background. The kernel stores ticks and cuts a time of more than
-// LONG_MAX ticks; a negative number of seconds, being unsigned to it, is such a
-// time, and reads back as the longest (where an int can hold it) or as
-// anything. socket(7); sk_setsockopt, __tcp_close, inet_release.
-var Linger = readWrite(lingerCodec, Spec{
+// the background. A negative time is for ever, and reads back as a number
+// without meaning. socket(7); sk_setsockopt, __tcp_close, inet_release.
+var Linger Option[LingerValue] = readWrite(lingerCodec, Spec{
 	Name: "SO_LINGER", Level: LevelSocket, Number: unix.SO_LINGER,
 	Unit: "seconds", Since: "≤2.2",
 })
@@ -95,7 +93,7 @@ var lingerCodec = codec[LingerValue]{
 // soft one (an ICMP unreachable, say) is returned and cleared.
 //
 // socket(7); sk_getsockopt.
-var Error = readOnly(errnoCodec, Spec{
+var Error ReadOnly[unix.Errno] = readOnly(errnoCodec, Spec{
 	Name: "SO_ERROR", Level: LevelSocket, Number: unix.SO_ERROR,
 	Since: "≤2.2",
 })
@@ -117,7 +115,7 @@ var errnoCodec = codec[unix.Errno]{
 // AcceptConn (SO_ACCEPTCONN) tells whether the socket listens.
 //
 // socket(7); sk_getsockopt.
-var AcceptConn = readOnly(boolean, Spec{
+var AcceptConn ReadOnly[bool] = readOnly(boolean, Spec{
 	Name: "SO_ACCEPTCONN", Level: LevelSocket, Number: unix.SO_ACCEPTCONN,
 	Since: "≤2.4",
 })
@@ -125,7 +123,7 @@ var AcceptConn = readOnly(boolean, Spec{
 // Type (SO_TYPE) is the socket's type: SOCK_STREAM for TCP.
 //
 // socket(7); sk_getsockopt.
-var Type = readOnly(named(map[int]string{
+var Type ReadOnly[int] = readOnly(named(map[int]string{
 	unix.SOCK_STREAM: "SOCK_STREAM", unix.SOCK_DGRAM: "SOCK_DGRAM",
 	unix.SOCK_RAW: "SOCK_RAW", unix.SOCK_SEQPACKET: "SOCK_SEQPACKET",
 }), Spec{
@@ -137,7 +135,7 @@ var Type = readOnly(named(map[int]string{
 // for what Go's net.Listen makes by default since Go 1.24.
 //
 // socket(7); sk_getsockopt.
-var Protocol = readOnly(named(map[int]string{
+var Protocol ReadOnly[int] = readOnly(named(map[int]string{
 	unix.IPPROTO_TCP: "IPPROTO_TCP", unix.IPPROTO_MPTCP: "IPPROTO_MPTCP", unix.IPPROTO_SCTP: "IPPROTO_SCTP",
 	unix.IPPROTO_UDP: "IPPROTO_UDP",
 }), Spec{
@@ -148,7 +146,7 @@ var Protocol = readOnly(named(map[int]string{
 // Domain (SO_DOMAIN) is the socket's address family: AF_INET or AF_INET6.
 //
 // socket(7); sk_getsockopt.
-var Domain = readOnly(named(map[int]string{
+var Domain ReadOnly[int] = readOnly(named(map[int]string{
 	unix.AF_INET: "AF_INET", unix.AF_INET6: "AF_INET6", unix.AF_UNIX: "AF_UNIX",
 }), Spec{
 	Name: "SO_DOMAIN", Level: LevelSocket, Number: unix.SO_DOMAIN,
@@ -160,7 +158,7 @@ var Domain = readOnly(named(map[int]string{
 // the same 4-tuple. Never 0.
 //
 // sk_getsockopt, sock_gen_cookie.
-var Cookie = readOnly(unsigned64, Spec{
+var Cookie ReadOnly[uint64] = readOnly(unsigned64, Spec{
 	Name: "SO_COOKIE", Level: LevelSocket, Number: unix.SO_COOKIE,
 	Since: "4.12",
 })
@@ -169,7 +167,7 @@ var Cookie = readOnly(unsigned64, Spec{
 // socket was made in; the socket stays there wherever its process goes.
 //
 // sk_getsockopt.
-var NetnsCookie = readOnly(unsigned64, Spec{
+var NetnsCookie ReadOnly[uint64] = readOnly(unsigned64, Spec{
 	Name: "SO_NETNS_COOKIE", Level: LevelSocket, Number: unix.SO_NETNS_COOKIE,
 	Since: "5.14",
 })
@@ -178,7 +176,7 @@ var NetnsCookie = readOnly(unsigned64, Spec{
 // with EACCES, not EPERM, without the capability; turning it off is allowed.
 //
 // Default off. socket(7); sk_setsockopt.
-var Debug = readWrite(boolean, Spec{
+var Debug Option[bool] = readWrite(boolean, Spec{
 	Name: "SO_DEBUG", Level: LevelSocket, Number: unix.SO_DEBUG,
 	Since: "≤2.2", Needs: "CAP_NET_ADMIN",
 })

@@ -2,6 +2,7 @@ package sockopt
 
 import (
 	"fmt"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,7 +17,7 @@ import (
 //
 // A TCP socket starts with tcp_rmem[1], not with socket(7)'s rmem_default, and
 // that is not doubled. socket(7); __sock_set_rcvbuf.
-var RcvBuf = readWrite(integer, Spec{
+var RcvBuf Option[int] = readWrite(integer, Spec{
 	Name: "SO_RCVBUF", Level: LevelSocket, Number: unix.SO_RCVBUF,
 	Unit: "bytes", Since: "≤2.2", Sysctl: "net.ipv4.tcp_rmem",
 })
@@ -29,7 +30,7 @@ var RcvBuf = readWrite(integer, Spec{
 //
 // A TCP socket starts with tcp_wmem[1], not with socket(7)'s wmem_default.
 // socket(7); sk_setsockopt.
-var SndBuf = readWrite(integer, Spec{
+var SndBuf Option[int] = readWrite(integer, Spec{
 	Name: "SO_SNDBUF", Level: LevelSocket, Number: unix.SO_SNDBUF,
 	Unit: "bytes", Since: "≤2.2", Sysctl: "net.ipv4.tcp_wmem",
 })
@@ -40,7 +41,7 @@ var SndBuf = readWrite(integer, Spec{
 // [RcvBuf].
 //
 // socket(7); sk_setsockopt, sockopt_capable.
-var RcvBufForce = setOnly(integer, Spec{
+var RcvBufForce SetOnly[int] = setOnly(integer, Spec{
 	Name: "SO_RCVBUFFORCE", Level: LevelSocket, Number: unix.SO_RCVBUFFORCE,
 	Unit: "bytes", Since: "2.6.14", Needs: "CAP_NET_ADMIN",
 }, nil)
@@ -50,7 +51,7 @@ var RcvBufForce = setOnly(integer, Spec{
 // namespace. Read the result from [SndBuf].
 //
 // socket(7); sk_setsockopt, sockopt_capable.
-var SndBufForce = setOnly(integer, Spec{
+var SndBufForce SetOnly[int] = setOnly(integer, Spec{
 	Name: "SO_SNDBUFFORCE", Level: LevelSocket, Number: unix.SO_SNDBUFFORCE,
 	Unit: "bytes", Since: "2.6.14", Needs: "CAP_NET_ADMIN",
 }, nil)
@@ -84,7 +85,7 @@ func (l BufLock) String() string {
 // refused with EINVAL.
 //
 // sk_setsockopt.
-var BufLocks = readWrite(enum[BufLock](), Spec{
+var BufLocks Option[BufLock] = readWrite(enum[BufLock](), Spec{
 	Name: "SO_BUF_LOCK", Level: LevelSocket, Number: unix.SO_BUF_LOCK,
 	Range: "0 to 3", Since: "5.15",
 })
@@ -95,14 +96,14 @@ var BufLocks = readWrite(enum[BufLock](), Spec{
 // [RcvBuf] was not set), and grows the buffer to fit.
 //
 // Default 1. socket(7); tcp_set_rcvlowat.
-var RcvLowat = readWrite(integer, Spec{
+var RcvLowat Option[int] = readWrite(integer, Spec{
 	Name: "SO_RCVLOWAT", Level: LevelSocket, Number: unix.SO_RCVLOWAT,
 	Unit: "bytes", Since: "2.4",
 })
 
 // SndLowat (SO_SNDLOWAT) is always 1: Linux does not let it be set.
 // [NotSentLowat] does what one might want of it. socket(7); sk_getsockopt.
-var SndLowat = readOnly(integer, Spec{
+var SndLowat ReadOnly[int] = readOnly(integer, Spec{
 	Name: "SO_SNDLOWAT", Level: LevelSocket, Number: unix.SO_SNDLOWAT,
 	Unit: "bytes", Since: "≤2.2",
 })
@@ -114,7 +115,7 @@ var SndLowat = readOnly(integer, Spec{
 // takes for "don't wait".
 //
 // socket(7); sock_set_timeout.
-var RcvTimeo = readWrite(timeout, Spec{
+var RcvTimeo Option[time.Duration] = readWrite(timeout, Spec{
 	Name: "SO_RCVTIMEO", Level: LevelSocket, Number: unix.SO_RCVTIMEO,
 	Since: "≤2.4",
 })
@@ -125,7 +126,7 @@ var RcvTimeo = readWrite(timeout, Spec{
 // negative time.
 //
 // socket(7); sock_set_timeout.
-var SndTimeo = readWrite(timeout, Spec{
+var SndTimeo Option[time.Duration] = readWrite(timeout, Spec{
 	Name: "SO_SNDTIMEO", Level: LevelSocket, Number: unix.SO_SNDTIMEO,
 	Since: "≤2.4",
 })
@@ -135,7 +136,7 @@ var SndTimeo = readWrite(timeout, Spec{
 // default, peeks at the front always.
 //
 // For TCP since Linux 6.9; before that EOPNOTSUPP. socket(7); sk_set_peek_off.
-var PeekOff = readWrite(integer, Spec{
+var PeekOff Option[int] = readWrite(integer, Spec{
 	Name: "SO_PEEK_OFF", Level: LevelSocket, Number: unix.SO_PEEK_OFF,
 	Unit: "bytes", Since: "3.4",
 })
@@ -144,7 +145,7 @@ var PeekOff = readWrite(integer, Spec{
 // recv with MSG_OOB.
 //
 // Default off. socket(7); sk_setsockopt.
-var OOBInline = readWrite(boolean, Spec{
+var OOBInline Option[bool] = readWrite(boolean, Spec{
 	Name: "SO_OOBINLINE", Level: LevelSocket, Number: unix.SO_OOBINLINE,
 	Since: "≤2.2",
 })
@@ -154,7 +155,7 @@ var OOBInline = readWrite(boolean, Spec{
 // has done with them.
 //
 // Default off. sk_setsockopt.
-var ZeroCopy = readWrite(boolean, Spec{
+var ZeroCopy Option[bool] = readWrite(boolean, Spec{
 	Name: "SO_ZEROCOPY", Level: LevelSocket, Number: unix.SO_ZEROCOPY,
 	Since: "4.14",
 })
@@ -165,7 +166,7 @@ var ZeroCopy = readWrite(boolean, Spec{
 // where the memory is not to be had.
 //
 // Default 0. sk_setsockopt, sock_reserve_memory.
-var ReserveMem = readWrite(integer, Spec{
+var ReserveMem Option[int] = readWrite(integer, Spec{
 	Name: "SO_RESERVE_MEM", Level: LevelSocket, Number: unix.SO_RESERVE_MEM,
 	Unit: "bytes", Range: "0 to 2147483647", Since: "5.16",
 })
@@ -186,7 +187,7 @@ type Memory struct {
 // MemInfo (SO_MEMINFO) is what ss -m shows of a socket's memory.
 //
 // sk_get_meminfo (net/core/sock.c).
-var MemInfo = readOnly(plain[Memory](), Spec{
+var MemInfo ReadOnly[Memory] = readOnly(plain[Memory](), Spec{
 	Name: "SO_MEMINFO", Level: LevelSocket, Number: unix.SO_MEMINFO,
 	Since: "4.12",
 })

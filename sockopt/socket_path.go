@@ -11,7 +11,7 @@ import (
 // [IPTOS] overwrites it.
 //
 // Default 0. socket(7); sk_set_prio_allowed (CAP_NET_RAW does as well).
-var Priority = readWrite(integer, Spec{
+var Priority Option[int] = readWrite(integer, Spec{
 	Name: "SO_PRIORITY", Level: LevelSocket, Number: unix.SO_PRIORITY,
 	Range: "0 to 6, any with the capability", Since: "≤2.2", Needs: "CAP_NET_ADMIN",
 })
@@ -21,7 +21,7 @@ var Priority = readWrite(integer, Spec{
 //
 // Default 0. socket(7); sk_setsockopt (since Linux 5.17 CAP_NET_RAW does as
 // well; both count in the namespace's own user namespace).
-var Mark = readWrite(unsigned, Spec{
+var Mark Option[uint32] = readWrite(unsigned, Spec{
 	Name: "SO_MARK", Level: LevelSocket, Number: unix.SO_MARK,
 	Since: "2.6.25", Needs: "CAP_NET_ADMIN",
 })
@@ -30,7 +30,7 @@ var Mark = readWrite(unsigned, Spec{
 // message. TCP's recvmsg has no packet to show it of.
 //
 // Default off. sk_setsockopt.
-var RcvMark = readWrite(boolean, Spec{
+var RcvMark Option[bool] = readWrite(boolean, Spec{
 	Name: "SO_RCVMARK", Level: LevelSocket, Number: unix.SO_RCVMARK,
 	Since: "5.19",
 })
@@ -39,7 +39,7 @@ var RcvMark = readWrite(boolean, Spec{
 // control message. TCP's recvmsg has no packet to show it of.
 //
 // Default off. sk_setsockopt.
-var RcvPriority = readWrite(boolean, Spec{
+var RcvPriority Option[bool] = readWrite(boolean, Spec{
 	Name: "SO_RCVPRIORITY", Level: LevelSocket, Number: unix.SO_RCVPRIORITY,
 	Since: "6.14",
 })
@@ -48,7 +48,7 @@ var RcvPriority = readWrite(boolean, Spec{
 // gateway.
 //
 // Default off. socket(7); sk_setsockopt.
-var DontRoute = readWrite(boolean, Spec{
+var DontRoute Option[bool] = readWrite(boolean, Spec{
 	Name: "SO_DONTROUTE", Level: LevelSocket, Number: unix.SO_DONTROUTE,
 	Since: "≤2.2",
 })
@@ -60,7 +60,7 @@ var DontRoute = readWrite(boolean, Spec{
 //
 // Default "". Readable since Linux 3.8. socket(7); sock_setbindtodevice,
 // sock_bindtoindex_locked.
-var BindToDevice = readWrite(name(unix.IFNAMSIZ), Spec{
+var BindToDevice Option[string] = readWrite(name(unix.IFNAMSIZ), Spec{
 	Name: "SO_BINDTODEVICE", Level: LevelSocket, Number: unix.SO_BINDTODEVICE,
 	Range: "up to 15 bytes", Since: "≤2.2", Needs: "CAP_NET_RAW",
 })
@@ -70,7 +70,7 @@ var BindToDevice = readWrite(name(unix.IFNAMSIZ), Spec{
 // kernel does not look whether the device exists.
 //
 // Default 0. sock_bindtoindex_locked.
-var BindToIfindex = readWrite(integer, Spec{
+var BindToIfindex Option[int] = readWrite(integer, Spec{
 	Name: "SO_BINDTOIFINDEX", Level: LevelSocket, Number: unix.SO_BINDTOIFINDEX,
 	Range: "0 to 2147483647", Since: "5.1", Needs: "CAP_NET_RAW",
 })
@@ -81,7 +81,7 @@ var BindToIfindex = readWrite(integer, Spec{
 // machine, and any before Linux 5.1, knows 32 bits of it.
 //
 // sk_setsockopt, sk_getsockopt.
-var MaxPacingRate = readWrite(rate, Spec{
+var MaxPacingRate Option[uint64] = readWrite(rate, Spec{
 	Name: "SO_MAX_PACING_RATE", Level: LevelSocket, Number: unix.SO_MAX_PACING_RATE,
 	Unit: "bytes/s", Since: "3.13",
 })
@@ -114,7 +114,7 @@ var rate = codec[uint64]{
 // moment, which is what a new socket has.
 //
 // sk_setsockopt, inet_create; Documentation/admin-guide/sysctl/net.rst.
-var TxRehash = readWrite(integer, Spec{
+var TxRehash Option[int] = readWrite(integer, Spec{
 	Name: "SO_TXREHASH", Level: LevelSocket, Number: unix.SO_TXREHASH,
 	Range: "-1 to 1", Since: "5.18", Sysctl: "net.core.txrehash",
 })
@@ -124,7 +124,7 @@ var TxRehash = readWrite(integer, Spec{
 // other value does nothing.
 //
 // sk_setsockopt, dst_negative_advice.
-var CnxAdvice = setOnly(integer, Spec{
+var CnxAdvice SetOnly[int] = setOnly(integer, Spec{
 	Name: "SO_CNX_ADVICE", Level: LevelSocket, Number: unix.SO_CNX_ADVICE,
 	Range: "1", Since: "4.6",
 }, []byte{0, 0, 0, 0})
@@ -135,7 +135,7 @@ var CnxAdvice = setOnly(integer, Spec{
 //
 // -1 before the first packet. Settable since Linux 4.4. No value is refused.
 // socket(7); reuseport_update_incoming_cpu.
-var IncomingCPU = readWrite(integer, Spec{
+var IncomingCPU Option[int] = readWrite(integer, Spec{
 	Name: "SO_INCOMING_CPU", Level: LevelSocket, Number: unix.SO_INCOMING_CPU,
 	Since: "3.19",
 })
@@ -144,7 +144,7 @@ var IncomingCPU = readWrite(integer, Spec{
 // packet came from; 0 if it came from none (loopback, TUN).
 //
 // socket(7); sk_getsockopt.
-var IncomingNAPIID = readOnly(integer, Spec{
+var IncomingNAPIID ReadOnly[int] = readOnly(integer, Spec{
 	Name: "SO_INCOMING_NAPI_ID", Level: LevelSocket, Number: unix.SO_INCOMING_NAPI_ID,
 	Since: "4.12",
 })
@@ -154,7 +154,7 @@ var IncomingNAPIID = readOnly(integer, Spec{
 // takes no capability in Linux 6.18.
 //
 // socket(7); sk_setsockopt.
-var BusyPoll = readWrite(integer, Spec{
+var BusyPoll Option[int] = readWrite(integer, Spec{
 	Name: "SO_BUSY_POLL", Level: LevelSocket, Number: unix.SO_BUSY_POLL,
 	Unit: "µs", Range: "0 to 2147483647", Since: "3.11", Sysctl: "net.core.busy_read",
 })
@@ -163,7 +163,7 @@ var BusyPoll = readWrite(integer, Spec{
 // long as the program polls.
 //
 // Default off. Turning it off takes no capability. sk_setsockopt.
-var PreferBusyPoll = readWrite(boolean, Spec{
+var PreferBusyPoll Option[bool] = readWrite(boolean, Spec{
 	Name: "SO_PREFER_BUSY_POLL", Level: LevelSocket, Number: unix.SO_PREFER_BUSY_POLL,
 	Since: "5.11", Needs: "CAP_NET_ADMIN",
 })
@@ -172,7 +172,7 @@ var PreferBusyPoll = readWrite(boolean, Spec{
 // polling takes at most. Raising it takes the capability.
 //
 // sk_setsockopt; sk_getsockopt has no such option.
-var BusyPollBudget = setOnly(integer, Spec{
+var BusyPollBudget SetOnly[int] = setOnly(integer, Spec{
 	Name: "SO_BUSY_POLL_BUDGET", Level: LevelSocket, Number: unix.SO_BUSY_POLL_BUDGET,
 	Unit: "packets", Range: "0 to 65535", Since: "5.11", Needs: "CAP_NET_ADMIN",
 }, []byte{0xff, 0xff, 0xff, 0xff}) // -1 is refused
@@ -181,7 +181,7 @@ var BusyPollBudget = setOnly(integer, Spec{
 // data came in, in microseconds. Turns [SOTimestampNS] off.
 //
 // Default off. socket(7); sk_setsockopt, sock_set_timestamp.
-var SOTimestamp = readWrite(boolean, Spec{
+var SOTimestamp Option[bool] = readWrite(boolean, Spec{
 	Name: "SO_TIMESTAMP", Level: LevelSocket, Number: unix.SO_TIMESTAMP,
 	Since: "≤2.4",
 })
@@ -190,7 +190,7 @@ var SOTimestamp = readWrite(boolean, Spec{
 // that off.
 //
 // Default off. socket(7); sk_setsockopt, sock_set_timestamp.
-var SOTimestampNS = readWrite(boolean, Spec{
+var SOTimestampNS Option[bool] = readWrite(boolean, Spec{
 	Name: "SO_TIMESTAMPNS", Level: LevelSocket, Number: unix.SO_TIMESTAMPNS,
 	Since: "2.6.22",
 })
@@ -201,7 +201,7 @@ var SOTimestampNS = readWrite(boolean, Spec{
 // unknown ones are refused with EINVAL.
 //
 // Default 0. sk_setsockopt, sock_set_timestamping.
-var SOTimestamping = readWrite(unsigned, Spec{
+var SOTimestamping Option[uint32] = readWrite(unsigned, Spec{
 	Name: "SO_TIMESTAMPING", Level: LevelSocket, Number: unix.SO_TIMESTAMPING,
 	Since: "2.6.30",
 })
@@ -210,7 +210,7 @@ var SOTimestamping = readWrite(unsigned, Spec{
 // the socket. It can't be turned off again: EPERM.
 //
 // Default off. socket(7); sk_setsockopt.
-var LockFilter = readWrite(boolean, Spec{
+var LockFilter Option[bool] = readWrite(boolean, Spec{
 	Name: "SO_LOCK_FILTER", Level: LevelSocket, Number: unix.SO_LOCK_FILTER,
 	Since: "3.9",
 })

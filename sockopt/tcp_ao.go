@@ -40,7 +40,7 @@ func (k AOKey) String() string {
 // without CONFIG_TCP_AO.
 //
 // tcp_ao_add_cmd (net/ipv4/tcp_ao.c); Documentation/networking/tcp_ao.rst.
-var AOAddKey = setOnly(codec[AOKey]{encode: encodeAOKey, text: AOKey.String}, Spec{
+var AOAddKey SetOnly[AOKey] = setOnly(codec[AOKey]{encode: encodeAOKey, text: AOKey.String}, Spec{
 	Name: "TCP_AO_ADD_KEY", Level: LevelTCP, Number: tcpAOAddKey,
 	Range: "a key of up to 80 bytes", Since: "6.7",
 }, make([]byte, 4))
@@ -82,7 +82,7 @@ type AODelete struct {
 // is in use on a connection.
 //
 // tcp_ao_del_cmd, tcp_ao_delete_key (net/ipv4/tcp_ao.c).
-var AODelKey = setOnly(codec[AODelete]{
+var AODelKey SetOnly[AODelete] = setOnly(codec[AODelete]{
 	encode: func(v AODelete) ([]byte, error) {
 		b := sockaddrStorage(netip.AddrPortFrom(v.Peers.Addr(), 0))
 		b = native.AppendUint32(b, uint32(v.Ifindex))
@@ -113,7 +113,7 @@ type AOState struct {
 // is a listener's MD5 key.
 //
 // tcp_ao_info_cmd, tcp_ao_get_sock_info (net/ipv4/tcp_ao.c).
-var AOInfo = readWrite(codec[AOState]{
+var AOInfo Option[AOState] = readWrite(codec[AOState]{
 	size: aoStateLen,
 	encode: func(v AOState) ([]byte, error) {
 		b := native.AppendUint32(nil, bitfield32(v.Current != nil, v.RNext != nil, v.Required, v.SetCounters, v.AcceptICMPs))
@@ -163,7 +163,7 @@ type AORepaired struct {
 // otherwise, ENOENT if TCP-AO is not in use.
 //
 // tcp_ao_set_repair, tcp_ao_get_repair (net/ipv4/tcp_ao.c).
-var AORepair = readWrite(plain[AORepaired](), Spec{
+var AORepair Option[AORepaired] = readWrite(plain[AORepaired](), Spec{
 	Name: "TCP_AO_REPAIR", Level: LevelTCP, Number: tcpAORepair,
 	Since: "6.7", Needs: "CAP_NET_ADMIN",
 })

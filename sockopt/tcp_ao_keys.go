@@ -45,7 +45,7 @@ type AOKeys struct {
 // ENOPROTOOPT in a kernel without CONFIG_TCP_AO.
 //
 // tcp_ao_get_mkts, tcp_ao_copy_mkts_to_user (net/ipv4/tcp_ao.c).
-var AOGetKeys = query(queryCodec[AOQuery, AOKeys]{
+var AOGetKeys Query[AOQuery, AOKeys] = query(queryCodec[AOQuery, AOKeys]{
 	question: encodeAOQuery,
 	answer:   decodeAOKeys,
 	record:   aoGetLen, // the kernel puts one key after the other, optlen bytes apart

@@ -24,7 +24,7 @@ func (k MD5Key) String() string { return fmt.Sprintf("%v, key of %d bytes", k.Pe
 // EINVAL for an address of another family and a key that is too long, ENOENT to
 // delete a key that is not there, ENOPROTOOPT in a kernel without
 // CONFIG_TCP_MD5SIG. tcp_v4_parse_md5_keys, tcp_v6_parse_md5_keys.
-var MD5Sig = setOnly(codec[MD5Key]{
+var MD5Sig SetOnly[MD5Key] = setOnly(codec[MD5Key]{
 	encode: func(v MD5Key) ([]byte, error) { return encodeMD5(v.Peer, 0, 0, 0, v.Key) },
 	text:   MD5Key.String,
 }, Spec{
@@ -43,11 +43,11 @@ type MD5KeyExt struct {
 func (k MD5KeyExt) String() string { return fmt.Sprintf("%v, key of %d bytes", k.Peers, len(k.Key)) }
 
 // MD5SigExt (TCP_MD5SIG_EXT) is [MD5Sig] for all addresses with one prefix, and
-// for one VRF (since Linux 5.10). EINVAL also for an interface that is no L3
+// for one VRF (since Linux 5.6). EINVAL also for an interface that is no L3
 // master.
 //
 // tcp_v4_parse_md5_keys, tcp_v6_parse_md5_keys.
-var MD5SigExt = setOnly(codec[MD5KeyExt]{
+var MD5SigExt SetOnly[MD5KeyExt] = setOnly(codec[MD5KeyExt]{
 	encode: func(v MD5KeyExt) ([]byte, error) {
 		flags := uint8(unix.TCP_MD5SIG_FLAG_PREFIX)
 		if v.Ifindex != 0 {

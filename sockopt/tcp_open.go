@@ -14,7 +14,7 @@ import (
 // negative value is off.
 //
 // Default 0. tcp(7); secs_to_retrans, retrans_to_secs (net/ipv4/tcp.c).
-var DeferAccept = readWrite(integer, Spec{
+var DeferAccept Option[int] = readWrite(integer, Spec{
 	Name: "TCP_DEFER_ACCEPT", Level: LevelTCP, Number: unix.TCP_DEFER_ACCEPT,
 	Unit: "seconds", Since: "2.4",
 })
@@ -26,7 +26,7 @@ var DeferAccept = readWrite(integer, Spec{
 // listening.
 //
 // Default 0. ip-sysctl; do_tcp_setsockopt, fastopen_queue_tune.
-var FastOpen = readWrite(integer, Spec{
+var FastOpen Option[int] = readWrite(integer, Spec{
 	Name: "TCP_FASTOPEN", Level: LevelTCP, Number: unix.TCP_FASTOPEN,
 	Unit: "connections", Range: "0 to 2147483647", Since: "3.7",
 })
@@ -37,7 +37,7 @@ var FastOpen = readWrite(integer, Spec{
 // connect.
 //
 // Default off. do_tcp_setsockopt.
-var FastOpenConnect = readWrite(boolean, Spec{
+var FastOpenConnect Option[bool] = readWrite(boolean, Spec{
 	Name: "TCP_FASTOPEN_CONNECT", Level: LevelTCP, Number: unix.TCP_FASTOPEN_CONNECT,
 	Since: "4.11",
 })
@@ -46,7 +46,7 @@ var FastOpenConnect = readWrite(boolean, Spec{
 // client sends data in any SYN, a listener takes it. EINVAL on a connection.
 //
 // Default off. do_tcp_setsockopt.
-var FastOpenNoCookie = readWrite(boolean, Spec{
+var FastOpenNoCookie Option[bool] = readWrite(boolean, Spec{
 	Name: "TCP_FASTOPEN_NO_COOKIE", Level: LevelTCP, Number: unix.TCP_FASTOPEN_NO_COOKIE,
 	Since: "4.15",
 })
@@ -63,7 +63,7 @@ func (k FastOpenKeys) String() string { return fmt.Sprintf("%d keys", len(k)) }
 // Open. This package refuses anything but one or two keys with EINVAL.
 //
 // ip-sysctl; tcp_fastopen_reset_cipher, tcp_fastopen_get_cipher.
-var FastOpenKey = readWrite(codec[FastOpenKeys]{
+var FastOpenKey Option[FastOpenKeys] = readWrite(codec[FastOpenKeys]{
 	size: 2 * 16,
 	encode: func(v FastOpenKeys) ([]byte, error) {
 		if len(v) != 1 && len(v) != 2 {
@@ -93,7 +93,7 @@ var FastOpenKey = readWrite(codec[FastOpenKeys]{
 // Linux 5.10). EINVAL for other values.
 //
 // Default 0. do_tcp_setsockopt.
-var SaveSYN = readWrite(integer, Spec{
+var SaveSYN Option[int] = readWrite(integer, Spec{
 	Name: "TCP_SAVE_SYN", Level: LevelTCP, Number: unix.TCP_SAVE_SYN,
 	Range: "0 to 2", Since: "4.2",
 })
@@ -103,7 +103,7 @@ var SaveSYN = readWrite(integer, Spec{
 // second time it is empty, as it is where none was kept.
 //
 // do_tcp_getsockopt.
-var SavedSYN = readOnly(codec[[]byte]{
+var SavedSYN ReadOnly[[]byte] = readOnly(codec[[]byte]{
 	// A short buffer is EINVAL. Headers fit the smallest of MTUs in practice;
 	// this is room for a SYN with any extension headers that a path lets by.
 	size:   4096,

@@ -5,11 +5,11 @@ import "golang.org/x/sys/unix"
 // QuickAck (TCP_QUICKACK) turned on leaves "pingpong" mode, in which ACKs wait
 // for data to go with, and sends an ACK that is due; turned off it enters that
 // mode. It does not last: the kernel goes on to change its mind as data flows.
-// Values above 1, which this package does not offer, make it leave the mode
+// Even values other than 0, which this package does not offer, leave the mode
 // for one ACK only.
 //
 // Default on. tcp(7); __tcp_sock_set_quickack.
-var QuickAck = readWrite(boolean, Spec{
+var QuickAck Option[bool] = readWrite(boolean, Spec{
 	Name: "TCP_QUICKACK", Level: LevelTCP, Number: unix.TCP_QUICKACK,
 	Since: "2.4.4",
 })
@@ -20,7 +20,7 @@ var QuickAck = readWrite(boolean, Spec{
 // it connects or listens.
 //
 // Default 0. tcp(7); tcp_set_window_clamp.
-var WindowClamp = readWrite(integer, Spec{
+var WindowClamp Option[int] = readWrite(integer, Spec{
 	Name: "TCP_WINDOW_CLAMP", Level: LevelTCP, Number: unix.TCP_WINDOW_CLAMP,
 	Unit: "bytes", Since: "2.4",
 })
@@ -29,7 +29,7 @@ var WindowClamp = readWrite(integer, Spec{
 // bytes are left to read. EINVAL for values other than 0 and 1.
 //
 // Default off. do_tcp_setsockopt.
-var Inq = readWrite(boolean, Spec{
+var Inq Option[bool] = readWrite(boolean, Spec{
 	Name: "TCP_INQ", Level: LevelTCP, Number: unix.TCP_INQ,
 	Since: "4.18",
 })
@@ -58,7 +58,7 @@ type ZeroCopyChunk struct {
 // on a listener.
 //
 // tcp_zerocopy_receive (net/ipv4/tcp.c).
-var ZeroCopyReceive = query(queryCodec[ZeroCopyChunk, ZeroCopyChunk]{
+var ZeroCopyReceive Query[ZeroCopyChunk, ZeroCopyChunk] = query(queryCodec[ZeroCopyChunk, ZeroCopyChunk]{
 	question: plain[ZeroCopyChunk]().encode,
 	answer:   plain[ZeroCopyChunk]().decode,
 }, Spec{

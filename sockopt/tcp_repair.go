@@ -36,7 +36,7 @@ func (m RepairMode) String() string {
 // namespace, and on a listener.
 //
 // Default off. do_tcp_setsockopt, tcp_can_repair_sock.
-var Repair = readWrite(enum[RepairMode](), Spec{
+var Repair Option[RepairMode] = readWrite(enum[RepairMode](), Spec{
 	Name: "TCP_REPAIR", Level: LevelTCP, Number: unix.TCP_REPAIR,
 	Range: "-1 to 1", Since: "3.5", Needs: "CAP_NET_ADMIN",
 })
@@ -64,7 +64,7 @@ func (q Queue) String() string {
 // is EPERM, getting it EINVAL; another number is EINVAL.
 //
 // do_tcp_setsockopt, do_tcp_getsockopt.
-var RepairQueue = readWrite(enum[Queue](), Spec{
+var RepairQueue Option[Queue] = readWrite(enum[Queue](), Spec{
 	Name: "TCP_REPAIR_QUEUE", Level: LevelTCP, Number: unix.TCP_REPAIR_QUEUE,
 	Range: "0 to 2", Since: "3.5",
 })
@@ -74,7 +74,7 @@ var RepairQueue = readWrite(enum[Queue](), Spec{
 // only: EPERM in any state but CLOSE. EINVAL while no queue is chosen.
 //
 // do_tcp_setsockopt, do_tcp_getsockopt.
-var QueueSeq = readWrite(unsigned, Spec{
+var QueueSeq Option[uint32] = readWrite(unsigned, Spec{
 	Name: "TCP_QUEUE_SEQ", Level: LevelTCP, Number: unix.TCP_QUEUE_SEQ,
 	Since: "3.5",
 })
@@ -92,7 +92,7 @@ type RepairOption struct {
 // shift of more than 14. Unknown codes are ignored.
 //
 // tcp_repair_options_est (net/ipv4/tcp.c).
-var RepairOptions = setOnly(codec[[]RepairOption]{
+var RepairOptions SetOnly[[]RepairOption] = setOnly(codec[[]RepairOption]{
 	encode: func(v []RepairOption) ([]byte, error) {
 		var b []byte
 		for _, o := range v {
@@ -119,7 +119,7 @@ type RepairedWindow struct {
 // [Repair], EINVAL for windows that contradict each other.
 //
 // tcp_repair_set_window, do_tcp_getsockopt.
-var RepairWindow = readWrite(plain[RepairedWindow](), Spec{
+var RepairWindow Option[RepairedWindow] = readWrite(plain[RepairedWindow](), Spec{
 	Name: "TCP_REPAIR_WINDOW", Level: LevelTCP, Number: unix.TCP_REPAIR_WINDOW,
 	Since: "4.8",
 })
@@ -130,7 +130,7 @@ var RepairWindow = readWrite(plain[RepairedWindow](), Spec{
 // [Repair]: EPERM otherwise.
 //
 // do_tcp_setsockopt, do_tcp_getsockopt.
-var TCPTimestamp = readWrite(unsigned, Spec{
+var TCPTimestamp Option[uint32] = readWrite(unsigned, Spec{
 	Name: "TCP_TIMESTAMP", Level: LevelTCP, Number: unix.TCP_TIMESTAMP,
 	Unit: "ms, or µs if odd", Since: "3.9",
 })

@@ -9,7 +9,7 @@ import "golang.org/x/sys/unix"
 //
 // Default off; Go's net package turns it on for every connection. tcp(7);
 // __tcp_sock_set_nodelay.
-var NoDelay = readWrite(boolean, Spec{
+var NoDelay Option[bool] = readWrite(boolean, Spec{
 	Name: "TCP_NODELAY", Level: LevelTCP, Number: unix.TCP_NODELAY,
 	Since: "1.0",
 })
@@ -18,7 +18,7 @@ var NoDelay = readWrite(boolean, Spec{
 // is turned off or 200 ms have passed.
 //
 // Default off. tcp(7); __tcp_sock_set_cork.
-var Cork = readWrite(boolean, Spec{
+var Cork Option[bool] = readWrite(boolean, Spec{
 	Name: "TCP_CORK", Level: LevelTCP, Number: unix.TCP_CORK,
 	Since: "2.2",
 })
@@ -31,7 +31,7 @@ var Cork = readWrite(boolean, Spec{
 // limit that was set (or 536 if none was), on a connection the size of the
 // segments really sent, without TCP options, under [Repair] the peer's MSS.
 // tcp(7); tcp_sock_set_maxseg, do_tcp_getsockopt.
-var MaxSeg = readWrite(integer, Spec{
+var MaxSeg Option[int] = readWrite(integer, Spec{
 	Name: "TCP_MAXSEG", Level: LevelTCP, Number: unix.TCP_MAXSEG,
 	Unit: "bytes", Range: "0, 88 to 32767", Since: "1.0",
 })
@@ -41,7 +41,7 @@ var MaxSeg = readWrite(integer, Spec{
 // set": the sysctl's value, which by default is no limit.
 //
 // Default 0. ip-sysctl; do_tcp_setsockopt, tcp_notsent_lowat.
-var NotSentLowat = readWrite(unsigned, Spec{
+var NotSentLowat Option[uint32] = readWrite(unsigned, Spec{
 	Name: "TCP_NOTSENT_LOWAT", Level: LevelTCP, Number: unix.TCP_NOTSENT_LOWAT,
 	Unit: "bytes", Since: "3.12", Sysctl: "net.ipv4.tcp_notsent_lowat",
 })
@@ -51,7 +51,7 @@ var NotSentLowat = readWrite(unsigned, Spec{
 // TCP's pacing timer. EINVAL outside of the range.
 //
 // Default 0. do_tcp_setsockopt, tcp_enable_tx_delay.
-var TxDelay = readWrite(integer, Spec{
+var TxDelay Option[int] = readWrite(integer, Spec{
 	Name: "TCP_TX_DELAY", Level: LevelTCP, Number: unix.TCP_TX_DELAY,
 	Unit: "µs", Range: "0 to 268435455", Since: "5.3",
 })
@@ -63,7 +63,7 @@ var TxDelay = readWrite(integer, Spec{
 // the kernel would cut.
 //
 // tcp(7); tcp_set_congestion_control.
-var Congestion = readWrite(name(tcpNameMax), Spec{
+var Congestion Option[string] = readWrite(name(tcpNameMax), Spec{
 	Name: "TCP_CONGESTION", Level: LevelTCP, Number: unix.TCP_CONGESTION,
 	Range: "up to 15 bytes", Since: "2.6.13", Sysctl: "net.ipv4.tcp_congestion_control",
 	Needs: "CAP_NET_ADMIN",
@@ -77,7 +77,7 @@ const tcpNameMax = 16
 // [Congestion] tells of itself: nothing for reno and cubic.
 //
 // do_tcp_getsockopt; union tcp_cc_info (linux/inet_diag.h).
-var CongestionInfo = readOnly(codec[CCInfo]{
+var CongestionInfo ReadOnly[CCInfo] = readOnly(codec[CCInfo]{
 	size:   64, // more than any algorithm fills today
 	decode: func(b []byte) (CCInfo, error) { return CCInfo(b), nil },
 	text:   CCInfo.String,
@@ -93,7 +93,7 @@ var CongestionInfo = readOnly(codec[CCInfo]{
 // of more than 15 bytes.
 //
 // tcp_set_ulp, tls_init.
-var ULP = readWrite(name(tcpNameMax), Spec{
+var ULP Option[string] = readWrite(name(tcpNameMax), Spec{
 	Name: "TCP_ULP", Level: LevelTCP, Number: unix.TCP_ULP,
 	Range: "up to 15 bytes", Since: "4.13",
 })
@@ -102,7 +102,7 @@ var ULP = readWrite(name(tcpNameMax), Spec{
 // socket, off also for an MPTCP one that fell back to TCP.
 //
 // do_tcp_getsockopt; mptcp_getsockopt_sol_tcp; Documentation/networking/mptcp.rst.
-var IsMPTCP = readOnly(boolean, Spec{
+var IsMPTCP ReadOnly[bool] = readOnly(boolean, Spec{
 	Name: "TCP_IS_MPTCP", Level: LevelTCP, Number: tcpIsMPTCP,
 	Since: "6.10",
 })

@@ -7,7 +7,7 @@ import "golang.org/x/sys/unix"
 // that is idle already. EINVAL outside of the range.
 //
 // tcp(7); tcp_sock_set_keepidle_locked.
-var KeepIdle = readWrite(integer, Spec{
+var KeepIdle Option[int] = readWrite(integer, Spec{
 	Name: "TCP_KEEPIDLE", Level: LevelTCP, Number: unix.TCP_KEEPIDLE,
 	Unit: "seconds", Range: "1 to 32767", Since: "2.4", Sysctl: "net.ipv4.tcp_keepalive_time",
 })
@@ -16,7 +16,7 @@ var KeepIdle = readWrite(integer, Spec{
 // answered. EINVAL outside of the range.
 //
 // tcp(7); tcp_sock_set_keepintvl.
-var KeepIntvl = readWrite(integer, Spec{
+var KeepIntvl Option[int] = readWrite(integer, Spec{
 	Name: "TCP_KEEPINTVL", Level: LevelTCP, Number: unix.TCP_KEEPINTVL,
 	Unit: "seconds", Range: "1 to 32767", Since: "2.4", Sysctl: "net.ipv4.tcp_keepalive_intvl",
 })
@@ -25,7 +25,7 @@ var KeepIntvl = readWrite(integer, Spec{
 // connection fails with ETIMEDOUT. EINVAL outside of the range.
 //
 // tcp(7); tcp_sock_set_keepcnt.
-var KeepCnt = readWrite(integer, Spec{
+var KeepCnt Option[int] = readWrite(integer, Spec{
 	Name: "TCP_KEEPCNT", Level: LevelTCP, Number: unix.TCP_KEEPCNT,
 	Unit: "probes", Range: "1 to 127", Since: "2.4", Sysctl: "net.ipv4.tcp_keepalive_probes",
 })
@@ -34,7 +34,7 @@ var KeepCnt = readWrite(integer, Spec{
 // ETIMEDOUT. EINVAL outside of the range; tcp(7) says 255, the kernel 127.
 //
 // tcp(7); tcp_sock_set_syncnt.
-var SynCnt = readWrite(integer, Spec{
+var SynCnt Option[int] = readWrite(integer, Spec{
 	Name: "TCP_SYNCNT", Level: LevelTCP, Number: unix.TCP_SYNCNT,
 	Unit: "segments", Range: "1 to 127", Since: "2.4", Sysctl: "net.ipv4.tcp_syn_retries",
 })
@@ -45,7 +45,7 @@ var SynCnt = readWrite(integer, Spec{
 // "120 seconds". No value is refused.
 //
 // tcp(7); do_tcp_setsockopt, __tcp_close.
-var Linger2 = readWrite(integer, Spec{
+var Linger2 Option[int] = readWrite(integer, Spec{
 	Name: "TCP_LINGER2", Level: LevelTCP, Number: unix.TCP_LINGER2,
 	Unit: "seconds", Since: "2.4", Sysctl: "net.ipv4.tcp_fin_timeout",
 })
@@ -56,7 +56,7 @@ var Linger2 = readWrite(integer, Spec{
 // tcp_retries2. Inherited from the listener. EINVAL for a negative value.
 //
 // Default 0. tcp(7); tcp_sock_set_user_timeout.
-var UserTimeout = readWrite(integer, Spec{
+var UserTimeout Option[int] = readWrite(integer, Spec{
 	Name: "TCP_USER_TIMEOUT", Level: LevelTCP, Number: unix.TCP_USER_TIMEOUT,
 	Unit: "ms", Range: "0 to 2147483647", Since: "2.6.37",
 })
@@ -66,7 +66,7 @@ var UserTimeout = readWrite(integer, Spec{
 // range.
 //
 // ip-sysctl; do_tcp_setsockopt.
-var RTOMax = readWrite(integer, Spec{
+var RTOMax Option[int] = readWrite(integer, Spec{
 	Name: "TCP_RTO_MAX_MS", Level: LevelTCP, Number: tcpRTOMaxMS,
 	Unit: "ms", Range: "1000 to 120000", Since: "6.15", Sysctl: "net.ipv4.tcp_rto_max_ms",
 })
@@ -76,7 +76,7 @@ var RTOMax = readWrite(integer, Spec{
 // 200 ms. A route's rto_min is stronger.
 //
 // ip-sysctl; do_tcp_setsockopt.
-var RTOMin = readWrite(integer, Spec{
+var RTOMin Option[int] = readWrite(integer, Spec{
 	Name: "TCP_RTO_MIN_US", Level: LevelTCP, Number: tcpRTOMinUS,
 	Unit: "µs", Range: "more than one tick, to 200000", Since: "6.15", Sysctl: "net.ipv4.tcp_rto_min_us",
 })
@@ -86,7 +86,7 @@ var RTOMin = readWrite(integer, Spec{
 // than 200 ms.
 //
 // Default 200000. do_tcp_setsockopt.
-var DelackMax = readWrite(integer, Spec{
+var DelackMax Option[int] = readWrite(integer, Spec{
 	Name: "TCP_DELACK_MAX_US", Level: LevelTCP, Number: tcpDelackMaxUS,
 	Unit: "µs", Range: "more than one tick, to 200000", Since: "6.15",
 })
@@ -96,7 +96,7 @@ var DelackMax = readWrite(integer, Spec{
 // in flight.
 //
 // ip-sysctl; tcp_retransmit_timer.
-var ThinLinearTimeouts = readWrite(boolean, Spec{
+var ThinLinearTimeouts Option[bool] = readWrite(boolean, Spec{
 	Name: "TCP_THIN_LINEAR_TIMEOUTS", Level: LevelTCP, Number: unix.TCP_THIN_LINEAR_TIMEOUTS,
 	Since: "2.6.34", Sysctl: "net.ipv4.tcp_thin_linear_timeouts",
 })
@@ -106,7 +106,7 @@ var ThinLinearTimeouts = readWrite(boolean, Spec{
 // one duplicate ACK while less than four segments were in flight.
 //
 // do_tcp_setsockopt, do_tcp_getsockopt.
-var ThinDupack = readWrite(boolean, Spec{
+var ThinDupack Option[bool] = readWrite(boolean, Spec{
 	Name: "TCP_THIN_DUPACK", Level: LevelTCP, Number: unix.TCP_THIN_DUPACK,
 	Since: "2.6.34",
 })
