@@ -121,7 +121,7 @@ func (h *Host) Socket() *Sock {
 	}
 	s := h.hold(fd)
 	h.call("socket", s.num, nil, []string{name, "SOCK_STREAM", "0"})
-	h.run.must(h.wrap(lingerZero(fd, true)))
+	h.run.must(h.wrap(resetOnClose(fd, true)))
 	return s
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/tcplab/tcplab/labs/lab"
 	"github.com/tcplab/tcplab/labs/lab/labtest"
 	"github.com/tcplab/tcplab/labs/record"
+	"github.com/tcplab/tcplab/sockopt"
 )
 
 // tell runs a story as a lab without claims of its own.
@@ -39,6 +40,7 @@ func TestWireWords(t *testing.T) {
 			var read, dup, inFlight string
 			r := tell(t, lab.Options{IPv6: family}, func(s *lab.Script) {
 				client, server := established(s)
+				lab.Set(client, sockopt.NoDelay, true)
 				client.Write("one")
 				client.Write("two")
 				first, second := s.Wire.Next("PSH,ACK"), s.Wire.Next("client:PSH,ACK")

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcplab/tcplab/labs/internal/wire"
+	"github.com/tcplab/tcplab/sockopt"
 )
 
 // OK is the outcome of a call that succeeded; another outcome is the name of
@@ -30,15 +31,9 @@ func (s *Sock) arg() string { return strconv.Itoa(s.num) }
 
 func join(args []string) string { return strings.Join(args, ", ") }
 
-func lingerZero(fd int, on bool) error {
-	l := unix.Linger{}
-	if on {
-		l.Onoff = 1
-	}
-	if err := unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &l); err != nil {
-		return fmt.Errorf("SO_LINGER: %w", err)
-	}
-	return nil
+// resetOnClose sets whether closing the descriptor resets the connection.
+func resetOnClose(fd int, on bool) error {
+	return sockopt.Set(fd, sockopt.Linger, sockopt.LingerValue{On: on})
 }
 
 func sockaddr(a netip.AddrPort) unix.Sockaddr {
@@ -125,13 +120,14 @@ func (s *Sock) connected(until time.Time) string {
 	if !s.ready(unix.POLLOUT, until) {
 		return unix.ErrnoName(unix.EINPROGRESS)
 	}
-	value, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	errno, err := sockopt.Get(s.fd, sockopt.Error)
+	s.host.run.must(s.host.wrap(err))
 	outcome, shown := OK, "0"
-	if value != 0 {
-		outcome = unix.ErrnoName(unix.Errno(value))
+	if errno != 0 {
+		outcome = unix.ErrnoName(errno)
 		shown = outcome
 	}
-	s.host.call("getsockopt", 0, err, []string{s.arg(), "SOL_SOCKET", "SO_ERROR", "[" + shown + "]"})
+	s.host.call("getsockopt", 0, nil, []string{s.arg(), "SOL_SOCKET", "SO_ERROR", "[" + shown + "]"})
 	s.after()
 	return outcome
 }
@@ -221,8 +217,19 @@ func (s *Sock) Shutdown() {
 // Close closes the descriptor: close(2), with SO_LINGER off as it is by default.
 func (s *Sock) Close() {
 	s.host.before("close")
-	s.host.run.must(s.host.wrap(lingerZero(s.fd, false)))
+	s.host.run.must(s.host.wrap(resetOnClose(s.fd, false)))
 	s.host.release(s)
 	s.host.call("close", 0, unix.Close(s.fd), []string{s.arg()})
 	s.after()
 }
+
+// Set sets a socket option: setsockopt(2).
+func Set[T any](s *Sock, option sockopt.Option[T], v T) {
+	s.host.before("setsockopt")
+	s.host.run.must(s.host.wrap(sockopt.Set(s.fd, option, v)))
+	s.host.call("setsockopt", 0, nil, []string{s.arg(), option.Name, fmt.Sprintf("[%v]", v)})
+	s.after()
+}
+
+// FD returns the descriptor itself, for tools that read a socket's options.
+func (s *Sock) FD() int { return s.fd }
