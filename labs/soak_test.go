@@ -3,6 +3,7 @@ package labs_test
 import (
 	"flag"
 	"runtime"
+	"sync/atomic"
 	"testing"
 
 	"github.com/tcplab/tcplab/labs"
@@ -16,16 +17,11 @@ var soak = flag.Int("soak", 3, "runs of each lab in TestSoak")
 // With all processors kept busy by something else, every run of a lab gives the
 // same picture and no surprise.
 func TestSoak(t *testing.T) {
-	stop := make(chan struct{})
-	defer close(stop)
+	var stop atomic.Bool
+	defer stop.Store(true)
 	for range runtime.NumCPU() {
 		go func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
+			for !stop.Load() {
 			}
 		}()
 	}

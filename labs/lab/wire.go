@@ -206,10 +206,11 @@ func (s *Segment) receive(fate record.Fate) {
 	s.run.must(to.wrap(s.run.wire.Write(to.index, s.packet.Raw)))
 	s.run.must(to.wrap(s.run.wire.Drain(to.index)))
 	e := to.end(pair{s.packet.Dst, s.packet.Src}, true)
-	if !e.look() {
+	if !e.look() || e.seen.State == record.SynRecv {
 		return
 	}
-	// What changes a connection may change its listener's queue, nothing else does.
+	// A listener's queue changes when a handshake ends, and with nothing else
+	// that comes over the wire.
 	if listener := to.ends[pair{local: s.packet.Dst}]; listener != nil {
 		listener.look()
 	}

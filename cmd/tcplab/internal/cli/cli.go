@@ -63,7 +63,7 @@ func execute(ctx context.Context, root *cobra.Command) error {
 	case <-ctx.Done():
 	}
 	select {
-	case <-done:
+	case <-done: // whatever it says, it was interrupted
 	case <-time.After(grace):
 	}
 	return ctx.Err()
