@@ -3,6 +3,7 @@ module github.com/tcplab/tcplab
 go 1.25.0
 
 require (
+	github.com/google/go-cmp v0.7.0
 	github.com/gopacket/gopacket v1.7.7
 	github.com/spf13/cobra v1.10.2
 	github.com/vishvananda/netlink v1.3.1
