@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -27,11 +28,13 @@ type jsonRun struct {
 // WriteJSON writes the record as one line. It goes event by event, so that a
 // long run takes no more memory than a short one.
 func (r *Run) WriteJSON(w io.Writer) error {
-	whole, err := json.Marshal(jsonRun{
+	j := jsonRun{
 		Schema: Schema, Lab: r.Lab, Title: r.Title, Outcome: r.Outcome, Error: r.Error,
 		Environment: r.Environment, Args: r.Args, Events: []Event{}, Claims: r.Claims,
 		Counters: r.Counters, DurationUS: r.Duration.Microseconds(),
-	})
+	}
+	j.fill()
+	whole, err := json.Marshal(j)
 	if err != nil {
 		return err
 	}
@@ -55,6 +58,26 @@ func (r *Run) WriteJSON(w io.Writer) error {
 	return out.Flush()
 }
 
+// fill makes what is empty an empty list or object: nobody should have to check
+// for null.
+func (j *jsonRun) fill() {
+	if j.Args == nil {
+		j.Args = map[string]string{}
+	}
+	if j.Claims == nil {
+		j.Claims = []Claim{}
+	}
+	if j.Counters == nil {
+		j.Counters = map[string]map[string]int64{}
+	}
+	if j.Environment.Hosts == nil {
+		j.Environment.Hosts = map[string]string{}
+	}
+	if j.Environment.Sysctls == nil {
+		j.Environment.Sysctls = map[string]map[string]string{}
+	}
+}
+
 // UnmarshalJSON implements json.Unmarshaler. It refuses another schema.
 func (r *Run) UnmarshalJSON(data []byte) error {
 	var j jsonRun
@@ -64,13 +87,45 @@ func (r *Run) UnmarshalJSON(data []byte) error {
 	if j.Schema != Schema {
 		return fmt.Errorf("schema is %q, want %q", j.Schema, Schema)
 	}
-	*r = Run{
+	read := Run{
 		Lab: j.Lab, Title: j.Title, Outcome: j.Outcome, Error: j.Error,
 		Environment: j.Environment, Args: j.Args, Events: j.Events, Claims: j.Claims,
 		Counters: j.Counters, Duration: time.Duration(j.DurationUS) * time.Microsecond,
 	}
+	if err := read.check(); err != nil {
+		return err
+	}
+	*r = read
 	return nil
 }
+
+// check refuses words that the schema does not have: a report that did not know
+// them would pass them over, and show a surprise as none.
+func (r *Run) check() error {
+	if !slices.Contains([]Outcome{Expected, Surprise, Broken}, r.Outcome) {
+		return fmt.Errorf("unknown outcome %q", r.Outcome)
+	}
+	for _, c := range r.Claims {
+		if !slices.Contains(verdicts, c.Verdict) {
+			return fmt.Errorf("claim %q: unknown verdict %q", c.ID, c.Verdict)
+		}
+	}
+	for i, e := range r.Events {
+		switch v := e.Body.(type) {
+		case *Segment:
+			if !slices.Contains([]Fate{Delivered, Dropped, Held, Injected}, v.Fate) {
+				return fmt.Errorf("event %d: unknown fate %q", i, v.Fate)
+			}
+		case *VerdictGiven:
+			if !slices.Contains(verdicts, v.Verdict) {
+				return fmt.Errorf("event %d: unknown verdict %q", i, v.Verdict)
+			}
+		}
+	}
+	return nil
+}
+
+var verdicts = []Verdict{Confirmed, Refuted, Inapplicable, VerdictBroken}
 
 // head is what every event has; a body's own fields follow it.
 type head struct {
@@ -91,8 +146,15 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	}
 	first := fmt.Appendf(nil, `{"t_us":%d,"kind":%q,`, e.At.Microseconds(), e.Body.kind())
 	var body any = e.Body
-	if s, ok := body.(*Segment); ok {
-		body = segmentJSON{Segment: s, SentUS: s.SentAt.Microseconds()}
+	switch v := e.Body.(type) {
+	case *Segment:
+		body = segmentJSON{Segment: v, SentUS: v.SentAt.Microseconds()}
+	case *Call:
+		if v.Args == nil {
+			filled := *v
+			filled.Args = []string{}
+			body = &filled
+		}
 	}
 	rest, err := json.Marshal(body)
 	if err != nil {

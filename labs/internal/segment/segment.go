@@ -83,59 +83,38 @@ func (s *Segment) SeqLen() uint32 {
 
 // A Decoder decodes packets. It is not safe for concurrent use.
 type Decoder struct {
-	ip4     layers.IPv4
-	ip6     layers.IPv6
-	tcp     layers.TCP
-	payload gopacket.Payload
-	v4, v6  *gopacket.DecodingLayerParser
-	found   []gopacket.LayerType
+	ip4    layers.IPv4
+	ip6    layers.IPv6
+	ext    extension
+	tcp    layers.TCP
+	v4, v6 *gopacket.DecodingLayerParser
+	found  []gopacket.LayerType
 }
+
+// extension skips the IPv6 extension headers that may stand before a whole TCP
+// segment. (Hop-by-hop options are gopacket's to skip. Behind a fragment header
+// there is a piece of a segment, which can't be read as one.)
+type extension struct{ layers.IPv6ExtensionSkipper }
+
+func (*extension) CanDecode() gopacket.LayerClass { return layers.LayerTypeIPv6Destination }
 
 // NewDecoder returns a Decoder.
 func NewDecoder() *Decoder {
 	d := &Decoder{}
-	d.v4 = gopacket.NewDecodingLayerParser(layers.LayerTypeIPv4, &d.ip4, &d.tcp, &d.payload)
-	d.v6 = gopacket.NewDecodingLayerParser(layers.LayerTypeIPv6, &d.ip6, &d.tcp, &d.payload)
+	d.v4 = gopacket.NewDecodingLayerParser(layers.LayerTypeIPv4, &d.ip4, &d.tcp)
+	d.v6 = gopacket.NewDecodingLayerParser(layers.LayerTypeIPv6, &d.ip6, &d.ext, &d.tcp)
 	d.v4.IgnoreUnsupported = true
 	d.v6.IgnoreUnsupported = true
 	return d
 }
 
 // Decode decodes a packet from its IP header on. It returns ErrNotTCP for one
-// that holds no TCP header, and another error for one that is damaged.
+// that holds no whole TCP header, fragments among them, and another error for
+// one that is damaged.
 func (d *Decoder) Decode(raw []byte) (Segment, error) {
-	if len(raw) == 0 {
-		return Segment{}, ErrNotTCP
-	}
-	var parser *gopacket.DecodingLayerParser
-	switch raw[0] >> 4 {
-	case 4:
-		parser = d.v4
-	case 6:
-		parser = d.v6
-	default:
-		return Segment{}, ErrNotTCP
-	}
-	d.payload = nil
-	if err := parser.DecodeLayers(raw, &d.found); err != nil {
-		return Segment{}, fmt.Errorf("packet of %d bytes: %w", len(raw), err)
-	}
-	var src, dst netip.Addr
-	isTCP := false
-	for _, layer := range d.found {
-		switch layer {
-		case layers.LayerTypeIPv4:
-			src, _ = netip.AddrFromSlice(d.ip4.SrcIP)
-			dst, _ = netip.AddrFromSlice(d.ip4.DstIP)
-		case layers.LayerTypeIPv6:
-			src, _ = netip.AddrFromSlice(d.ip6.SrcIP)
-			dst, _ = netip.AddrFromSlice(d.ip6.DstIP)
-		case layers.LayerTypeTCP:
-			isTCP = true
-		}
-	}
-	if !isTCP {
-		return Segment{}, ErrNotTCP
+	src, dst, err := d.parse(raw)
+	if err != nil {
+		return Segment{}, err
 	}
 	return Segment{
 		Src:     netip.AddrPortFrom(src, uint16(d.tcp.SrcPort)),
@@ -147,6 +126,37 @@ func (d *Decoder) Decode(raw []byte) (Segment, error) {
 		Len:     len(d.tcp.Payload),
 		Options: options(d.tcp.Options),
 	}, nil
+}
+
+// parse decodes a packet into the Decoder's layers, and returns its addresses.
+func (d *Decoder) parse(raw []byte) (src, dst netip.Addr, err error) {
+	parser, length := d.v4, 2 // where the header says how long the packet is
+	switch {
+	case len(raw) > 0 && raw[0]>>4 == 4:
+	case len(raw) > 0 && raw[0]>>4 == 6:
+		parser, length = d.v6, 4
+	default:
+		return src, dst, ErrNotTCP
+	}
+	err = parser.DecodeLayers(raw, &d.found)
+	switch {
+	case err != nil:
+	case raw[length] == 0 && raw[length+1] == 0:
+		// gopacket would take the rest of the buffer for the packet.
+		err = errors.New("its header gives no length")
+	case parser.Truncated:
+		err = errors.New("it is longer than what is there of it")
+	}
+	if err != nil {
+		return src, dst, fmt.Errorf("packet of %d bytes: %w", len(raw), err)
+	}
+	if d.found[len(d.found)-1] != layers.LayerTypeTCP {
+		return src, dst, ErrNotTCP
+	}
+	if parser == d.v4 {
+		return netip.AddrFrom4([4]byte(d.ip4.SrcIP)), netip.AddrFrom4([4]byte(d.ip4.DstIP)), nil
+	}
+	return netip.AddrFrom16([16]byte(d.ip6.SrcIP)), netip.AddrFrom16([16]byte(d.ip6.DstIP)), nil
 }
 
 func flags(t *layers.TCP) Flags {

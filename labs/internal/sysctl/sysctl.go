@@ -25,7 +25,7 @@ var ErrReadOnly = errors.New("read-only in a network namespace of this kernel")
 // machine. As in sysctl(8) a '/' in a key stands for a '.' in a name.
 func path(key string) (string, error) {
 	parts := strings.Split(key, ".")
-	if len(parts) < 3 || parts[0] != "net" {
+	if len(parts) < 3 || parts[0] != "net" || strings.ContainsRune(key, 0) {
 		return "", ErrUnknown
 	}
 	for i, p := range parts {
@@ -51,6 +51,9 @@ func Read(key string) (string, error) {
 	defer unix.Close(fd)
 	var buf [4096]byte // more than the kernel writes for any of them
 	n, err := unix.Read(fd, buf[:])
+	if err == unix.EISDIR { // a directory can be opened to be read, but not read
+		return "", ErrUnknown
+	}
 	if err != nil {
 		return "", os.NewSyscallError("read", err)
 	}
@@ -74,10 +77,10 @@ func open(key string, how int) (fd int, err error) {
 		return -1, err
 	}
 	fd, err = unix.Open(file, how|unix.O_CLOEXEC, 0)
-	switch err {
-	case unix.ENOENT, unix.EISDIR:
+	switch {
+	case err == unix.ENOENT, err == unix.EISDIR, err == unix.ENOTDIR, err == unix.ENAMETOOLONG:
 		return -1, ErrUnknown
-	case unix.EACCES, unix.EPERM:
+	case how == unix.O_WRONLY && (err == unix.EACCES || err == unix.EPERM):
 		return -1, ErrReadOnly
 	}
 	return fd, os.NewSyscallError("open", err)
@@ -98,7 +101,10 @@ func Allowed(key string) string {
 	if err != nil {
 		return fmt.Sprintf("a value like %q", now)
 	}
-	defer func() { _ = Write(key, now) }() // it was accepted before
+	if Write(key, now) != nil {
+		return fmt.Sprintf("%q, which is what it is: it can't be changed", now)
+	}
+	defer func() { _ = Write(key, now) }()
 	accepts := func(v int64) bool { return Write(key, strconv.FormatInt(v, 10)) == nil }
 	return fmt.Sprintf("%d to %d", edge(n, math.MinInt32, accepts), edge(n, math.MaxUint32, accepts))
 }

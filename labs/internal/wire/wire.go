@@ -13,12 +13,18 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcplab/tcplab/labs/internal/segment"
-	"github.com/tcplab/tcplab/labs/internal/tun"
 )
+
+// A Device is where a host's packets come out and go in: a *tun.Device.
+type Device interface {
+	FD() int                  // readable when there is a packet
+	Read([]byte) (int, error) // 0 where there is none
+	Write([]byte) error
+}
 
 // A Port is where a host is plugged into the wire.
 type Port struct {
-	Device *tun.Device
+	Device Device
 	Addr   netip.Addr
 }
 

@@ -1,0 +1,139 @@
+package segment
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/layers"
+)
+
+func TestRewrite(t *testing.T) {
+	hello := gopacket.Payload("hello")
+	options := ip4()
+	options.Options = []layers.IPv4Option{{OptionType: 148, OptionLength: 4, OptionData: []byte{0, 0}}}
+
+	for _, test := range []struct {
+		name   string
+		raw    []byte
+		at     int // where the TCP header begins
+		change func(*layers.TCP)
+		want   func(*Segment)
+	}{
+		{"the acknowledgement number", build(t, ip4(), tcp(nil), hello), 20,
+			func(h *layers.TCP) { h.Ack -= 5 }, func(s *Segment) { s.Ack -= 5 }},
+		{"the flags, on IPv6", build(t, ip6(), tcp(nil), hello), 40,
+			func(h *layers.TCP) { h.RST = true }, func(s *Segment) { s.Flags |= RST }},
+		{"an option more", unhex(t, syn4), 20,
+			func(h *layers.TCP) {
+				h.Options = append(h.Options, layers.TCPOption{OptionType: layers.TCPOptionKindNop})
+			}, func(s *Segment) { s.Options += ",nop,eol" }},
+		{"all options less", unhex(t, syn4), 20,
+			func(h *layers.TCP) { h.Options = nil }, func(s *Segment) { s.Options = "" }},
+		{"a value inside of an option", unhex(t, syn4), 20,
+			func(h *layers.TCP) { h.Options[0].OptionData[0] = 0 },
+			func(s *Segment) { s.Options = "mss 180,sackOK,TS val 100 ecr 0,nop,wscale 7" }},
+		// gopacket would read the data as a question for a name server, and fail.
+		{"data to a name server", build(t, ip4(), tcp(func(h *layers.TCP) { h.DstPort = 53 }), hello), 20,
+			func(h *layers.TCP) { h.Seq++ }, func(s *Segment) { s.Seq++ }},
+		{"behind IPv4 options", build(t, options, tcp(nil), hello), 24,
+			func(h *layers.TCP) { h.Seq++ }, func(s *Segment) { s.Seq++ }},
+		{"behind IPv6 options", insert(build(t, ip6(), tcp(nil), hello), layers.IPProtocolIPv6Destination, 0, 0, 1, 4, 0, 0, 0, 0), 48,
+			func(h *layers.TCP) { h.Seq++ }, func(s *Segment) { s.Seq++ }},
+		{"before padding", append(build(t, ip4(), tcp(nil), hello), make([]byte, 6)...), 20,
+			func(h *layers.TCP) { h.Seq++ }, func(s *Segment) { s.Seq++ }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			before := slices.Clone(test.raw)
+			want, err := NewDecoder().Decode(test.raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			test.want(&want)
+			raw, err := Rewrite(test.raw, test.change)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(before, test.raw) {
+				t.Error("Rewrite has changed the packet that it was given")
+			}
+			got, err := NewDecoder().Decode(raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got, addrPorts); diff != "" {
+				t.Error("rewritten (-want +got):\n" + diff)
+			}
+			checksums(t, raw, test.at)
+		})
+	}
+}
+
+// A packet that nothing is changed in comes out as it went in.
+func TestRewriteNothing(t *testing.T) {
+	checksums(t, unhex(t, syn4), 20)
+	checksums(t, unhex(t, data6), 40)
+	for _, raw := range [][]byte{
+		unhex(t, syn4), unhex(t, data6),
+		insert(unhex(t, data6), layers.IPProtocolIPv6HopByHop, 0, 0, 1, 4, 0, 0, 0, 0),
+	} {
+		got, err := Rewrite(raw, func(*layers.TCP) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(raw, got); diff != "" {
+			t.Error("rewritten (-want +got):\n" + diff)
+		}
+	}
+}
+
+func TestRewriteRefuses(t *testing.T) {
+	never := func(*layers.TCP) { t.Error("change was called") }
+	if _, err := Rewrite(nil, never); !errors.Is(err, ErrNotTCP) {
+		t.Errorf("Rewrite of nothing: %v", err)
+	}
+	if _, err := Rewrite(unhex(t, syn4)[:50], never); err == nil {
+		t.Error("Rewrite of a packet that was cut short is no error")
+	}
+	long := build(t, ip4(), tcp(nil), gopacket.Payload(make([]byte, 65535-40)))
+	_, err := Rewrite(long, func(h *layers.TCP) { h.Options = make([]layers.TCPOption, 4) })
+	if err == nil {
+		t.Error("Rewrite to more than 65535 bytes is no error")
+	}
+}
+
+func FuzzRewrite(f *testing.F) {
+	addSeeds(f)
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		before, err := NewDecoder().Decode(raw)
+		if err != nil {
+			return
+		}
+		rewritten, err := Rewrite(raw, func(h *layers.TCP) { h.Seq++ })
+		if err != nil {
+			t.Fatal(err)
+		}
+		after, err := NewDecoder().Decode(rewritten)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before.Seq++
+		// What can't be read as an option is rewritten as the end of them.
+		before.Options = strings.Trim(strings.TrimSuffix(before.Options, "eol"), ",")
+		after.Options = strings.Trim(strings.TrimSuffix(after.Options, "eol"), ",")
+		if diff := cmp.Diff(before, after, addrPorts); diff != "" {
+			t.Error("rewritten (-want +got):\n" + diff)
+		}
+		// Behind options the receiver may be another than the header says
+		// (source routes), and the checksum with it.
+		switch {
+		case rewritten[0] == 0x45:
+			checksums(t, rewritten, 20)
+		case rewritten[0]>>4 == 6 && rewritten[6] == byte(layers.IPProtocolTCP):
+			checksums(t, rewritten, 40)
+		}
+	})
+}

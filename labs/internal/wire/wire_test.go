@@ -1,0 +1,325 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/layers"
+	"golang.org/x/sys/unix"
+)
+
+const client, server = 0, 1
+
+// sent is what a test lets a host send, and what the wire must make of it.
+type step struct {
+	from     int
+	flags    string
+	seq, ack uint32
+	data     string
+
+	relSeq, relAck uint32
+	again          bool
+	nth            int
+}
+
+const isnC, isnS = 4294967290, 7000 // the client's numbers wrap around
+
+func TestRelate(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		steps []step
+	}{
+		{"a connection", []step{
+			{client, "S", isnC, 0, "", 0, 0, false, 1},
+			{server, "SA", isnS, isnC + 1, "", 0, 1, false, 1},
+			{client, "A", isnC + 1, isnS + 1, "", 1, 1, false, 1},
+			{client, "PA", isnC + 1, isnS + 1, "hello", 1, 1, false, 1},
+			{server, "A", isnS + 1, 0, "", 1, 6, false, 1}, // isnC + 6, wrapped around
+			{client, "FA", 0, isnS + 1, "", 6, 1, false, 1},
+			{server, "FA", isnS + 1, 1, "", 1, 7, false, 1},
+			{client, "A", 1, isnS + 2, "", 7, 2, false, 2},
+		}},
+		{"retransmissions", []step{
+			{client, "S", isnC, 0, "", 0, 0, false, 1},
+			{client, "S", isnC, 0, "", 0, 0, true, 2},
+			{server, "SA", isnS, isnC + 1, "", 0, 1, false, 1},
+			{server, "SA", isnS, isnC + 1, "", 0, 1, true, 2},
+			{client, "A", isnC + 1, isnS + 1, "", 1, 1, false, 1},
+			{client, "A", isnC + 1, isnS + 1, "", 1, 1, false, 2}, // it takes no room, so it is never one
+			{client, "PA", isnC + 1, isnS + 1, "hello", 1, 1, false, 1},
+			{client, "PA", isnC + 1, isnS + 1, "hello", 1, 1, true, 2},
+			{client, "PA", isnC + 1, isnS + 1, "he", 1, 1, true, 3},            // a part of it
+			{client, "PA", isnC + 1, isnS + 1, "hello, world", 1, 1, false, 4}, // there is something new in it
+			{client, "FA", 7, isnS + 1, "", 13, 1, false, 1},
+			{client, "FA", 7, isnS + 1, "", 13, 1, true, 2},
+		}},
+		// Two SYNs cross: each goes out once more with an ACK, which is an
+		// answer. Only the second of those is a retransmission.
+		{"simultaneous open", []step{
+			{client, "S", isnC, 0, "", 0, 0, false, 1},
+			{server, "S", isnS, 0, "", 0, 0, false, 1},
+			{client, "SA", isnC, isnS + 1, "", 0, 1, false, 1},
+			{server, "SA", isnS, isnC + 1, "", 0, 1, false, 1},
+			{client, "SA", isnC, isnS + 1, "", 0, 1, true, 2},
+			{server, "S", isnS, 0, "", 0, 0, true, 2},
+		}},
+		{"the same ports once more", []step{
+			{client, "S", isnC, 0, "", 0, 0, false, 1},
+			{server, "RA", 0, isnC + 1, "", 0, 1, false, 1}, // it has sent no SYN: its own number
+			{client, "S", 5, 0, "", 0, 0, false, 2},         // another incarnation
+			{server, "SA", isnS, 6, "", 0, 1, false, 1},
+		}},
+		{"Fast Open", []step{
+			{client, "S", isnC, 0, "hello", 0, 0, false, 1},
+			{client, "S", isnC, 0, "hello", 0, 0, true, 2},
+			{server, "SA", isnS, 0, "", 0, 6, false, 1},
+			{client, "S", isnC, 0, "", 0, 0, true, 3}, // without the data, after a time
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w, hosts := plug(t)
+			for i, s := range test.steps {
+				hosts[s.from].send(t, s.packet(t))
+				if err := w.Drain(s.from); err != nil {
+					t.Fatal(err)
+				}
+				if n := len(w.Waiting()); n != i+1 {
+					t.Fatalf("%d packets on the wire after %d", n, i+1)
+				}
+				p := w.Waiting()[i]
+				got := s
+				got.relSeq, got.relAck, got.again, got.nth = p.RelSeq, p.RelAck, p.Retransmission, p.Nth
+				if diff := cmp.Diff(s, got, cmp.AllowUnexported(step{})); diff != "" {
+					t.Errorf("step %d (-want +got):\n%s", i, diff)
+				}
+				if p.ID != i+1 || p.From != s.from || p.Len != len(s.data) {
+					t.Errorf("step %d: ID %d from %d with %d bytes", i, p.ID, p.From, p.Len)
+				}
+			}
+		})
+	}
+}
+
+// Connections keep their own numbers, whatever else is on the wire.
+func TestRelateConnections(t *testing.T) {
+	w, hosts := plug(t)
+	for i := range 3 {
+		hosts[client].send(t, packet(t, client, uint16(40000+i), "S", uint32(100*i), 0, ""))
+		hosts[client].send(t, packet(t, client, uint16(40000+i), "PA", uint32(100*i+1), 0, "x"))
+	}
+	if err := w.Drain(client); err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range w.Waiting() {
+		if want := uint32(i % 2); p.RelSeq != want || p.Retransmission {
+			t.Errorf("packet %d: seq %d, again %v", i, p.RelSeq, p.Retransmission)
+		}
+	}
+}
+
+func TestTake(t *testing.T) {
+	w, hosts := plug(t)
+	for seq := range uint32(4) {
+		hosts[client].send(t, packet(t, client, 40000, "S", seq, 0, ""))
+	}
+	if err := w.Drain(client); err != nil {
+		t.Fatal(err)
+	}
+	isn := func(n uint32) func(*Packet) bool { return func(p *Packet) bool { return p.Seq == n } }
+	if p := w.Take(isn(9)); p != nil {
+		t.Errorf("took %+v, which is none", p)
+	}
+	// Past others, which keep their order; then the first of those that match.
+	var took []uint32
+	for _, match := range []func(*Packet) bool{isn(2), func(*Packet) bool { return true }, isn(3), isn(1)} {
+		if p := w.Take(match); p != nil {
+			took = append(took, p.Seq)
+		}
+	}
+	if diff := cmp.Diff([]uint32{2, 0, 3, 1}, took); diff != "" {
+		t.Error("taken (-want +got):\n" + diff)
+	}
+	if len(w.Waiting()) != 0 || w.Seen() != 4 {
+		t.Errorf("%d are left of %d", len(w.Waiting()), w.Seen())
+	}
+}
+
+func TestWriteAndTo(t *testing.T) {
+	w, hosts := plug(t)
+	hosts[client].send(t, packet(t, client, 40000, "S", 1, 0, ""))
+	if err := w.Drain(client); err != nil {
+		t.Fatal(err)
+	}
+	p := w.Take(func(*Packet) bool { return true })
+	to, err := w.To(p)
+	if err != nil || to != server {
+		t.Fatalf("To = %d, %v; want the server", to, err)
+	}
+	if err := w.Write(to, p.Raw); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(p.Raw, hosts[server].receive(t)); diff != "" {
+		t.Error("received (-want +got):\n" + diff)
+	}
+	p.Dst = netip.MustParseAddrPort("192.0.2.9:80")
+	if _, err := w.To(p); err == nil {
+		t.Error("To an address of nobody is no error")
+	}
+}
+
+func TestWait(t *testing.T) {
+	w, hosts := plug(t)
+	begin := time.Now()
+	deadline := begin.Add(20 * time.Millisecond)
+	if err := w.Wait(deadline); err != nil || time.Now().Before(deadline) || w.Seen() != 0 {
+		t.Errorf("with nothing sent: %v after %v, %d seen", err, time.Since(begin), w.Seen())
+	}
+	// What is no TCP does not end a wait, and is not seen.
+	hosts[server].send(t, notTCP)
+	deadline = time.Now().Add(20 * time.Millisecond)
+	if err := w.Wait(deadline); err != nil || time.Now().Before(deadline) || w.Seen() != 0 {
+		t.Errorf("with another protocol: %v, %d seen", err, w.Seen())
+	}
+	hosts[server].send(t, notTCP)
+	hosts[server].send(t, packet(t, server, 40000, "S", 1, 0, ""))
+	if err := w.Wait(time.Now().Add(time.Hour)); err != nil || w.Seen() != 1 {
+		t.Errorf("with a SYN: %v, %d seen", err, w.Seen())
+	}
+	// A deadline that is past still takes in what is there.
+	hosts[client].send(t, packet(t, client, 40000, "S", 1, 0, ""))
+	if err := w.Wait(begin); err != nil || w.Seen() != 2 {
+		t.Errorf("with a deadline in the past: %v, %d seen", err, w.Seen())
+	}
+}
+
+func TestWaitCanceled(t *testing.T) {
+	w, _ := plug(t)
+	go func() { _, _ = unix.Write(w.cancel, []byte{7: 1}) }()
+	if err := w.Wait(time.Now().Add(time.Hour)); !errors.Is(err, ErrCanceled) {
+		t.Errorf("Wait = %v, want ErrCanceled", err)
+	}
+	if err := w.Wait(time.Now()); !errors.Is(err, ErrCanceled) {
+		t.Errorf("Wait once more = %v, want ErrCanceled", err)
+	}
+}
+
+func TestDamaged(t *testing.T) {
+	w, hosts := plug(t)
+	hosts[client].send(t, packet(t, client, 40000, "S", 1, 0, "")[:30])
+	if err := w.Drain(client); err == nil || w.Seen() != 0 {
+		t.Errorf("a packet that was cut short: %v, %d seen", err, w.Seen())
+	}
+}
+
+// notTCP is a packet that Decode calls ErrNotTCP.
+var notTCP = []byte{0x60, 0, 0, 0, 0, 8, 58, 1, 40: 0x8f, 47: 0}
+
+// A host is the far side of a Device: a socket that keeps packets apart.
+type host struct{ fd int }
+
+type device struct{ fd int }
+
+func (d device) FD() int { return d.fd }
+
+func (d device) Read(b []byte) (int, error) {
+	n, err := unix.Read(d.fd, b)
+	if err == unix.EAGAIN {
+		return 0, nil
+	}
+	return n, err
+}
+
+func (d device) Write(b []byte) error {
+	_, err := unix.Write(d.fd, b)
+	return err
+}
+
+// plug makes a wire between two hosts.
+func plug(t *testing.T) (*Wire, [2]host) {
+	t.Helper()
+	var hosts [2]host
+	var ports [2]Port
+	for i := range hosts {
+		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = unix.Close(fds[0]); _ = unix.Close(fds[1]) })
+		hosts[i] = host{fds[0]}
+		ports[i] = Port{Device: device{fds[1]}, Addr: address(i)}
+	}
+	cancel, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Close(cancel) })
+	return New(cancel, ports[:]...), hosts
+}
+
+func (h host) send(t *testing.T, raw []byte) {
+	t.Helper()
+	if _, err := unix.Write(h.fd, raw); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (h host) receive(t *testing.T) []byte {
+	t.Helper()
+	b := make([]byte, 2048)
+	n, err := unix.Read(h.fd, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b[:n]
+}
+
+func address(host int) netip.Addr {
+	return netip.MustParseAddr(fmt.Sprintf("192.0.2.%d", host+1))
+}
+
+func (s step) packet(t *testing.T) []byte {
+	t.Helper()
+	return packet(t, s.from, 40000, s.flags, s.seq, s.ack, s.data)
+}
+
+// packet makes a segment between the client's port and port 80 of the server.
+func packet(t *testing.T, from int, clientPort uint16, flags string, seq, ack uint32, data string) []byte {
+	t.Helper()
+	ip := &layers.IPv4{
+		Version: 4, TTL: 64, Protocol: layers.IPProtocolTCP,
+		SrcIP: net.IP(address(from).AsSlice()), DstIP: net.IP(address(1 - from).AsSlice()),
+	}
+	tcp := &layers.TCP{SrcPort: layers.TCPPort(clientPort), DstPort: 80, Seq: seq, Ack: ack, Window: 502}
+	if from == server {
+		tcp.SrcPort, tcp.DstPort = tcp.DstPort, tcp.SrcPort
+	}
+	for _, f := range flags {
+		switch f {
+		case 'S':
+			tcp.SYN = true
+		case 'A':
+			tcp.ACK = true
+		case 'P':
+			tcp.PSH = true
+		case 'F':
+			tcp.FIN = true
+		case 'R':
+			tcp.RST = true
+		}
+	}
+	if err := tcp.SetNetworkLayerForChecksum(ip); err != nil {
+		t.Fatal(err)
+	}
+	b := gopacket.NewSerializeBuffer()
+	err := gopacket.SerializeLayers(b, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}, ip, tcp, gopacket.Payload(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}

@@ -1,0 +1,224 @@
+package record_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+// full has every kind of event and every field.
+func full() *record.Run {
+	return &record.Run{
+		Lab: "noaccept", Title: "A connection is established before accept is called",
+		Outcome: record.Surprise, Error: "why it broke",
+		Environment: record.Environment{
+			Kernel: "6.18.44", Tcplab: "v1", Privilege: "userns", IPv6: true,
+			Hosts:   map[string]string{"client": "192.0.2.1", "server": "192.0.2.2"},
+			Sysctls: map[string]map[string]string{"client": {"net.ipv4.tcp_fin_timeout": "1"}, "server": {}},
+		},
+		Args: map[string]string{"n": "1"},
+		Events: []record.Event{
+			{At: 100 * time.Microsecond, Body: &record.Part{Title: "A handshake"}},
+			{At: 512 * time.Microsecond, Body: &record.Call{Host: "server", Call: "listen", Args: []string{"3", "16"}, Result: "0"}},
+			{At: 803 * time.Microsecond, Body: &record.Segment{
+				From: "client", To: "server", SrcPort: 40000, DstPort: 80, Flags: "SYN", Win: 64240, Options: "mss 1460",
+				Fate: record.Delivered, Retransmission: true, ID: 2, SentAt: 700 * time.Microsecond, Raw: []byte("E\x00\x00<"),
+			}},
+			{At: 820 * time.Microsecond, Body: &record.State{
+				Host: "server", Socket: "80<-40000", To: "SYN_RECV", Timer: "retransmit", ExpiresMS: 1000, Descriptor: true,
+			}},
+			{At: time.Second, Body: &record.Wait{Host: "server", Socket: "80<-40000", Timer: "retransmit", For: "SYN,ACK again", LeftMS: 999, WaitedMS: 1001}},
+			{At: 2 * time.Second, Body: &record.VerdictGiven{Claim: "established-without-accept", Verdict: record.Refuted, Surprise: true}},
+		},
+		Claims: []record.Claim{{
+			ID: "established-without-accept", Text: "Both ends are ESTABLISHED.", Source: "listen(2)", Truth: "no", Verdict: record.Refuted, Surprise: true,
+			Reason:   "none",
+			Evidence: record.Evidence{{Name: "server", Value: "SYN_RECV"}, {Name: "client", Value: int64(-7)}, {Name: "accepted", Value: false}},
+			Expected: record.Evidence{{Name: "server", Value: "ESTABLISHED"}},
+		}},
+		Counters: map[string]map[string]int64{"server": {"ListenOverflows": 1}},
+		Duration: 1810 * time.Microsecond,
+	}
+}
+
+// The names and their order are a contract: see docs/json.md.
+const fullJSON = `{"schema":"tcplab.run/1","lab":"noaccept","title":"A connection is established before accept is called",
+"outcome":"surprise","error":"why it broke",
+"environment":{"kernel":"6.18.44","tcplab":"v1","privilege":"userns","ipv6":true,
+"hosts":{"client":"192.0.2.1","server":"192.0.2.2"},
+"sysctls":{"client":{"net.ipv4.tcp_fin_timeout":"1"},"server":{}}},
+"args":{"n":"1"},
+"events":[{"t_us":100,"kind":"part","title":"A handshake"},
+{"t_us":512,"kind":"call","host":"server","call":"listen","args":["3","16"],"result":"0","errno":""},
+{"t_us":803,"kind":"segment","from":"client","to":"server","sport":40000,"dport":80,"flags":"SYN","seq":0,"ack":0,
+"win":64240,"len":0,"options":"mss 1460","fate":"delivered","retransmission":true,"id":2,"raw":"RQAAPA==","sent_us":700},
+{"t_us":820,"kind":"state","host":"server","socket":"80\u003c-40000","from":"","to":"SYN_RECV","rqueue":0,"wqueue":0,
+"timer":"retransmit","expires_ms":1000,"retransmits":0,"descriptor":true},
+{"t_us":1000000,"kind":"wait","host":"server","socket":"80\u003c-40000","timer":"retransmit","for":"SYN,ACK again","left_ms":999,"waited_ms":1001},
+{"t_us":2000000,"kind":"verdict","claim":"established-without-accept","verdict":"refuted","surprise":true}],
+"claims":[{"id":"established-without-accept","text":"Both ends are ESTABLISHED.","source":"listen(2)","myth":false,"truth":"no",
+"verdict":"refuted","surprise":true,"reason":"none",
+"evidence":{"server":"SYN_RECV","client":-7,"accepted":false},"expected":{"server":"ESTABLISHED"}}],
+"counters":{"server":{"ListenOverflows":1}},"duration_us":1810}`
+
+func write(t testing.TB, r *record.Run) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := r.WriteJSON(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestWriteJSON(t *testing.T) {
+	want := strings.ReplaceAll(fullJSON, "\n", "") + "\n"
+	if diff := cmp.Diff(want, write(t, full())); diff != "" {
+		t.Error("WriteJSON (-want +got):\n" + diff)
+	}
+}
+
+func TestRoundTrip(t *testing.T) {
+	text := write(t, full())
+	var back record.Run
+	if err := json.Unmarshal([]byte(text), &back); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(full(), &back); diff != "" {
+		t.Error("read back (-want +got):\n" + diff)
+	}
+	if diff := cmp.Diff(text, write(t, &back)); diff != "" {
+		t.Error("written again (-want +got):\n" + diff)
+	}
+}
+
+// Nobody who reads a record should have to check for null.
+func TestWriteJSONEmpty(t *testing.T) {
+	r := &record.Run{Outcome: record.Expected, Events: []record.Event{{Body: &record.Call{}}}, Claims: nil}
+	text := write(t, r)
+	if strings.Contains(text, "null") {
+		t.Error("null in " + text)
+	}
+	r.Claims = []record.Claim{{Verdict: record.Confirmed}}
+	if text := write(t, r); !strings.Contains(text, `"evidence":{}`) {
+		t.Error("no evidence in " + text)
+	}
+	if r.Args != nil || r.Events[0].Body.(*record.Call).Args != nil {
+		t.Error("WriteJSON has changed the record")
+	}
+}
+
+// The mark that the events are put in at must not be found in a string.
+func TestWriteJSONMark(t *testing.T) {
+	const mark = `"events":[`
+	r := full()
+	r.Title, r.Args = mark, map[string]string{mark: mark}
+	var back record.Run
+	if err := json.Unmarshal([]byte(write(t, r)), &back); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(r, &back); diff != "" {
+		t.Error("read back (-want +got):\n" + diff)
+	}
+}
+
+func TestWriteJSONRefuses(t *testing.T) {
+	for name, r := range map[string]*record.Run{
+		"an event without a body": {Events: []record.Event{{}}},
+		"evidence of no type":     {Claims: []record.Claim{{Evidence: record.Evidence{{Name: "x", Value: make(chan int)}}}}},
+	} {
+		if err := r.WriteJSON(&bytes.Buffer{}); err == nil {
+			t.Errorf("%s is no error", name)
+		}
+	}
+}
+
+func TestUnmarshalRefuses(t *testing.T) {
+	with := func(old, new string) string {
+		if !strings.Contains(fullJSON, old) {
+			t.Fatalf("no %s in the record", old)
+		}
+		return strings.Replace(fullJSON, old, new, 1)
+	}
+	for _, test := range []struct{ name, text, want string }{
+		{"nothing", "", "unexpected end"},
+		{"no JSON", "A connection is established", "invalid character"},
+		{"null", "null", `schema is ""`},
+		{"an empty object", "{}", `schema is ""`},
+		{"a list", "[]", "cannot unmarshal array"},
+		{"two records", fullJSON + fullJSON, "after top-level value"},
+		{"half a record", fullJSON[:500], "unexpected end"},
+		{"another schema", with("tcplab.run/1", "tcplab.run/2"), `schema is "tcplab.run/2"`},
+		{"an unknown kind", with(`"kind":"part"`, `"kind":"interlude"`), `unknown kind "interlude"`},
+		{"no kind", with(`"kind":"part"`, `"kin":"part"`), `unknown kind ""`},
+		{"an event that is null", with(`{"t_us":100,"kind":"part","title":"A handshake"}`, "null"), "event is null"},
+		{"an event that is a number", with(`{"t_us":100,"kind":"part","title":"A handshake"}`, "1"), "cannot unmarshal number"},
+		{"a field of the wrong type", with(`"len":0`, `"len":"0"`), "cannot unmarshal string"},
+		{"a window that does not fit", with(`"win":64240`, `"win":70000`), "cannot unmarshal number 70000"},
+		{"raw bytes that are no base64", with("RQAAPA==", "%"), "base64"},
+		{"evidence that is a list", with(`{"server":"SYN_RECV","client":-7,"accepted":false}`, "[]"), "want an object"},
+		{"evidence that is an object", with(`"client":-7`, `"client":{}`), "want a number, a string or a bool"},
+		{"evidence that is null", with(`"client":-7`, `"client":null`), "want a number, a string or a bool"},
+		{"evidence that is a fraction", with(`"client":-7`, `"client":0.5`), "evidence client"},
+		{"an unknown outcome", with(`"outcome":"surprise"`, `"outcome":"great"`), `unknown outcome "great"`},
+		{"an unknown verdict", with(`"verdict":"refuted","surprise":true,"reason"`, `"verdict":"maybe","surprise":true,"reason"`), `unknown verdict "maybe"`},
+		{"an unknown verdict in an event", with(`"verdict":"refuted"`, `"verdict":"maybe"`), `unknown verdict "maybe"`},
+		{"an unknown fate", with(`"fate":"delivered"`, `"fate":"eaten"`), `unknown fate "eaten"`},
+	} {
+		r := record.Run{Lab: "untouched"}
+		err := json.Unmarshal([]byte(test.text), &r)
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v; want %q", test.name, err, test.want)
+		}
+		if diff := cmp.Diff(record.Run{Lab: "untouched"}, r); diff != "" {
+			t.Errorf("%s has changed the record (-want +got):\n%s", test.name, diff)
+		}
+	}
+}
+
+func TestEvidence(t *testing.T) {
+	want := record.Evidence{
+		{Name: "z", Value: "9"}, {Name: "a", Value: int64(9)}, {Name: "m", Value: true},
+		{Name: "large", Value: int64(1 << 62)}, {Name: "", Value: ""}, {Name: "a", Value: "a name twice"},
+	}
+	text, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"z":"9","a":9,"m":true,"large":4611686018427387904,"":"","a":"a name twice"}`; string(text) != want {
+		t.Errorf("evidence is %s, want %s", text, want)
+	}
+	var got record.Evidence
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error("read back (-want +got):\n" + diff)
+	}
+}
+
+func TestIsSurprise(t *testing.T) {
+	for _, test := range []struct {
+		verdict record.Verdict
+		myth    bool
+		want    bool
+	}{
+		{record.Confirmed, false, false},
+		{record.Refuted, false, true},
+		{record.Confirmed, true, true},
+		{record.Refuted, true, false},
+		{record.Inapplicable, false, false},
+		{record.Inapplicable, true, false},
+		{record.VerdictBroken, false, false},
+		{record.VerdictBroken, true, false},
+	} {
+		if got := test.verdict.IsSurprise(test.myth); got != test.want {
+			t.Errorf("%s, myth %v: IsSurprise = %v", test.verdict, test.myth, got)
+		}
+	}
+}
