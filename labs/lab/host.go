@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -187,6 +188,16 @@ func (h *Host) Sysctl(key string) int {
 	n, err := strconv.Atoi(text)
 	h.run.must(h.wrap(err))
 	return n
+}
+
+// Has tells whether this kernel has a sysctl.
+func (h *Host) Has(key string) bool {
+	h.run.must(h.enter())
+	_, err := sysctl.Read(key)
+	if err != nil && !errors.Is(err, sysctl.ErrUnknown) {
+		h.run.fail(h.wrap(err))
+	}
+	return err == nil
 }
 
 // SetSysctl sets a sysctl in the middle of the story, as sysctl(8) does.

@@ -25,6 +25,8 @@ type Sock struct {
 	fd    int
 	num   int            // the descriptor's number in the story
 	bound netip.AddrPort // by bind, or zero
+	// linger is set once the story has decided about SO_LINGER itself.
+	linger bool
 }
 
 func (s *Sock) arg() string { return strconv.Itoa(s.num) }
@@ -48,6 +50,17 @@ func (s *Sock) Bind(a netip.AddrPort) {
 	s.host.before("bind")
 	s.host.call("bind", 0, unix.Bind(s.fd, sockaddr(a)), []string{s.arg(), a.String()})
 	s.bound = a
+}
+
+// TryBind is Bind where it may be refused. The outcome is OK or EADDRINUSE.
+func (s *Sock) TryBind(a netip.AddrPort) (outcome string) {
+	s.host.before("bind")
+	errno := s.host.call("bind", 0, unix.Bind(s.fd, sockaddr(a)), []string{s.arg(), a.String()}, unix.EADDRINUSE)
+	if errno != 0 {
+		return unix.ErrnoName(errno)
+	}
+	s.bound = a
+	return OK
 }
 
 // Listen makes the bound socket listen: listen(2).
@@ -172,13 +185,26 @@ func addrPort(a unix.Sockaddr) netip.AddrPort {
 
 // Write writes data, all of which the kernel must take: write(2).
 func (s *Sock) Write(data string) {
+	if outcome := s.TryWrite(data); outcome != OK {
+		s.host.run.fail(fmt.Errorf("%s: write(%s): %s", s.host.name, s.arg(), outcome))
+	}
+}
+
+// TryWrite is Write where it may be refused. The outcome is OK or the name of
+// an errno.
+func (s *Sock) TryWrite(data string) (outcome string) {
 	s.host.before("write")
 	n, err := unix.Write(s.fd, []byte(data))
-	s.host.call("write", n, err, []string{s.arg(), strconv.Quote(data), strconv.Itoa(len(data))})
-	if n != len(data) {
+	errno := s.host.call("write", n, err, []string{s.arg(), strconv.Quote(data), strconv.Itoa(len(data))},
+		unix.EAGAIN, unix.EPIPE, unix.ECONNRESET, unix.ENOTCONN, unix.ETIMEDOUT)
+	if errno == 0 && n != len(data) {
 		s.host.run.fail(fmt.Errorf("%s: write(%s): took %d of %d bytes", s.host.name, s.arg(), n, len(data)))
 	}
 	s.after()
+	if errno != 0 {
+		return unix.ErrnoName(errno)
+	}
+	return OK
 }
 
 // Read waits for something to read and reads it: read(2). It returns "" at the
@@ -214,10 +240,13 @@ func (s *Sock) Shutdown() {
 	s.after()
 }
 
-// Close closes the descriptor: close(2), with SO_LINGER off as it is by default.
+// Close closes the descriptor: close(2), with SO_LINGER off as it is by
+// default, unless the story has set it.
 func (s *Sock) Close() {
 	s.host.before("close")
-	s.host.run.must(s.host.wrap(resetOnClose(s.fd, false)))
+	if !s.linger {
+		s.host.run.must(s.host.wrap(resetOnClose(s.fd, false)))
+	}
 	s.host.release(s)
 	s.host.call("close", 0, unix.Close(s.fd), []string{s.arg()})
 	s.after()
@@ -227,6 +256,7 @@ func (s *Sock) Close() {
 func Set[T any](s *Sock, option sockopt.Option[T], v T) {
 	s.host.before("setsockopt")
 	s.host.run.must(s.host.wrap(sockopt.Set(s.fd, option, v)))
+	s.linger = s.linger || option.Name == sockopt.Linger.Name
 	s.host.call("setsockopt", 0, nil, []string{s.arg(), option.Name, fmt.Sprintf("[%v]", v)})
 	s.after()
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gopacket/gopacket/layers"
+
 	"github.com/tcplab/tcplab/labs/internal/segment"
 	"github.com/tcplab/tcplab/labs/internal/wire"
 	"github.com/tcplab/tcplab/labs/record"
@@ -50,12 +52,12 @@ func (w *Wire) take(name string) *Segment {
 		return nil
 	}
 	from := w.run.hosts[p.From]
-	s := &Segment{run: w.run, from: from, packet: p}
-	w.run.tamper(s)
-	s.Flags, s.Seq, s.Ack, s.Len = p.Flags.String(), p.RelSeq, p.RelAck, p.Len
 	if p.Retransmission {
 		from.end(pair{p.Src, p.Dst}, false).look() // its timer has run out
 	}
+	s := &Segment{run: w.run, from: from, packet: p}
+	w.run.tamper(s)
+	s.read()
 	return s
 }
 
@@ -165,6 +167,7 @@ type Segment struct {
 	run    *run
 	from   *Host
 	packet *wire.Packet
+	forged bool // it was never sent by its sender
 	lost   bool // by a control: whatever the story does, it never arrives
 
 	Flags    string
@@ -172,15 +175,24 @@ type Segment struct {
 	Len      int    // bytes of data
 }
 
+// read takes over what stories may know of the packet.
+func (s *Segment) read() {
+	p := s.packet
+	s.Flags, s.Seq, s.Ack, s.Len = p.Flags.String(), p.RelSeq, p.RelAck, p.Len
+}
+
 // Deliver lets the host with the destination address receive the segment. The
 // host has dealt with it when Deliver returns; what it answers at once is then
 // on the wire.
 func (s *Segment) Deliver() {
-	if s.lost {
+	switch {
+	case s.lost:
 		s.Drop()
-		return
+	case s.forged:
+		s.receive(record.Injected)
+	default:
+		s.receive(record.Delivered)
 	}
-	s.receive(record.Delivered)
 }
 
 // Duplicate delivers a copy of the segment; the segment itself stays in the
@@ -193,6 +205,29 @@ func (s *Segment) Drop() { s.record(record.Dropped, s.to()) }
 // Hold records that the segment waits on the wire while the story goes on. It
 // can be delivered or dropped later.
 func (s *Segment) Hold() { s.record(record.Held, s.to()) }
+
+// Forge returns another segment in its stead: a copy of it with its TCP header
+// changed. The segment itself stays in the story's hands.
+func (s *Segment) Forge(change func(*layers.TCP)) *Segment {
+	raw, err := segment.Rewrite(s.packet.Raw, change)
+	s.run.must(err)
+	p, err := s.run.wire.Forged(s.packet, raw)
+	s.run.must(err)
+	f := &Segment{run: s.run, from: s.from, packet: p, forged: true}
+	f.read()
+	return f
+}
+
+// Since returns how long after another segment of its sender's it was sent: by
+// the sender's own clock, of which the TCP timestamps option (RFC 7323 §3) has
+// the milliseconds, so that a busy machine changes nothing about it. Without
+// the option it is the time at which the wire has seen them.
+func (s *Segment) Since(earlier *Segment) time.Duration {
+	if a, b := earlier.packet.Clock, s.packet.Clock; a.Valid && b.Valid && earlier.from == s.from {
+		return time.Duration(int32(b.MS-a.MS)) * time.Millisecond
+	}
+	return s.packet.SentAt.Sub(earlier.packet.SentAt).Truncate(time.Microsecond)
+}
 
 func (s *Segment) to() *Host {
 	i, err := s.run.wire.To(s.packet)

@@ -16,8 +16,8 @@ func Verdicts(w io.Writer, r *record.Run, o Options) error {
 		mark, s := markOf(&c)
 		p.line(p.paint(s, mark+" "+headline(&c)+": "), p.paint(bold, clean(c.ID)))
 		p.block(c.Text, width)
-		if len(c.Evidence) > 0 {
-			p.block("seen: "+evidenceText(&c), width)
+		if seen := evidenceText(&c, o.Times); seen != "" {
+			p.block("seen: "+seen, width)
 		}
 		if c.Reason != "" {
 			p.block("because: "+c.Reason, width)
@@ -82,16 +82,27 @@ func (p *printer) faint(text string, width int) {
 }
 
 // evidenceText lists what was seen and, where that was something else, what the
-// claim says.
-func evidenceText(c *record.Claim) string {
+// claim says. Times differ from run to run, so they stand beside what they are
+// nominally, and are left out where times are.
+func evidenceText(c *record.Claim, times bool) string {
 	expected := map[string]any{}
 	for _, f := range c.Expected {
 		expected[f.Name] = f.Value
 	}
 	var words []string
 	for _, f := range c.Evidence {
-		text := fmt.Sprintf("%s %v", f.Name, f.Value)
-		if want, ok := expected[f.Name]; ok && c.Verdict == record.Refuted && want != f.Value {
+		name, isTime := strings.CutSuffix(f.Name, "_ms")
+		if isTime && !times {
+			continue
+		}
+		text := fmt.Sprintf("%s %v", name, f.Value)
+		want, ok := expected[f.Name]
+		switch {
+		case isTime && ok:
+			text += fmt.Sprintf(" ms (nominally %v)", want)
+		case isTime:
+			text += " ms"
+		case ok && c.Verdict == record.Refuted && want != f.Value:
 			text += fmt.Sprintf(" (the claim says %v)", want)
 		}
 		words = append(words, text)
