@@ -106,7 +106,11 @@ func golden(t *testing.T, l *lab.Lab, name string, o lab.Options) {
 // control runs the lab sabotaged and wants the claim to come out otherwise.
 func control(t *testing.T, l *lab.Lab, c lab.Claim) {
 	t.Parallel()
-	r := Run(t, l, lab.Options{Args: c.Control.Args, Control: &c.Control})
+	act := c.Control // a copy: it remembers whether it has acted
+	r := Run(t, l, lab.Options{Args: act.Args, Control: &act})
+	if !act.Acted() {
+		t.Errorf("the control never acts: nothing is %s%s (run: %s %s)", act.Segment, act.Before, r.Outcome, r.Error)
+	}
 	want := record.Refuted
 	if c.Myth {
 		want = record.Confirmed
