@@ -14,9 +14,6 @@ func (d *drawing) loopRow(r row) {
 		turn, mirrored = lost, mirror(lost)
 	}
 	room := d.mid - length(before+turn)
-	if d.alone {
-		turn = strings.TrimRight(turn, " ") // there is nothing on the right
-	}
 	label := strings.TrimSpace(labelIn(r, room-3))
 	dashes := strings.Repeat("─", room-length(label)-1)
 	back := strings.Repeat("─", d.mid-2)
