@@ -49,7 +49,7 @@ func newDrawing(w io.Writer, r *record.Run, o Options) *drawing {
 	if d.times {
 		room -= timeWidth
 	}
-	d.left, d.right = room*34/100, room*31/100
+	d.left, d.right = room*34/100, room*32/100
 	if d.alone { // nothing stands on the right
 		d.left, d.right = room*50/100, room*10/100
 	}
