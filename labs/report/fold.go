@@ -20,7 +20,7 @@ func folded(rows []row) []row {
 	var out []row
 	for i := 0; i < len(rows); {
 		size, times := repetition(shapes[i:])
-		if times < fewestRepeats {
+		if times < fewestRepeats || size*(times-2) < 2 { // the fold itself takes a line
 			out = append(out, rows[i])
 			i++
 			continue

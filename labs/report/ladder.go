@@ -17,7 +17,7 @@ func Ladder(w io.Writer, r *record.Run, o Options) error {
 	d := newDrawing(w, r, o)
 	d.header(r)
 	for _, row := range folded(rowsOf(r, o.Times)) {
-		d.row(row)
+		d.row(row.cleaned(d.clean))
 	}
 	d.line()
 	return d.err
@@ -27,10 +27,10 @@ func Ladder(w io.Writer, r *record.Run, o Options) error {
 // text. A run with one host has the first lifeline alone.
 type drawing struct {
 	printer
-	times                   bool
-	width, left, mid, right int
-	leftHost                string
-	alone                   bool
+	times            bool
+	left, mid, right int
+	leftHost         string
+	alone            bool
 }
 
 const (
@@ -39,41 +39,43 @@ const (
 )
 
 func newDrawing(w io.Writer, r *record.Run, o Options) *drawing {
-	d := &drawing{printer: printer{w: w, color: o.Color, ascii: o.ASCII}, times: o.Times, width: max(o.Width, minWidth)}
+	d := &drawing{printer: newPrinter(w, o), times: o.Times}
 	hosts := slices.Sorted(maps.Keys(r.Environment.Hosts))
 	d.alone = len(hosts) < 2
 	if len(hosts) > 0 {
 		d.leftHost = hosts[0] // the client: it comes first in the alphabet too
 	}
-	room := min(d.width, 120) - 2*(gap+1)
+	room := d.width - 2*(gap+1)
 	if d.times {
 		room -= timeWidth
 	}
-	d.left = room * 34 / 100
-	d.right = room * 31 / 100
+	d.left, d.right = room*34/100, room*32/100
+	if d.alone { // nothing stands on the right
+		d.left, d.right = room*50/100, room*10/100
+	}
 	d.mid = room - d.left - d.right
 	return d
 }
 
 func (d *drawing) header(r *record.Run) {
 	e := r.Environment
-	d.line(d.paint(bold, clean(r.Title)))
-	d.line(d.paint(dim, clean("tcplab "+r.Lab+flags(r))+" on Linux "+clean(e.Kernel)))
+	d.paragraph(plain, "", bold, r.Title)
+	d.paragraph(plain, "", dim, "tcplab "+r.Lab+flags(r)+" on Linux "+e.Kernel)
 	d.line()
-	var right string
+	left, right := cut(d.clean(d.leftHost+" "+e.Hosts[d.leftHost]), d.left), ""
 	if !d.alone {
-		right = clean("server " + e.Hosts["server"])
+		right = cut(d.clean("server "+e.Hosts["server"]), d.right)
 	}
-	left := clean(d.leftHost + " " + e.Hosts[d.leftHost])
-	d.columns(-1, d.paint(bold, left), d.lifeline(), strings.Repeat(" ", d.mid), d.lifeline(), d.paint(bold, right))
+	d.columns(d.stamp("ms"), d.paint(bold, left), d.lifeline(), strings.Repeat(" ", d.mid), d.lifeline(), d.paint(bold, right))
 }
 
-// flags writes the lab's flags as they were in force.
+// flags writes the lab's flags as they were in force, in the form that all
+// kinds of flags take.
 func flags(r *record.Run) string {
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(r.Args)) {
 		if value := r.Args[name]; value != "-1" {
-			b.WriteString(" --" + name + " " + value)
+			b.WriteString(" --" + name + "=" + value)
 		}
 	}
 	if r.Environment.IPv6 {
@@ -84,27 +86,37 @@ func flags(r *record.Run) string {
 
 func (d *drawing) lifeline() string { return d.paint(dim, "│") }
 
-// columns draws one line. A time below 0 is left out.
-func (d *drawing) columns(at time.Duration, left, lineL, wire, lineR, right string) {
+// columns draws one line.
+func (d *drawing) columns(stamp, left, lineL, wire, lineR, right string) {
 	if d.alone {
 		lineR = ""
 	}
-	d.line(d.time(at), pad(left, d.left), left, " ", lineL, wire, lineR, " ", right)
+	d.line(stamp, pad(left, d.left), left, " ", lineL, wire, lineR, " ", right)
 }
 
+// noTime stands for the time of a line that goes on with what is above it.
+const noTime time.Duration = -1
+
 func (d *drawing) time(at time.Duration) string {
+	if at < 0 {
+		return d.stamp("")
+	}
+	if at < 10*time.Second {
+		return d.stamp(fmt.Sprintf("%.2f", float64(at.Microseconds())/1000))
+	}
+	text := fmt.Sprintf("%.3fs", at.Seconds())
+	if length(text) >= timeWidth {
+		text = fmt.Sprintf("%.0fs", at.Seconds())
+	}
+	return d.stamp(text)
+}
+
+// stamp fills the column of times, where there is one.
+func (d *drawing) stamp(text string) string {
 	if !d.times {
 		return ""
 	}
-	text := ""
-	switch {
-	case at < 0:
-	case at < 10*time.Second:
-		text = fmt.Sprintf("%.2f", float64(at.Microseconds())/1000)
-	default:
-		text = fmt.Sprintf("%.3fs", at.Seconds())
-	}
-	return d.paint(dim, fmt.Sprintf("%*s ", timeWidth-1, text))
+	return d.paint(dim, fmt.Sprintf("%*s ", timeWidth-1, cut(text, timeWidth-1)))
 }
 
 func (d *drawing) row(r row) {
@@ -128,8 +140,8 @@ func (d *drawing) side(at time.Duration, host string, lines []string, s style) {
 		if host != d.leftHost {
 			left, right = right, left
 		}
-		d.columns(at, left, d.lifeline(), strings.Repeat(" ", d.mid), d.lifeline(), right)
-		at = -1
+		d.columns(d.time(at), left, d.lifeline(), strings.Repeat(" ", d.mid), d.lifeline(), right)
+		at = noTime
 	}
 }
 
@@ -148,34 +160,38 @@ func (d *drawing) callRow(r row) {
 		if last := len(lines) - 1; length(lines[last]+r.result) <= d.roomOf(r.host) {
 			lines[last] += r.result
 		} else {
-			lines = append(lines, strings.TrimSpace(r.result))
+			lines = append(lines, wrap(r.result, d.roomOf(r.host))...)
 		}
 		d.side(at, r.host, lines, plain)
-		at = -1
+		at = noTime
 	}
 	for _, s := range r.states {
 		d.side(at, r.host, wrap(s, d.roomOf(r.host)), bold)
-		at = -1
+		at = noTime
 	}
+}
+
+// arrival is what a segment did at its receiver, and how that is painted.
+func (d *drawing) arrival(r row) ([]string, style) {
+	var lines []string
+	for _, s := range r.states {
+		lines = append(lines, wrap(s, d.roomOf(r.host))...)
+	}
+	if len(lines) > 0 {
+		return lines, bold
+	}
+	return wrap(r.still, d.roomOf(r.host)), dim
 }
 
 // segmentRow draws an arrow, with the receiver's new states beside its head.
 func (d *drawing) segmentRow(r row) {
 	toRight := r.segment.To != d.leftHost
-	var states []string
-	for _, s := range r.states {
-		states = append(states, wrap(s, d.roomOf(r.host))...)
-	}
-	first, look := r.still, dim
-	if len(states) > 0 {
-		first, states, look = states[0], states[1:], bold
-	}
-	left, right := d.paint(look, first), d.paint(dim, r.port)
+	states, look := d.arrival(r)
+	left, right := d.paint(look, states[0]), d.paint(dim, r.port)
 	if toRight {
 		left, right = right, left
 	}
 	lineL, lineR := d.lifeline(), d.lifeline()
-	wire := d.arrow(r, toRight)
 	if !r.again { // it leaves its sender's lifeline
 		if toRight {
 			lineL = d.paint(d.arrowStyle(r), "├")
@@ -183,8 +199,8 @@ func (d *drawing) segmentRow(r row) {
 			lineR = d.paint(d.arrowStyle(r), "┤")
 		}
 	}
-	d.columns(r.at, left, lineL, wire, lineR, right)
-	d.side(-1, r.host, states, bold)
+	d.columns(d.time(r.at), left, lineL, d.arrow(r, toRight), lineR, right)
+	d.side(noTime, r.host, states[1:], look)
 }
 
 func (d *drawing) arrowStyle(r row) style {
@@ -194,27 +210,44 @@ func (d *drawing) arrowStyle(r row) style {
 	return blue
 }
 
-// arrow draws the wire's part of a segment's row.
-func (d *drawing) arrow(r row, toRight bool) string {
-	label := r.label
-	end := "" // drawn at the head's side, where the segment does not arrive
-	switch r.segment.Fate {
+// Marks of an arrow to the right; mirror turns them around.
+const (
+	lostMark = "╳ lost "
+	heldMark = "● held "
+	heldTill = "     ●" // where a segment that was held goes on
+)
+
+// end is the mark at the head of a segment that does not arrive.
+func end(s *record.Segment) string {
+	switch s.Fate {
 	case record.Dropped:
-		end = "╳ lost "
+		return lostMark
 	case record.Held:
-		end = "● held "
-	case record.Injected:
+		return heldMark
+	}
+	return ""
+}
+
+// labelIn is what stands on a segment's arrow, in so much room.
+func labelIn(r row, room int) string {
+	label := r.label
+	if r.segment.Fate == record.Injected {
 		label += " copy"
 	}
-	start := ""
+	return " " + shorten(label, room) + " "
+}
+
+// arrow draws the wire's part of a segment's row.
+func (d *drawing) arrow(r row, toRight bool) string {
+	start, end := "", end(r.segment)
 	if r.again {
-		start = "     ●"
+		start = heldTill
 	}
 	room := d.mid - length(start) - length(end)
 	if end == "" {
 		room-- // the head
 	}
-	label = " " + shorten(label, room-4) + " "
+	label := labelIn(r, room-4)
 	dashes := max(0, room-length(label))
 	body := strings.Repeat("─", dashes/2) + label + strings.Repeat("─", dashes-dashes/2)
 	switch {
@@ -231,18 +264,16 @@ func (d *drawing) arrow(r row, toRight bool) string {
 }
 
 // shorten leaves out of a label what can best be missed until it fits: the
-// sequence number of a SYN, which is 0; then the acknowledgement number.
+// sequence number of a SYN, which is 0; then the acknowledgement number, the
+// sequence number, the length, and that it is sent again.
 func shorten(label string, room int) string {
-	words := strings.Fields(label)
-	drop := func(prefix string) {
+	words := strings.Split(label, " ")
+	for _, prefix := range []string{"seq=0", "ack=", "seq=", "len=", "again"} {
 		if length(strings.Join(words, " ")) > room {
 			words = slices.DeleteFunc(words, func(w string) bool { return strings.HasPrefix(w, prefix) })
 		}
 	}
-	drop("seq=0")
-	drop("ack=")
-	label = strings.Join(words, " ")
-	return string([]rune(label)[:min(max(room, 0), length(label))])
+	return cut(strings.Join(words, " "), room)
 }
 
 // center puts a text into the middle of a column.
@@ -253,69 +284,54 @@ func center(text string, width int) string {
 
 // mirror turns a mark around for an arrow to the left: "● held " → " held ●".
 func mirror(mark string) string {
-	if strings.TrimLeft(mark, " ") != mark { // a start: the mark is its last character
+	switch mark {
+	case lostMark:
+		return " lost ╳"
+	case heldMark:
+		return " held ●"
+	case heldTill:
 		return "●     "
 	}
-	if mark == "" {
-		return ""
-	}
-	glyph := []rune(mark)[0]
-	return " " + strings.TrimSpace(string([]rune(mark)[1:])) + " " + string(glyph)
-}
-
-// loopRow draws a segment that a host sends to itself.
-func (d *drawing) loopRow(r row) {
-	s := d.arrowStyle(r)
-	label := "── " + r.label + " "
-	out := label + strings.Repeat("─", max(0, d.mid-1-length(label)))
-	if r.segment.Fate == record.Dropped || r.segment.Fate == record.Held {
-		mark := "╳ lost"
-		if r.segment.Fate == record.Held {
-			mark = "● held"
-		}
-		d.columns(r.at, "", d.paint(s, "├"), d.paint(s, out[:len(out)-3*len([]rune(mark))]+mark), "", "")
-		return
-	}
-	d.columns(r.at, "", d.paint(s, "├"), d.paint(s, out+"╮"), "", "")
-	first, look := r.still, dim
-	if len(r.states) > 0 {
-		first, look = r.states[0], bold
-	}
-	d.columns(-1, d.paint(look, first), d.lifeline(), d.paint(s, "◀"+strings.Repeat("─", d.mid-2)+"╯"), "", "")
-	if len(r.states) > 1 {
-		d.side(-1, r.host, r.states[1:], bold)
-	}
+	return mark
 }
 
 // remark draws what is about both hosts.
 func (d *drawing) remark(r row) {
-	width := min(d.width, 120)
 	switch r.kind {
 	case heading:
-		d.line()
-		d.line(d.paint(bold, "── "+r.remark+" "+strings.Repeat("─", max(0, width-length(r.remark)-4))))
+		d.heading(r.remark)
 	case verdict:
-		d.indented(r, r.mark+" ", r.style)
+		d.indented(r.at, r.mark+" ", r.style, r.remark)
 	case setting:
-		d.indented(r, "* ", plain)
+		d.indented(r.at, "* ", plain, r.remark)
 	case waiting:
-		d.indented(r, "… ", dim)
+		d.indented(r.at, "… ", dim, r.remark)
 	case tally:
-		d.indented(row{at: -1, remark: r.remark}, "= ", dim)
+		d.indented(noTime, "= ", dim, r.remark)
 	case fold:
-		d.columns(-1, "", d.lifeline(), d.paint(dim, center("⋮  "+r.remark, d.mid)), d.lifeline(), "")
+		d.columns(d.time(noTime), "", d.lifeline(), d.paint(dim, center("⋮  "+r.remark, d.mid)), d.lifeline(), "")
+	}
+}
+
+// heading draws the title of a part, with a line after it.
+func (d *drawing) heading(title string) {
+	d.line()
+	before := "── "
+	lines := wrap(title, d.width-length(before))
+	for i, text := range lines {
+		text = before + text
+		if i == len(lines)-1 && d.width > length(text) {
+			text += " " + strings.Repeat("─", d.width-length(text)-1)
+		}
+		d.line(d.paint(bold, text))
+		before = "   "
 	}
 }
 
 // indented draws a remark after the time, on as many lines as it takes.
-func (d *drawing) indented(r row, mark string, s style) {
-	indent := 0
-	if d.times {
-		indent = timeWidth
-	}
-	at := r.at
-	for _, text := range wrap(r.remark, min(d.width, 120)-indent-length(mark)) {
+func (d *drawing) indented(at time.Duration, mark string, s style, text string) {
+	for _, text := range wrap(text, d.width-length(d.time(at)+mark)) {
 		d.line(d.time(at), d.paint(s, mark+text))
-		at, mark = -1, "  "
+		at, mark = noTime, "  "
 	}
 }

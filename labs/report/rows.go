@@ -28,6 +28,18 @@ type row struct {
 	style   style
 }
 
+// cleaned returns the row with all text from the record made safe to print.
+func (r row) cleaned(clean func(string) string) row {
+	r.text, r.result, r.label = clean(r.text), clean(r.result), clean(r.label)
+	r.still, r.remark = clean(r.still), clean(r.remark)
+	states := make([]string, len(r.states))
+	for i, s := range r.states {
+		states[i] = clean(s)
+	}
+	r.states = states
+	return r
+}
+
 type remarkKind int
 
 const (
@@ -73,6 +85,9 @@ func (b *rowBuilder) add(e record.Event) {
 		b.state(e, v)
 	case *record.Wait:
 		text := fmt.Sprintf("waiting for the %s's %s timer", v.Host, v.Timer)
+		if v.For != "" {
+			text += " (" + v.For + ")"
+		}
 		if b.times {
 			text = fmt.Sprintf("%s: %d ms were left, %d ms went by", text, v.LeftMS, v.WaitedMS)
 		}
@@ -83,7 +98,7 @@ func (b *rowBuilder) add(e record.Event) {
 }
 
 func (b *rowBuilder) remark(e record.Event, kind remarkKind, text string) {
-	b.rows = append(b.rows, row{at: e.At, kind: kind, remark: clean(text)})
+	b.rows = append(b.rows, row{at: e.At, kind: kind, remark: text})
 }
 
 func (b *rowBuilder) verdict(e record.Event, v *record.VerdictGiven) {
@@ -93,7 +108,7 @@ func (b *rowBuilder) verdict(e record.Event, v *record.VerdictGiven) {
 	}
 	c := &b.run.Claims[i]
 	mark, s := markOf(c)
-	b.rows = append(b.rows, row{at: e.At, kind: verdict, mark: mark, style: s, remark: headline(c) + ": " + clean(v.Claim)})
+	b.rows = append(b.rows, row{at: e.At, kind: verdict, mark: mark, style: s, remark: headline(c) + ": " + v.Claim})
 }
 
 // call adds a system call, as strace would write it but for what is the same
@@ -107,12 +122,12 @@ func (b *rowBuilder) call(e record.Event, c *record.Call) {
 	case "socket":
 		args = ""
 	}
-	r := row{at: e.At, host: c.Host, text: clean(fmt.Sprintf("%s(%s)", c.Call, args))}
+	r := row{at: e.At, host: c.Host, text: fmt.Sprintf("%s(%s)", c.Call, args)}
 	switch {
 	case c.Errno != "":
-		r.result = clean(" = " + c.Errno)
+		r.result = " = " + c.Errno
 	case c.Result != "0":
-		r.result = clean(" = " + c.Result)
+		r.result = " = " + c.Result
 	}
 	b.rows = append(b.rows, r)
 }
@@ -132,7 +147,7 @@ func label(s *record.Segment) string {
 	if s.Retransmission {
 		words = append(words, "again")
 	}
-	return clean(strings.Join(words, " "))
+	return strings.Join(words, " ")
 }
 
 func (b *rowBuilder) port(s *record.Segment) string {
@@ -142,14 +157,18 @@ func (b *rowBuilder) port(s *record.Segment) string {
 	return fmt.Sprint(clientPort(s))
 }
 
-// still says what the receiver's socket was when a segment arrived.
+// still says what the receiver's socket was when a segment arrived that changed
+// nothing: the connection's, or else the listener.
 func (b *rowBuilder) still(v *record.Segment) string {
 	if v.Fate != record.Delivered && v.Fate != record.Injected {
 		return ""
 	}
-	for _, between := range []string{"->", "<-"} {
-		if s := b.now[v.To][fmt.Sprintf("%d%s%d", v.DstPort, between, v.SrcPort)]; s != nil {
-			return clean("(still " + s.To + ")")
+	names := []string{
+		fmt.Sprintf("%d->%d", v.DstPort, v.SrcPort), fmt.Sprintf("%d<-%d", v.DstPort, v.SrcPort), fmt.Sprintf(":%d", v.DstPort),
+	}
+	for _, name := range names {
+		if s := b.now[v.To][name]; s != nil && s.To != record.Close {
+			return "(still " + s.To + ")"
 		}
 	}
 	return "(no socket)"
@@ -181,7 +200,7 @@ func (b *rowBuilder) state(e record.Event, s *record.State) {
 		b.rows = append(b.rows, row{at: e.At, host: s.Host})
 		last++
 	}
-	b.rows[last].states = append(b.rows[last].states, clean(text))
+	b.rows[last].states = append(b.rows[last].states, text)
 }
 
 // namesIt tells whether a row is about a segment of the socket's connection.
@@ -268,7 +287,7 @@ func (b *rowBuilder) tally() {
 	for _, host := range hosts {
 		words = append(words, host+": "+tallyOf(b.now[host]))
 	}
-	b.rows = append(b.rows, row{kind: tally, remark: clean(strings.Join(words, "; "))})
+	b.rows = append(b.rows, row{kind: tally, remark: strings.Join(words, "; ")})
 }
 
 func tallyOf(sockets map[string]*record.State) string {

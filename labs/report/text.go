@@ -11,13 +11,18 @@ import (
 
 // Options say how a record is shown on a terminal.
 type Options struct {
-	Width int  // columns; less than minWidth counts as minWidth
+	Width int  // columns; less than minWidth counts as minWidth, and more than maxWidth as that
 	Times bool // show when things happened; without, every run looks the same
 	Color bool // ANSI colours
 	ASCII bool // no character outside ASCII
 }
 
-const minWidth = 80
+const (
+	minWidth = 80
+	maxWidth = 120 // a ladder that is wider is harder to read
+)
+
+func (o Options) width() int { return min(max(o.Width, minWidth), maxWidth) }
 
 // A style is an ANSI colour or weight (ECMA-48 SGR).
 type style string
@@ -34,9 +39,14 @@ const (
 // printer writes lines, and remembers the first error.
 type printer struct {
 	w     io.Writer
+	width int
 	color bool
 	ascii bool
 	err   error
+}
+
+func newPrinter(w io.Writer, o Options) printer {
+	return printer{w: w, width: o.width(), color: o.Color, ascii: o.ASCII}
 }
 
 func (p *printer) line(parts ...string) {
@@ -45,9 +55,19 @@ func (p *printer) line(parts ...string) {
 	}
 	text := strings.TrimRight(strings.Join(parts, ""), " ")
 	if p.ascii {
-		text = toASCII.Replace(text)
+		text = drawnInASCII.Replace(text)
 	}
 	_, p.err = io.WriteString(p.w, text+"\n")
+}
+
+// paragraph writes a text on as many lines as it takes, the later ones as far
+// to the right as the text begins after head.
+func (p *printer) paragraph(headStyle style, head string, s style, text string) {
+	indent := length(head)
+	for _, l := range wrap(p.clean(text), p.width-indent) {
+		p.line(p.paint(headStyle, head), p.paint(s, l))
+		head = strings.Repeat(" ", indent)
+	}
 }
 
 // paint gives a text a style where there is colour.
@@ -58,59 +78,86 @@ func (p *printer) paint(s style, text string) string {
 	return "\x1b[" + string(s) + "m" + text + "\x1b[0m"
 }
 
-// toASCII has a stand-in of one character for all that the ladder is drawn with.
-var toASCII = strings.NewReplacer(
-	"─", "-", "│", "|", "├", "+", "┤", "+", "▶", ">", "◀", "<", "╳", "X", "●", "o", "╮", ".", "╯", "'",
-	"⋮", ":", "×", "x", "✔", "+", "✘", "-", "‼", "!", "…", "...", "·", "*", "→", "->", "§", "section ",
-	"“", `"`, "”", `"`, "≥", ">=", "–", "-",
+// drawnInASCII has a stand-in of the same width for all that is drawn.
+var drawnInASCII = strings.NewReplacer(
+	"─", "-", "│", "|", "├", "+", "┤", "+", "▶", ">", "◀", "<", "╳", "X", "●", "o",
+	"╮", ".", "╯", "'", "╭", ".", "╰", "'", "⋮", ":", "✔", "+", "✘", "-", "‼", "!", "…", "~", "·", "*",
 )
 
-// clean makes any text safe to print: what a terminal would act on is escaped.
-func clean(text string) string {
-	if !strings.ContainsFunc(text, unprintable) {
+// saidInASCII has a stand-in for what the labs' texts use outside ASCII. It is
+// put in before lines are broken, so that it may be longer.
+var saidInASCII = strings.NewReplacer(
+	"→", "->", "←", "<-", "§", "section ", "“", `"`, "”", `"`, "‘", "'", "’", "'", "≥", ">=", "≤", "<=",
+	"–", "-", "—", "-", "…", "...", "×", "x", "µ", "u", "·", "*",
+)
+
+// clean makes any text safe to print: what a terminal would act on is escaped,
+// and so is all that it may not draw from left to right and one column wide.
+func (p *printer) clean(text string) string {
+	safe := printable
+	if p.ascii {
+		text, safe = saidInASCII.Replace(text), isASCII
+	}
+	if !strings.ContainsFunc(text, func(r rune) bool { return !safe(r) }) && utf8.ValidString(text) {
 		return text
 	}
 	var b strings.Builder
 	for _, r := range text {
-		if unprintable(r) {
-			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
-		} else {
+		if safe(r) {
 			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
 		}
 	}
 	return b.String()
 }
 
-func unprintable(r rune) bool { return !unicode.IsPrint(r) }
+func isASCII(r rune) bool { return r >= ' ' && r <= '~' }
+
+func printable(r rune) bool { return unicode.Is(oneColumn, r) && unicode.IsPrint(r) }
+
+// oneColumn are letters from left to right, punctuation, arrows and mathematical
+// signs. It leaves out what combines, what is wide, and what is joined.
+var oneColumn = &unicode.RangeTable{
+	R16: []unicode.Range16{
+		{Lo: 0x20, Hi: 0x7e, Stride: 1},
+		{Lo: 0xa1, Hi: 0xac, Stride: 1},
+		{Lo: 0xae, Hi: 0xff, Stride: 1},
+		{Lo: 0x100, Hi: 0x24f, Stride: 1},
+		{Lo: 0x370, Hi: 0x482, Stride: 1},
+		{Lo: 0x48a, Hi: 0x52f, Stride: 1},
+		{Lo: 0x2010, Hi: 0x2027, Stride: 1},
+		{Lo: 0x2030, Hi: 0x205e, Stride: 1},
+		{Lo: 0x2190, Hi: 0x22ff, Stride: 1},
+	},
+	LatinOffset: 3,
+}
 
 // wrap breaks a text at spaces into lines of at most width characters; a word
 // that is longer is cut.
 func wrap(text string, width int) []string {
+	width = max(width, 1)
 	var lines []string
-	line := ""
-	for _, word := range strings.Fields(text) {
-		for {
-			sep := ""
-			if line != "" {
-				sep = " "
-			}
-			if length(line)+len(sep)+length(word) <= width {
-				line += sep + word
+	rest := []rune(strings.Trim(text, " "))
+	for len(rest) > width {
+		end := width
+		for i := width; i > 0; i-- {
+			if rest[i] == ' ' {
+				end = i
 				break
 			}
-			if line != "" {
-				lines, line = append(lines, line), ""
-				continue
-			}
-			head := string([]rune(word)[:width])
-			lines = append(lines, head)
-			word = word[len(head):]
+		}
+		lines = append(lines, strings.TrimRight(string(rest[:end]), " "))
+		for rest = rest[end:]; rest[0] == ' '; { // it does not end in a space
+			rest = rest[1:]
 		}
 	}
-	if line != "" || lines == nil {
-		lines = append(lines, line)
-	}
-	return lines
+	return append(lines, string(rest))
+}
+
+// cut leaves out what is beyond width.
+func cut(text string, width int) string {
+	return string([]rune(text)[:min(length(text), max(width, 0))])
 }
 
 // length is the number of columns that a text takes, styles aside.

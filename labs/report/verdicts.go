@@ -10,37 +10,43 @@ import (
 
 // Verdicts writes what the run says of each claim, with the evidence.
 func Verdicts(w io.Writer, r *record.Run, o Options) error {
-	p := &printer{w: w, color: o.Color, ascii: o.ASCII}
-	width := min(max(o.Width, minWidth), 120)
+	p := newPrinter(w, o)
+	const indent = "    "
 	for _, c := range r.Claims {
-		mark, s := markOf(&c)
-		p.line(p.paint(s, mark+" "+headline(&c)+": "), p.paint(bold, clean(c.ID)))
-		p.block(c.Text, width)
+		p.headed(&c, bold)
+		p.paragraph(plain, indent, plain, c.Text)
 		if seen := evidenceText(&c, o.Times); seen != "" {
-			p.block("seen: "+seen, width)
+			p.paragraph(plain, indent, plain, "seen: "+seen)
 		}
 		if c.Reason != "" {
-			p.block("because: "+c.Reason, width)
+			p.paragraph(plain, indent, plain, "because: "+c.Reason)
 		}
 		if c.Truth != "" && c.Verdict == record.Refuted {
-			p.block("instead: "+c.Truth, width)
+			p.paragraph(plain, indent, plain, "instead: "+c.Truth)
 		}
-		p.faint("source: "+c.Source, width)
+		p.paragraph(plain, indent, dim, "source: "+c.Source)
 	}
-	p.line()
+	if len(r.Claims) > 0 {
+		p.line()
+	}
 	p.summary(r)
 	return p.err
 }
 
 // Brief writes a line for each claim, and one for the run.
 func Brief(w io.Writer, r *record.Run, o Options) error {
-	p := &printer{w: w, color: o.Color, ascii: o.ASCII}
+	p := newPrinter(w, o)
 	for _, c := range r.Claims {
-		mark, s := markOf(&c)
-		p.line(p.paint(s, mark+" "+headline(&c)+": "), clean(c.ID))
+		p.headed(&c, plain)
 	}
 	p.summary(r)
 	return p.err
+}
+
+// headed writes the verdict on a claim, and its name.
+func (p *printer) headed(c *record.Claim, s style) {
+	mark, headStyle := markOf(c)
+	p.paragraph(headStyle, mark+" "+p.clean(headline(c))+": ", s, c.ID)
 }
 
 func markOf(c *record.Claim) (string, style) {
@@ -68,19 +74,6 @@ func headline(c *record.Claim) string {
 	return text
 }
 
-// block writes a paragraph under a claim.
-func (p *printer) block(text string, width int) {
-	for _, l := range wrap(clean(text), width-4) {
-		p.line("    ", l)
-	}
-}
-
-func (p *printer) faint(text string, width int) {
-	for _, l := range wrap(clean(text), width-4) {
-		p.line("    ", p.paint(dim, l))
-	}
-}
-
 // evidenceText lists what was seen and, where that was something else, what the
 // claim says. Times differ from run to run, so they stand beside what they are
 // nominally, and are left out where times are.
@@ -95,19 +88,26 @@ func evidenceText(c *record.Claim, times bool) string {
 		if isTime && !times {
 			continue
 		}
-		text := fmt.Sprintf("%s %v", name, f.Value)
+		text := name + " " + valueText(f.Value)
 		want, ok := expected[f.Name]
 		switch {
 		case isTime && ok:
-			text += fmt.Sprintf(" ms (nominally %v)", want)
+			text += " ms (nominally " + valueText(want) + ")"
 		case isTime:
 			text += " ms"
 		case ok && c.Verdict == record.Refuted && want != f.Value:
-			text += fmt.Sprintf(" (the claim says %v)", want)
+			text += " (the claim says " + valueText(want) + ")"
 		}
 		words = append(words, text)
 	}
 	return strings.Join(words, ", ")
+}
+
+func valueText(v any) string {
+	if v == "" {
+		return `""`
+	}
+	return fmt.Sprint(v)
 }
 
 func (p *printer) summary(r *record.Run) {
@@ -117,28 +117,30 @@ func (p *printer) summary(r *record.Run) {
 	for _, c := range r.Claims {
 		count[c.Verdict]++
 		if c.Surprise {
-			surprises = append(surprises, clean(c.ID))
+			surprises = append(surprises, c.ID)
 		} else if c.Myth && c.Verdict == record.Refuted {
 			myths++
 		}
 	}
-	var words []string
+	claims := "claims"
+	if len(r.Claims) == 1 {
+		claims = "claim"
+	}
+	text := fmt.Sprintf("%s: %d %s", r.Lab, len(r.Claims), claims)
 	for _, v := range []record.Verdict{record.Confirmed, record.Refuted, record.Inapplicable, record.VerdictBroken} {
 		if n := count[v]; n > 0 {
-			text := fmt.Sprintf("%d %s", n, v)
+			text += fmt.Sprintf(", %d %s", n, v)
 			if v == record.Refuted && myths == n {
 				text += " (as myths)"
 			}
-			words = append(words, text)
 		}
 	}
-	text := fmt.Sprintf("%s: %d claims, %s", clean(r.Lab), len(r.Claims), strings.Join(words, ", "))
 	switch r.Outcome {
 	case record.Surprise:
-		p.line(p.paint(red, "‼ "+text+"; SURPRISE: "+strings.Join(surprises, ", ")))
+		p.paragraph(red, "‼ ", red, text+"; SURPRISE: "+strings.Join(surprises, ", "))
 	case record.Broken:
-		p.line(p.paint(red, "‼ "+text+"; BROKEN: "+clean(r.Error)))
+		p.paragraph(red, "‼ ", red, text+"; BROKEN: "+r.Error)
 	default:
-		p.line(p.paint(green, "✔ "+text+"; no surprise"))
+		p.paragraph(green, "✔ ", green, text+"; no surprise")
 	}
 }

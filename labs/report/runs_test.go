@@ -1,0 +1,110 @@
+package report
+
+import (
+	"time"
+
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+// A story makes a record by hand, an event every 100 µs.
+type story struct {
+	run  record.Run
+	last int // ID of the latest segment
+}
+
+func tell(title string, hosts ...string) *story {
+	addresses := map[string]string{"client": "192.0.2.1", "server": "192.0.2.2"}
+	s := &story{run: record.Run{
+		Lab: "example", Title: title, Outcome: record.Expected, Args: map[string]string{"n": "1"},
+		Environment: record.Environment{Kernel: "6.18.44", Hosts: map[string]string{}},
+	}}
+	for _, h := range hosts {
+		s.run.Environment.Hosts[h] = addresses[h]
+	}
+	return s
+}
+
+func (s *story) add(b record.Body) {
+	at := time.Duration(len(s.run.Events)+1) * 100 * time.Microsecond
+	s.run.Events = append(s.run.Events, record.Event{At: at, Body: b})
+}
+
+func (s *story) part(title string) { s.add(&record.Part{Title: title}) }
+
+func (s *story) call(host, name, result string, args ...string) {
+	s.add(&record.Call{Host: host, Call: name, Args: args, Result: result})
+}
+
+func (s *story) fails(host, name, errno string, args ...string) {
+	s.add(&record.Call{Host: host, Call: name, Args: args, Result: "-1", Errno: errno})
+}
+
+// segment puts a segment between the client's port and port 80 on the wire.
+func (s *story) segment(from, to string, port uint16, flags string, seq, ack uint32, n int, fate record.Fate) *record.Segment {
+	s.last++
+	v := &record.Segment{
+		From: from, To: to, SrcPort: port, DstPort: 80, Flags: flags, Seq: seq, Ack: ack, Len: n, Fate: fate, ID: s.last,
+	}
+	if from == "server" {
+		v.SrcPort, v.DstPort = 80, port
+	}
+	s.add(v)
+	return v
+}
+
+// later decides the fate of a segment once more.
+func (s *story) later(v *record.Segment, fate record.Fate) {
+	again := *v
+	again.Fate = fate
+	s.add(&again)
+}
+
+// state tells what became of a socket; the rest of s changes what it says.
+func (s *story) state(host, socket, from, to string, change ...func(*record.State)) {
+	v := &record.State{Host: host, Socket: socket, From: from, To: to, Descriptor: true}
+	for _, c := range change {
+		c(v)
+	}
+	s.add(v)
+}
+
+func queues(r, w uint32) func(*record.State) {
+	return func(s *record.State) { s.RQueue, s.WQueue = r, w }
+}
+
+func nobodys(s *record.State) { s.Descriptor = false }
+
+func (s *story) judge(c record.Claim) {
+	c.Surprise = c.Verdict.IsSurprise(c.Myth)
+	s.run.Claims = append(s.run.Claims, c)
+	s.add(&record.VerdictGiven{Claim: c.ID, Verdict: c.Verdict, Surprise: c.Surprise})
+	if c.Surprise {
+		s.run.Outcome = record.Surprise
+	}
+}
+
+// listen makes the server listen.
+func (s *story) listen(backlog uint32) {
+	s.call("server", "socket", "3", "AF_INET", "SOCK_STREAM", "0")
+	s.call("server", "bind", "0", "3", "192.0.2.2:80")
+	s.call("server", "listen", "0", "3", "16")
+	s.state("server", ":80", "", record.Listen, queues(0, backlog))
+}
+
+// connect begins a connection, and handshake carries one to its end.
+func (s *story) connect(port uint16) {
+	s.call("client", "socket", "3", "AF_INET", "SOCK_STREAM", "0")
+	s.fails("client", "connect", "EINPROGRESS", "3", "192.0.2.2:80")
+	s.state("client", name(port, "->80"), "", record.SynSent)
+}
+
+func (s *story) handshake(port uint16, queue uint32) {
+	s.connect(port)
+	s.segment("client", "server", port, "SYN", 0, 0, 0, record.Delivered)
+	s.state("server", "80<-"+name(port, ""), "", record.SynRecv, nobodys)
+	s.segment("server", "client", port, "SYN,ACK", 0, 1, 0, record.Delivered)
+	s.state("client", name(port, "->80"), record.SynSent, record.Established)
+	s.segment("client", "server", port, "ACK", 1, 1, 0, record.Delivered)
+	s.state("server", "80<-"+name(port, ""), record.SynRecv, record.Established, nobodys)
+	s.state("server", ":80", record.Listen, record.Listen, queues(queue, 16))
+}

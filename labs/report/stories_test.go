@@ -1,0 +1,230 @@
+package report
+
+import (
+	"strings"
+	"time"
+
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+func handshake() *record.Run {
+	s := tell("A connection is established before accept is called", "client", "server")
+	s.part("A handshake, and nobody calls accept")
+	s.listen(16)
+	s.handshake(40000, 1)
+	s.judge(record.Claim{
+		ID: "established-without-accept", Text: "Both ends are ESTABLISHED though the server has not called accept.",
+		Source: "listen(2); RFC 9293 §3.5", Verdict: record.Confirmed,
+		Evidence: record.Evidence{{Name: "client", Value: "ESTABLISHED"}, {Name: "server", Value: "ESTABLISHED"}},
+	})
+	s.part("Data, accept, and the end")
+	s.call("client", "write", "5", "3", `"hello"`, "5")
+	s.state("client", "40000->80", record.Established, record.Established, queues(0, 5))
+	s.segment("client", "server", 40000, "PSH,ACK", 1, 1, 5, record.Delivered)
+	s.state("server", "80<-40000", record.Established, record.Established, queues(5, 0), nobodys)
+	s.segment("server", "client", 40000, "ACK", 1, 6, 0, record.Delivered)
+	s.state("client", "40000->80", record.Established, record.Established)
+	s.call("server", "accept", "4", "3")
+	s.state("server", ":80", record.Listen, record.Listen, queues(0, 16))
+	s.state("server", "80<-40000", record.Established, record.Established, queues(5, 0))
+	s.call("server", "read", "5", "4", `"hello"`, "4096")
+	s.state("server", "80<-40000", record.Established, record.Established)
+	s.judge(record.Claim{
+		ID: "accept-takes-part-in-handshake", Text: "accept is the server's part in the handshake: it sends or waits for a segment.",
+		Source: "widely taught, as the call that “completes” a connection", Myth: true, Verdict: record.Refuted,
+		Truth:    "accept takes a finished connection from a queue: not one segment is sent or awaited.",
+		Evidence: record.Evidence{{Name: "segments during accept", Value: int64(0)}},
+		Expected: record.Evidence{{Name: "segments during accept", Value: "at least 1"}},
+	})
+	s.call("client", "close", "0", "3")
+	s.state("client", "40000->80", record.Established, record.FinWait1, queues(0, 1), nobodys)
+	s.segment("client", "server", 40000, "FIN,ACK", 6, 1, 0, record.Delivered)
+	s.state("server", "80<-40000", record.Established, record.CloseWait, queues(1, 0))
+	s.segment("server", "client", 40000, "RST", 1, 0, 0, record.Delivered)
+	s.state("client", "40000->80", record.FinWait1, record.Close, nobodys)
+	return &s.run
+}
+
+// fates shows what the wire can do with a segment, in both directions.
+func fates() *record.Run {
+	s := tell("What the wire does with a segment", "client", "server")
+	s.listen(16)
+	s.connect(40000)
+	s.part("To the server")
+	s.segment("client", "server", 40000, "SYN", 0, 0, 0, record.Dropped)
+	syn := s.segment("client", "server", 40000, "SYN", 0, 0, 0, record.Held)
+	syn.Retransmission = true
+	s.later(syn, record.Delivered)
+	s.state("server", "80<-40000", "", record.SynRecv, nobodys)
+	s.later(syn, record.Injected)
+	held := s.segment("client", "server", 40000, "FIN,PSH,ACK", 4294967295, 4294967295, 1460, record.Held)
+	held.Retransmission = true
+	s.later(held, record.Held)
+	s.later(held, record.Dropped)
+	s.part("To the client")
+	s.segment("server", "client", 40000, "SYN,ACK", 0, 1, 0, record.Dropped)
+	answer := s.segment("server", "client", 40000, "SYN,ACK", 0, 1, 0, record.Held)
+	answer.Retransmission = true
+	s.later(answer, record.Delivered)
+	s.state("client", "40000->80", record.SynSent, record.Established)
+	s.later(answer, record.Injected)
+	held = s.segment("server", "client", 40000, "FIN,PSH,ACK", 4294967295, 4294967295, 1460, record.Held)
+	held.Retransmission = true
+	s.later(held, record.Held)
+	s.later(held, record.Dropped)
+	return &s.run
+}
+
+// listener shows what is beside the arrow of a segment that changes nothing.
+func listener() *record.Run {
+	s := tell("Nothing comes of a segment", "client", "server")
+	s.connect(40000)
+	s.segment("client", "server", 40000, "SYN", 0, 0, 0, record.Delivered) // nobody listens
+	s.listen(0)
+	s.segment("client", "server", 40000, "SYN", 0, 0, 0, record.Delivered).Retransmission = true // the queue is full
+	s.segment("server", "client", 40000, "ACK", 0, 0, 0, record.Delivered)
+	s.call("client", "close", "0", "3")
+	s.state("client", "40000->80", record.SynSent, record.Close)
+	s.segment("server", "client", 40000, "SYN,ACK", 0, 1, 0, record.Delivered)
+	return &s.run
+}
+
+// selfLoop is of a host that is connected to itself: the last of hosts.
+func selfLoop(hosts ...string) *record.Run {
+	s := tell("A socket is connected to itself", hosts...)
+	host := hosts[len(hosts)-1]
+	s.fails(host, "connect", "EINPROGRESS", "3", "192.0.2.1:80")
+	s.state(host, "80->80", "", record.SynSent)
+	s.segment(host, host, 80, "SYN", 0, 0, 0, record.Dropped)
+	syn := s.segment(host, host, 80, "SYN", 0, 0, 0, record.Held)
+	syn.Retransmission = true
+	s.later(syn, record.Delivered)
+	s.state(host, "80->80", record.SynSent, record.SynRecv)
+	s.segment(host, host, 80, "SYN,ACK", 0, 1, 0, record.Delivered)
+	s.state(host, "80->80", record.SynRecv, record.Established)
+	s.segment(host, host, 80, "ACK", 1, 1, 0, record.Delivered)
+	s.segment(host, host, 80, "PSH,ACK", 4294967295, 4294967295, 1460, record.Injected).Retransmission = true
+	s.state(host, "80->80", record.Established, record.Established, queues(1460, 1460))
+	return &s.run
+}
+
+func twoConnections() *record.Run {
+	s := tell("Two connections at once", "client", "server")
+	s.part("Two handshakes cross")
+	s.listen(16)
+	s.connect(40000)
+	s.connect(40001)
+	for _, port := range []uint16{40001, 40000} {
+		s.segment("client", "server", port, "SYN", 0, 0, 0, record.Delivered)
+		s.state("server", "80<-"+name(port, ""), "", record.SynRecv, nobodys)
+	}
+	s.segment("server", "client", 40000, "SYN,ACK", 0, 1, 0, record.Delivered)
+	s.state("client", "40000->80", record.SynSent, record.Established)
+	s.part("One is closed")
+	s.call("client", "close", "0", "4")
+	s.state("client", "40001->80", record.SynSent, record.Close)
+	return &s.run
+}
+
+func repetition15() *record.Run {
+	s := tell("Fifteen connections", "client", "server")
+	s.part("They all look the same")
+	s.listen(16)
+	for i := range uint16(15) {
+		s.handshake(40000+i, uint32(i)+1)
+	}
+	s.part("Three lines are no shorter when folded")
+	for range 3 {
+		s.fails("server", "accept", "EAGAIN", "3")
+	}
+	s.part("Four are")
+	for range 4 {
+		s.fails("server", "accept", "EAGAIN", "3")
+	}
+	s.part("Errors that differ stay")
+	for _, errno := range []string{"EAGAIN", "EAGAIN", "EMFILE", "EAGAIN", "EAGAIN"} {
+		s.fails("server", "accept", errno, "3")
+	}
+	return &s.run
+}
+
+func wait() *record.Run {
+	s := tell("A timer runs out", "client", "server")
+	s.connect(40000)
+	s.segment("client", "server", 40000, "SYN", 0, 0, 0, record.Dropped)
+	s.add(&record.Wait{Host: "client", Socket: "40000->80", Timer: "retransmit", For: "client:SYN", LeftMS: 998, WaitedMS: 1003})
+	s.add(&record.Call{Host: "server", Call: "sysctl", Args: []string{"net.ipv4.tcp_abort_on_overflow=1"}, Result: "0"})
+	s.segment("client", "server", 40000, "SYN", 0, 0, 0, record.Dropped).Retransmission = true
+	for i, at := range []int64{9_999_990, 10_000_000, 999_999_000, 3_600_000_000, 1 << 50} {
+		s.fails("client", "read", "EAGAIN", "3", strings.Repeat("x", i))
+		s.run.Events[len(s.run.Events)-1].At = time.Duration(at) * time.Microsecond
+	}
+	return &s.run
+}
+
+func surprise() *record.Run {
+	s := tell("The kernel does something else", "client", "server")
+	s.call("client", "socket", "3")
+	s.judge(record.Claim{
+		ID: "a-fact-that-is-refuted", Text: "It holds two.", Source: "listen(2)", Verdict: record.Refuted,
+		Evidence: record.Evidence{{Name: "queued", Value: int64(3)}, {Name: "data", Value: ""}, {Name: "open", Value: true}},
+		Expected: record.Evidence{{Name: "queued", Value: int64(2)}, {Name: "data", Value: "hello"}, {Name: "open", Value: true}},
+	})
+	s.judge(record.Claim{
+		ID: "a-myth-that-is-confirmed", Text: "It holds three.", Source: "widely taught", Myth: true, Truth: "It holds two.",
+		Verdict: record.Confirmed, Evidence: record.Evidence{{Name: "queued", Value: int64(3)}},
+	})
+	return &s.run
+}
+
+func broken() *record.Run {
+	s := tell("The instrument breaks", "client", "server")
+	s.call("client", "socket", "3")
+	s.run.Outcome = record.Broken
+	s.run.Error = "wire: client:SYN did not come within 1 s; on the wire are server:SYN,ACK and server:RST, and both are of another connection"
+	s.run.Claims = []record.Claim{{
+		ID: "never-judged", Text: "It holds two.", Source: "listen(2)", Verdict: record.VerdictBroken,
+		Reason: "the story ended before it was judged",
+	}}
+	return &s.run
+}
+
+func inapplicable() *record.Run {
+	s := tell("This kernel lacks what it takes", "client", "server")
+	s.judge(record.Claim{
+		ID: "a-claim-about-a-newer-kernel", Text: "It holds two.", Source: "listen(2)", Verdict: record.Inapplicable,
+		Reason: "this kernel has no net.ipv4.tcp_rto_max_ms",
+	})
+	return &s.run
+}
+
+// hostile is a record that somebody has made to upset a terminal.
+func hostile() *record.Run {
+	const evil = "\x1b[2J\x1b]0;pwned\a\r\n\tx\x7f\u009b1m\u202egnirts\u2066\u200b\ufeffe\u0301日本\xff💥"
+	long := strings.Repeat("long", 60)
+	s := tell(evil+long, "client", "server")
+	s.run.Lab, s.run.Environment.Kernel = evil, long
+	s.run.Args = map[string]string{evil: evil, "long": long}
+	s.run.Environment.Hosts["client"] = evil + long
+	s.run.Environment.Hosts["server"] = evil + long
+	s.part(evil)
+	s.part(long + " " + long)
+	s.call("server", "write", evil, "3", `"`+evil+`"`, long)
+	s.fails("client", evil, evil, evil)
+	s.fails("client", "read", long, "3")
+	for _, text := range []string{evil, long} {
+		s.state("client", "40000->80", "", text)
+		s.segment("client", "server", 40000, text, 0, 1, 5, record.Delivered)
+		s.segment("server", "client", 40000, text, 0, 1, 5, record.Held)
+		s.state("server", "80<-40000", "", text)
+		s.segment(text, text, 40000, text, 0, 1, 5, record.Delivered)
+		s.segment(text, "client", 40000, text, 0, 1, 5, record.Injected)
+		s.add(&record.Wait{Host: text, Timer: text, For: text})
+		s.judge(record.Claim{
+			ID: text, Text: text, Source: text, Truth: text, Reason: text, Verdict: record.Refuted,
+			Evidence: record.Evidence{{Name: text, Value: text}}, Expected: record.Evidence{{Name: text, Value: ""}},
+		})
+	}
+	s.run.Outcome, s.run.Error = record.Broken, evil+" "+long
+	return &s.run
+}
