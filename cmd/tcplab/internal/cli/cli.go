@@ -40,9 +40,13 @@ func Main(args []string, stdout, stderr *os.File) int {
 
 	root := rootCommand()
 	root.SetArgs(args)
-	root.SetOut(stdout)
+	out := &output{file: stdout}
+	root.SetOut(out)
 	root.SetErr(stderr)
 	err := execute(ctx, root)
+	if err == nil {
+		err = out.err
+	}
 	if text := message(err); text != "" {
 		fmt.Fprintln(stderr, "tcplab: "+text)
 	}

@@ -21,8 +21,26 @@ const (
 	standard = 100
 )
 
+// output is stdout. It remembers the first error, for those that don't look:
+// cobra's help is one.
+type output struct {
+	file *os.File
+	err  error
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	n, err := o.file.Write(b)
+	if o.err == nil {
+		o.err = err
+	}
+	return n, err
+}
+
+// Fd tells what kind of file it is.
+func (o *output) Fd() uintptr { return o.file.Fd() }
+
 func terminal(w io.Writer) (fd int, ok bool) {
-	f, isFile := w.(*os.File)
+	f, isFile := w.(interface{ Fd() uintptr })
 	if !isFile {
 		return 0, false
 	}
