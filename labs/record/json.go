@@ -55,7 +55,8 @@ func (r *Run) WriteJSON(w io.Writer) error {
 	return out.Flush()
 }
 
-// UnmarshalJSON implements json.Unmarshaler. It refuses another schema.
+// UnmarshalJSON implements json.Unmarshaler. It refuses another schema, and
+// an outcome that is none.
 func (r *Run) UnmarshalJSON(data []byte) error {
 	var j jsonRun
 	if err := json.Unmarshal(data, &j); err != nil {
@@ -63,6 +64,11 @@ func (r *Run) UnmarshalJSON(data []byte) error {
 	}
 	if j.Schema != Schema {
 		return fmt.Errorf("schema is %q, want %q", j.Schema, Schema)
+	}
+	switch j.Outcome {
+	case Expected, Surprise, Broken:
+	default:
+		return fmt.Errorf("outcome is %q, want %s, %s or %s", j.Outcome, Expected, Surprise, Broken)
 	}
 	*r = Run{
 		Lab: j.Lab, Title: j.Title, Outcome: j.Outcome, Error: j.Error,
