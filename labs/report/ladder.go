@@ -57,8 +57,12 @@ func newDrawing(w io.Writer, r *record.Run, o Options) *drawing {
 
 func (d *drawing) header(r *record.Run) {
 	e := r.Environment
-	d.line(d.paint(bold, clean(r.Title)))
-	d.line(d.paint(dim, clean("tcplab "+r.Lab+flags(r))+" on Linux "+clean(e.Kernel)))
+	for _, text := range wrap(clean(r.Title), min(d.width, 120)) {
+		d.line(d.paint(bold, text))
+	}
+	for _, text := range wrap(clean("tcplab "+r.Lab+flags(r)+" on Linux "+e.Kernel), min(d.width, 120)) {
+		d.line(d.paint(dim, text))
+	}
 	d.line()
 	var right string
 	if !d.alone {
