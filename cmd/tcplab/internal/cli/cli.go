@@ -49,6 +49,9 @@ func Main(args []string, stdout, stderr *os.File) int {
 		err = out.err
 	}
 	if text := message(err); text != "" {
+		if _, ok := terminal(stderr); ok && errors.Is(err, context.Canceled) {
+			fmt.Fprint(stderr, clearLine) // of what was being waited for
+		}
 		fmt.Fprintln(stderr, "tcplab: "+text)
 	}
 	return exitStatus(err)

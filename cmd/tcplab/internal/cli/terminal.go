@@ -77,6 +77,9 @@ func utf8Locale(getenv func(string) string) bool {
 	return false
 }
 
+// clearLine makes a terminal take away the line that is being written.
+const clearLine = "\r\x1b[K"
+
 // progress tells on a terminal what a run waits for and how long is left.
 type progress struct {
 	w      io.Writer
@@ -113,7 +116,7 @@ func (p *progress) tick(w record.Wait, end time.Time, stop chan struct{}) {
 		select {
 		case <-stop:
 		default:
-			fmt.Fprintf(p.w, "\r\x1b[Kwaiting for the %s's %s timer (%s): %.1f s left", w.Host, w.Timer, w.For, max(0, time.Until(end).Seconds()))
+			fmt.Fprintf(p.w, clearLine+"waiting for the %s's %s timer (%s): %.1f s left", w.Host, w.Timer, w.For, max(0, time.Until(end).Seconds()))
 		}
 		p.mu.Unlock()
 	}
@@ -128,5 +131,5 @@ func (p *progress) done() {
 	defer p.mu.Unlock()
 	close(p.stop)
 	p.stop = nil
-	fmt.Fprint(p.w, "\r\x1b[K")
+	fmt.Fprint(p.w, clearLine)
 }
