@@ -39,19 +39,24 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
-// interrupt sends a signal, or types ^C where it is nil, while a run waits for
-// the first of its two timers.
-func interrupt(t *testing.T, uid int, signal os.Signal) {
-	term := openTerminal(t, 80)
-	var stdout bytes.Buffer
-	cmd := exec.Command(ownBinary(t), "backlog", "--n", "1")
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = term.user, &stdout, term.user
+// startWaiting starts a run, and returns when it waits for the first of its two
+// timers. Left alone it would go on for nearly 2 s.
+func startWaiting(t *testing.T, program string, uid int) (cmd *exec.Cmd, term *terminal, stdout *bytes.Buffer) {
+	t.Helper()
+	term, stdout = openTerminal(t, 80), new(bytes.Buffer)
+	cmd = exec.Command(program, "backlog", "--n", "1")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = term.user, stdout, term.user
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true} // the terminal is its own
 	if err := elsewhere(uid, openNode, cmd.Start); err != nil {
 		t.Fatal(err)
 	}
 	term.until(t, "client's retransmit timer")
+	return cmd, term, stdout
+}
 
+// interrupt sends a signal, or types ^C where it is nil, while a run waits.
+func interrupt(t *testing.T, uid int, signal os.Signal) {
+	cmd, term, stdout := startWaiting(t, ownBinary(t), uid)
 	begin := time.Now()
 	if signal != nil {
 		if err := cmd.Process.Signal(signal); err != nil {
@@ -63,7 +68,6 @@ func interrupt(t *testing.T, uid int, signal os.Signal) {
 	err := cmd.Wait()
 	took := time.Since(begin)
 	t.Logf("ended after %.1f ms", took.Seconds()*1000)
-	// Left alone it would go on for nearly 2 s.
 	if took > time.Second {
 		t.Errorf("it took %v", took)
 	}
@@ -72,12 +76,33 @@ func interrupt(t *testing.T, uid int, signal os.Signal) {
 		t.Errorf("it ended with %v, want exit status 130", err)
 	}
 	if stdout.Len() > 0 {
-		t.Errorf("stdout:\n%s", &stdout)
+		t.Errorf("stdout:\n%s", stdout)
 	}
 	text := term.rest(t)
 	if strings.Count(text, "interrupted") != 1 || !strings.HasSuffix(text, "\r\x1b[Ktcplab: interrupted\r\n") {
 		t.Errorf("it said %q, want one line: interrupted", text)
 	}
+}
+
+// An ordinary user's run is two processes. Killing the one that he has started
+// ends the other.
+func TestKillOuter(t *testing.T) {
+	t.Parallel()
+	user.orSkip(t)
+	program := ownBinary(t)
+	cmd, _, _ := startWaiting(t, program, nobody)
+	if n := len(processesOf(program)); n != 2 {
+		t.Errorf("it is %d processes, want 2", n)
+	}
+	begin := time.Now()
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	poll(func() bool { return len(processesOf(program)) == 0 })
+	if took := time.Since(begin); took > time.Second {
+		t.Errorf("the other ended after %v, by itself", took)
+	}
+	_ = cmd.Wait() // tells that it was killed
 }
 
 // Whenever a run is killed, nothing of it is left: no process, and no namespace.
