@@ -62,8 +62,12 @@ func (p *printer) paint(s style, text string) string {
 var toASCII = strings.NewReplacer(
 	"─", "-", "│", "|", "├", "+", "┤", "+", "▶", ">", "◀", "<", "╳", "X", "●", "o", "╮", ".", "╯", "'",
 	"⋮", ":", "×", "x", "✔", "+", "✘", "-", "‼", "!", "…", "...", "·", "*", "→", "->", "§", "section ",
-	"“", `"`, "”", `"`, "≥", ">=", "–", "-",
+	"“", `"`, "”", `"`, "≥", ">=", "≤", "<=", "–", "-", "µ", "u",
 )
+
+// ASCII returns a text without any character that the reports, or the manual of
+// the socket options, have from outside of ASCII.
+func ASCII(text string) string { return toASCII.Replace(text) }
 
 // clean makes any text safe to print: what a terminal would act on is escaped.
 func clean(text string) string {
@@ -82,6 +86,10 @@ func clean(text string) string {
 }
 
 func unprintable(r rune) bool { return !unicode.IsPrint(r) }
+
+// Wrap breaks a text at spaces into lines of at most width characters; a word
+// that is longer is cut.
+func Wrap(text string, width int) []string { return wrap(text, width) }
 
 // wrap breaks a text at spaces into lines of at most width characters; a word
 // that is longer is cut.
