@@ -88,6 +88,7 @@ func translate(pages map[string]page) {
 			ident := strings.Trim(l, "[]")
 			return cmp.Or(kernel[ident], ident)
 		})
+		text = strings.NewReplacer("This package", "The Go package", "this package", "the Go package").Replace(text)
 		for paragraph := range strings.SplitSeq(text, "\n\n") {
 			p.paragraphs = append(p.paragraphs, strings.Join(strings.Fields(paragraph), " "))
 		}
