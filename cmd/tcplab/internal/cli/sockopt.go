@@ -44,7 +44,7 @@ this host, with its sysctls: it is made, looked at and closed, and never sends.
   tcplab sockopt keepidle
   tcplab sockopt TCP_INFO --established
   tcplab sockopt --listen --json`,
-		ValidArgsFunction: cobra.FixedCompletions(optionNames(), cobra.ShellCompDirectiveNoFileComp),
+		ValidArgsFunction: completeOption,
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {
 			case listen && connected:
@@ -193,13 +193,13 @@ func (t *sockoptTable) readConnection(ctx context.Context) error {
 	return nil
 }
 
-// optionNames are all options' names, for the shell's completion.
-func optionNames() []string {
+// completeOption gives the shell the options' names.
+func completeOption(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	var names []string
 	for _, e := range sockopt.All() {
 		names = append(names, e.Name)
 	}
-	return names
+	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
 // unknownOption says that there is no such option, and which one was meant.
