@@ -28,6 +28,7 @@ that very port as the source.`,
 		}
 		return nil
 	},
+	Sockopts: []string{"SO_ERROR"},
 	Claims: []lab.Claim{{
 		ID:     "ephemeral-port-picked-by-chance",
 		Text:   "The kernel may choose as the source port the very port that is connected to.",
