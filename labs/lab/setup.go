@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -8,8 +9,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"github.com/tcplab/tcplab/labs/internal/netns"
@@ -168,12 +171,12 @@ func (h *Host) make(t *netns.Thread) (err error) {
 
 // plugIn gives the interface its address and brings it up.
 func plugIn(prefix netip.Prefix) error {
-	nl, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	handle, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
 		return err
 	}
-	defer nl.Close()
-	link, err := nl.LinkByName(device)
+	defer handle.Close()
+	link, err := handle.LinkByName(device)
 	if err != nil {
 		return err
 	}
@@ -183,22 +186,58 @@ func plugIn(prefix netip.Prefix) error {
 		QdiscAttrs: netlink.QdiscAttrs{LinkIndex: link.Attrs().Index, Parent: netlink.HANDLE_ROOT},
 		QdiscType:  "noqueue",
 	}
-	if err := nl.QdiscReplace(none); err != nil {
+	if err := handle.QdiscReplace(none); err != nil {
 		return fmt.Errorf("qdisc noqueue: %w", err)
 	}
 	addr := &netlink.Addr{IPNet: &net.IPNet{
 		IP: prefix.Addr().AsSlice(), Mask: net.CIDRMask(prefix.Bits(), prefix.Addr().BitLen()),
 	}}
+	inUse := func() error { return nil }
 	if prefix.Addr().Is6() {
 		addr.Flags = unix.IFA_F_NODAD // there is nobody to ask
+		routes, err := nl.Subscribe(unix.NETLINK_ROUTE, unix.RTNLGRP_IPV6_ROUTE)
+		if err != nil {
+			return fmt.Errorf("RTNLGRP_IPV6_ROUTE: %w", err)
+		}
+		defer routes.Close()
+		inUse = func() error { return awaitOwn(routes, prefix.Addr()) }
 	}
-	if err := nl.AddrAdd(link, addr); err != nil {
+	if err := handle.AddrAdd(link, addr); err != nil {
 		return fmt.Errorf("address %v: %w", prefix, err)
 	}
-	if err := nl.LinkSetUp(link); err != nil {
+	if err := handle.LinkSetUp(link); err != nil {
 		return fmt.Errorf("up: %w", err)
 	}
-	return nil
+	return inUse()
+}
+
+// awaitOwn waits for the route by which the host takes packets to its own IPv6
+// address for itself. The kernel makes it on a work queue, some time after the
+// call that adds the address (net/ipv6/addrconf.c: addrconf_dad_work), and until
+// then loses what arrives.
+func awaitOwn(routes *nl.NetlinkSocket, addr netip.Addr) error {
+	if err := routes.SetReceiveTimeout(&unix.Timeval{Sec: int64(deadline / time.Second)}); err != nil {
+		return err
+	}
+	for {
+		messages, _, err := routes.Receive()
+		if err != nil {
+			return fmt.Errorf("route to %v: %w", addr, err)
+		}
+		for _, m := range messages {
+			if m.Header.Type != unix.RTM_NEWROUTE {
+				continue
+			}
+			route := nl.DeserializeRtMsg(m.Data)
+			attrs, err := nl.ParseRouteAttrAsMap(m.Data[route.Len():])
+			if err != nil {
+				return fmt.Errorf("route to %v: %w", addr, err)
+			}
+			if route.Type == unix.RTN_LOCAL && bytes.Equal(attrs[unix.RTA_DST].Value, addr.AsSlice()) {
+				return nil
+			}
+		}
+	}
 }
 
 // configure sets the host's sysctls: the pinned ones, then the user's. All of
