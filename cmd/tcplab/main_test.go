@@ -1,6 +1,7 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -36,6 +37,14 @@ func TestMain(m *testing.M) {
 }
 
 func testMain(m *testing.M) (status int, err error) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given { // waiting for the kernel's timers takes no processor
+		if err := flag.Set("test.parallel", "8"); err != nil {
+			return 0, err
+		}
+	}
 	dir, err := os.MkdirTemp("", "tcplab-test")
 	if err != nil {
 		return 0, err

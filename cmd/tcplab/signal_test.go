@@ -41,12 +41,12 @@ func TestInterrupt(t *testing.T) {
 
 // startWaiting starts a run, and returns when it waits for the first of its two
 // timers. Left alone it would go on for nearly 2 s.
-func startWaiting(t *testing.T, program string, uid int) (cmd *exec.Cmd, term *terminal, stdout *bytes.Buffer) {
+func startWaiting(t *testing.T, program string, uid int, attr *syscall.SysProcAttr) (cmd *exec.Cmd, term *terminal, stdout *bytes.Buffer) {
 	t.Helper()
 	term, stdout = openTerminal(t, 80), new(bytes.Buffer)
 	cmd = exec.Command(program, "backlog", "--n", "1")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = term.user, stdout, term.user
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true} // the terminal is its own
+	cmd.SysProcAttr = attr
 	if err := elsewhere(uid, openNode, cmd.Start); err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,8 @@ func startWaiting(t *testing.T, program string, uid int) (cmd *exec.Cmd, term *t
 
 // interrupt sends a signal, or types ^C where it is nil, while a run waits.
 func interrupt(t *testing.T, uid int, signal os.Signal) {
-	cmd, term, stdout := startWaiting(t, ownBinary(t), uid)
+	ownTerminal := &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	cmd, term, stdout := startWaiting(t, ownBinary(t), uid, ownTerminal)
 	begin := time.Now()
 	if signal != nil {
 		if err := cmd.Process.Signal(signal); err != nil {
@@ -90,7 +91,7 @@ func TestKillOuter(t *testing.T) {
 	t.Parallel()
 	user.orSkip(t)
 	program := ownBinary(t)
-	cmd, _, _ := startWaiting(t, program, nobody)
+	cmd, _, _ := startWaiting(t, program, nobody, nil) // no terminal that hangs up
 	if n := len(processesOf(program)); n != 2 {
 		t.Errorf("it is %d processes, want 2", n)
 	}
