@@ -35,14 +35,12 @@ func (r *run) tamper(s *Segment) {
 		s.lost = true
 		return
 	}
-	p := s.packet
-	raw, err := segment.Rewrite(p.Raw, c.Change)
+	raw, err := segment.Rewrite(s.packet.Raw, c.Change)
 	r.must(err)
-	changed, err := segment.NewDecoder().Decode(raw)
+	changed, err := r.wire.Forged(s.packet, raw)
 	r.must(err)
-	p.RelSeq += changed.Seq - p.Seq
-	p.RelAck += changed.Ack - p.Ack
-	p.Raw, p.Segment = raw, changed
+	changed.ID = s.packet.ID
+	s.packet = changed
 }
 
 // named tells whether a packet has a full name: "client:ACK#1".

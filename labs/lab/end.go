@@ -41,6 +41,7 @@ func (h *Host) end(p pair, passive bool) *End {
 			e.name = fmt.Sprintf("%d->%d", p.local.Port(), p.remote.Port())
 		}
 		h.ends[p] = e
+		h.order = append(h.order, e)
 	}
 	return e
 }

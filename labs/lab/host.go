@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -38,6 +39,7 @@ type Host struct {
 	diag   *sockdiag.Conn
 
 	ends     map[pair]*End
+	order    []*End        // as they were met
 	socks    map[int]*Sock // by the descriptor's number in the story
 	lowest   int           // no number below it is free
 	nextPort uint16
@@ -120,7 +122,7 @@ func (h *Host) Socket() *Sock {
 	}
 	s := h.hold(fd)
 	h.call("socket", s.num, nil, []string{name, "SOCK_STREAM", "0"})
-	h.run.must(h.wrap(lingerZero(fd, true)))
+	h.run.must(h.wrap(resetOnClose(fd, true)))
 	return s
 }
 
@@ -188,6 +190,16 @@ func (h *Host) Sysctl(key string) int {
 	return n
 }
 
+// Has tells whether this kernel has a sysctl.
+func (h *Host) Has(key string) bool {
+	h.run.must(h.enter())
+	_, err := sysctl.Read(key)
+	if err != nil && !errors.Is(err, sysctl.ErrUnknown) {
+		h.run.fail(h.wrap(err))
+	}
+	return err == nil
+}
+
 // SetSysctl sets a sysctl in the middle of the story, as sysctl(8) does.
 func (h *Host) SetSysctl(key, value string) {
 	h.run.must(h.enter())
@@ -201,7 +213,7 @@ func (h *Host) ListenerAt(a netip.AddrPort) *End { return h.end(pair{local: a}, 
 // Count looks at every connection of the host and counts those in a state.
 func (h *Host) Count(state string) int {
 	n := 0
-	for _, e := range h.ends {
+	for _, e := range h.order {
 		if e.remote.Port() != 0 && e.State() == state {
 			n++
 		}

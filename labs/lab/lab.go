@@ -67,9 +67,9 @@ type Knob struct {
 	Auto string
 }
 
-// Number returns a knob that is a number from min to max.
-func Number(name string, def, min, max int, help string) Knob {
-	return Knob{Name: name, Help: help, Default: def, Min: min, Max: max}
+// Number returns a knob that is a number from least to most.
+func Number(name string, def, least, most int, help string) Knob {
+	return Knob{Name: name, Help: help, Default: def, Min: least, Max: most}
 }
 
 // Switch returns a knob that is off unless it is given.

@@ -27,6 +27,9 @@ type Options struct {
 	// begins, with the time left, and again when it is over, with the time
 	// waited.
 	OnWait func(record.Wait)
+	// Patience bounds every wait for something that the kernel does at once;
+	// 0 is 10 seconds. It runs out only if the instrument or the story is wrong.
+	Patience time.Duration
 	// Control, if not nil, sabotages the run.
 	Control *Control
 	// Blind leaves out all observation: segments are carried but no socket is
@@ -44,6 +47,9 @@ func Run(ctx context.Context, l *Lab, o Options) (*record.Run, error) {
 	args, err := l.resolve(o.Args)
 	if err != nil {
 		return nil, err
+	}
+	if o.Patience == 0 {
+		o.Patience = 10 * time.Second
 	}
 	r := &run{lab: l, args: args, options: o}
 	r.cancel, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
@@ -132,6 +138,9 @@ func (r *run) must(err error) {
 func (r *run) add(b record.Body) {
 	r.events = append(r.events, record.Event{At: r.since(time.Now()), Body: b})
 }
+
+// deadline is when a wait that begins now has lasted too long.
+func (r *run) deadline() time.Time { return time.Now().Add(r.options.Patience) }
 
 // since returns the time of an event: whole microseconds, as the record has it.
 func (r *run) since(t time.Time) time.Duration {

@@ -11,15 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcplab/tcplab/labs/internal/wire"
+	"github.com/tcplab/tcplab/sockopt"
 )
 
 // OK is the outcome of a call that succeeded; another outcome is the name of
 // its errno.
 const OK = "ok"
-
-// deadline bounds every wait for something that the kernel does at once. It
-// only ever passes when the instrument or the story is wrong.
-const deadline = 10 * time.Second
 
 // A Sock is a descriptor that the story holds, and the End behind it.
 type Sock struct {
@@ -28,21 +25,17 @@ type Sock struct {
 	fd    int
 	num   int            // the descriptor's number in the story
 	bound netip.AddrPort // by bind, or zero
+	// linger is set once the story has decided about SO_LINGER itself.
+	linger bool
 }
 
 func (s *Sock) arg() string { return strconv.Itoa(s.num) }
 
 func join(args []string) string { return strings.Join(args, ", ") }
 
-func lingerZero(fd int, on bool) error {
-	l := unix.Linger{}
-	if on {
-		l.Onoff = 1
-	}
-	if err := unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &l); err != nil {
-		return fmt.Errorf("SO_LINGER: %w", err)
-	}
-	return nil
+// resetOnClose sets whether closing the descriptor resets the connection.
+func resetOnClose(fd int, on bool) error {
+	return sockopt.Set(fd, sockopt.Linger, sockopt.LingerValue{On: on})
 }
 
 func sockaddr(a netip.AddrPort) unix.Sockaddr {
@@ -57,6 +50,17 @@ func (s *Sock) Bind(a netip.AddrPort) {
 	s.host.before("bind")
 	s.host.call("bind", 0, unix.Bind(s.fd, sockaddr(a)), []string{s.arg(), a.String()})
 	s.bound = a
+}
+
+// TryBind is Bind where it may be refused. The outcome is OK or EADDRINUSE.
+func (s *Sock) TryBind(a netip.AddrPort) (outcome string) {
+	s.host.before("bind")
+	errno := s.host.call("bind", 0, unix.Bind(s.fd, sockaddr(a)), []string{s.arg(), a.String()}, unix.EADDRINUSE)
+	if errno != 0 {
+		return unix.ErrnoName(errno)
+	}
+	s.bound = a
+	return OK
 }
 
 // Listen makes the bound socket listen: listen(2).
@@ -123,26 +127,27 @@ func (s *Sock) ready(events int16, until time.Time) bool {
 func (s *Sock) Connected() string { return s.connected(time.Now()) }
 
 // Outcome waits for connect to complete and returns OK or the name of an errno.
-func (s *Sock) Outcome() string { return s.connected(time.Now().Add(deadline)) }
+func (s *Sock) Outcome() string { return s.connected(s.host.run.deadline()) }
 
 func (s *Sock) connected(until time.Time) string {
 	if !s.ready(unix.POLLOUT, until) {
 		return unix.ErrnoName(unix.EINPROGRESS)
 	}
-	value, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	errno, err := sockopt.Get(s.fd, sockopt.Error)
+	s.host.run.must(s.host.wrap(err))
 	outcome, shown := OK, "0"
-	if value != 0 {
-		outcome = unix.ErrnoName(unix.Errno(value))
+	if errno != 0 {
+		outcome = unix.ErrnoName(errno)
 		shown = outcome
 	}
-	s.host.call("getsockopt", 0, err, []string{s.arg(), "SOL_SOCKET", "SO_ERROR", "[" + shown + "]"})
+	s.host.call("getsockopt", 0, nil, []string{s.arg(), "SOL_SOCKET", "SO_ERROR", "[" + shown + "]"})
 	s.after()
 	return outcome
 }
 
 // Accept takes the next connection from the listener's queue: accept(2).
 func (s *Sock) Accept() *Sock {
-	s.ready(unix.POLLIN, time.Now().Add(deadline))
+	s.ready(unix.POLLIN, s.host.run.deadline())
 	conn, outcome := s.TryAccept()
 	if outcome != OK {
 		s.host.run.fail(fmt.Errorf("%s: accept(%s): %s", s.host.name, s.arg(), outcome))
@@ -180,19 +185,32 @@ func addrPort(a unix.Sockaddr) netip.AddrPort {
 
 // Write writes data, all of which the kernel must take: write(2).
 func (s *Sock) Write(data string) {
+	if outcome := s.TryWrite(data); outcome != OK {
+		s.host.run.fail(fmt.Errorf("%s: write(%s): %s", s.host.name, s.arg(), outcome))
+	}
+}
+
+// TryWrite is Write where it may be refused. The outcome is OK or the name of
+// an errno.
+func (s *Sock) TryWrite(data string) (outcome string) {
 	s.host.before("write")
 	n, err := unix.Write(s.fd, []byte(data))
-	s.host.call("write", n, err, []string{s.arg(), strconv.Quote(data), strconv.Itoa(len(data))})
-	if n != len(data) {
+	errno := s.host.call("write", n, err, []string{s.arg(), strconv.Quote(data), strconv.Itoa(len(data))},
+		unix.EAGAIN, unix.EPIPE, unix.ECONNRESET, unix.ENOTCONN, unix.ETIMEDOUT)
+	if errno == 0 && n != len(data) {
 		s.host.run.fail(fmt.Errorf("%s: write(%s): took %d of %d bytes", s.host.name, s.arg(), n, len(data)))
 	}
 	s.after()
+	if errno != 0 {
+		return unix.ErrnoName(errno)
+	}
+	return OK
 }
 
 // Read waits for something to read and reads it: read(2). It returns "" at the
 // end of the stream.
 func (s *Sock) Read() string {
-	s.ready(unix.POLLIN, time.Now().Add(deadline))
+	s.ready(unix.POLLIN, s.host.run.deadline())
 	data, outcome := s.TryRead()
 	if outcome != OK {
 		s.host.run.fail(fmt.Errorf("%s: read(%s): %s", s.host.name, s.arg(), outcome))
@@ -222,11 +240,26 @@ func (s *Sock) Shutdown() {
 	s.after()
 }
 
-// Close closes the descriptor: close(2), with SO_LINGER off as it is by default.
+// Close closes the descriptor: close(2), with SO_LINGER off as it is by
+// default, unless the story has set it.
 func (s *Sock) Close() {
 	s.host.before("close")
-	s.host.run.must(s.host.wrap(lingerZero(s.fd, false)))
+	if !s.linger {
+		s.host.run.must(s.host.wrap(resetOnClose(s.fd, false)))
+	}
 	s.host.release(s)
 	s.host.call("close", 0, unix.Close(s.fd), []string{s.arg()})
 	s.after()
 }
+
+// Set sets a socket option: setsockopt(2).
+func Set[T any](s *Sock, option sockopt.Option[T], v T) {
+	s.host.before("setsockopt")
+	s.host.run.must(s.host.wrap(sockopt.Set(s.fd, option, v)))
+	s.linger = s.linger || option.Name == sockopt.Linger.Name
+	s.host.call("setsockopt", 0, nil, []string{s.arg(), option.Name, fmt.Sprintf("[%v]", v)})
+	s.after()
+}
+
+// FD returns the descriptor itself, for tools that read a socket's options.
+func (s *Sock) FD() int { return s.fd }

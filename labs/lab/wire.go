@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gopacket/gopacket/layers"
+
 	"github.com/tcplab/tcplab/labs/internal/segment"
 	"github.com/tcplab/tcplab/labs/internal/wire"
 	"github.com/tcplab/tcplab/labs/record"
@@ -24,7 +26,7 @@ func (w *Wire) Of(conn *Sock) *Wire { return &Wire{run: w.run, only: conn.End} }
 // Next takes the next segment of that name from the wire, past any others that
 // wait, and waits for it where it is not there yet.
 func (w *Wire) Next(name string) *Segment {
-	return w.next(name, time.Now().Add(deadline))
+	return w.next(name, w.run.deadline())
 }
 
 func (w *Wire) next(name string, until time.Time) *Segment {
@@ -50,12 +52,12 @@ func (w *Wire) take(name string) *Segment {
 		return nil
 	}
 	from := w.run.hosts[p.From]
-	s := &Segment{run: w.run, from: from, packet: p}
-	w.run.tamper(s)
-	s.Flags, s.Seq, s.Ack, s.Len = p.Flags.String(), p.RelSeq, p.RelAck, p.Len
 	if p.Retransmission {
 		from.end(pair{p.Src, p.Dst}, false).look() // its timer has run out
 	}
+	s := &Segment{run: w.run, from: from, packet: p}
+	w.run.tamper(s)
+	s.read()
 	return s
 }
 
@@ -125,7 +127,9 @@ func (w *Wire) Retransmission(name string) *Segment {
 		wait := record.Wait{Host: hostName, Socket: e.name, Timer: timer, For: name, LeftMS: left.Milliseconds()}
 		begin := time.Now()
 		w.run.waits(wait)
-		s := w.next(name, begin.Add(late(left)))
+		// Timers of the kernel fire up to an eighth late (kernel/time/timer.c:
+		// calc_index), and this machine may be busy.
+		s := w.next(name, begin.Add(left+left/4+w.run.options.Patience))
 		wait.WaitedMS = max(1, time.Since(begin).Milliseconds())
 		w.run.waits(wait)
 		w.run.add(&wait)
@@ -134,10 +138,6 @@ func (w *Wire) Retransmission(name string) *Segment {
 	w.run.fail(fmt.Errorf("wire: %s: no such side of the connection %s", name, w.only.name))
 	return nil
 }
-
-// late is when a timer of the kernel has surely run out: they fire up to an
-// eighth late (kernel/time/timer.c: calc_index), and this machine may be busy.
-func late(left time.Duration) time.Duration { return left + left/4 + deadline }
 
 func (r *run) waits(w record.Wait) {
 	if r.options.OnWait != nil {
@@ -167,6 +167,7 @@ type Segment struct {
 	run    *run
 	from   *Host
 	packet *wire.Packet
+	forged bool // it was never sent by its sender
 	lost   bool // by a control: whatever the story does, it never arrives
 
 	Flags    string
@@ -174,15 +175,24 @@ type Segment struct {
 	Len      int    // bytes of data
 }
 
+// read takes over what stories may know of the packet.
+func (s *Segment) read() {
+	p := s.packet
+	s.Flags, s.Seq, s.Ack, s.Len = p.Flags.String(), p.RelSeq, p.RelAck, p.Len
+}
+
 // Deliver lets the host with the destination address receive the segment. The
 // host has dealt with it when Deliver returns; what it answers at once is then
 // on the wire.
 func (s *Segment) Deliver() {
-	if s.lost {
+	switch {
+	case s.lost:
 		s.Drop()
-		return
+	case s.forged:
+		s.receive(record.Injected)
+	default:
+		s.receive(record.Delivered)
 	}
-	s.receive(record.Delivered)
 }
 
 // Duplicate delivers a copy of the segment; the segment itself stays in the
@@ -196,6 +206,29 @@ func (s *Segment) Drop() { s.record(record.Dropped, s.to()) }
 // can be delivered or dropped later.
 func (s *Segment) Hold() { s.record(record.Held, s.to()) }
 
+// Forge returns another segment in its stead: a copy of it with its TCP header
+// changed. The segment itself stays in the story's hands.
+func (s *Segment) Forge(change func(*layers.TCP)) *Segment {
+	raw, err := segment.Rewrite(s.packet.Raw, change)
+	s.run.must(err)
+	p, err := s.run.wire.Forged(s.packet, raw)
+	s.run.must(err)
+	f := &Segment{run: s.run, from: s.from, packet: p, forged: true}
+	f.read()
+	return f
+}
+
+// Since returns how long after another segment of its sender's it was sent: by
+// the sender's own clock, of which the TCP timestamps option (RFC 7323 §3) has
+// the milliseconds, so that a busy machine changes nothing about it. Without
+// the option it is the time at which the wire has seen them.
+func (s *Segment) Since(earlier *Segment) time.Duration {
+	if a, b := earlier.packet.Clock, s.packet.Clock; a.Valid && b.Valid && earlier.from == s.from {
+		return time.Duration(int32(b.MS-a.MS)) * time.Millisecond
+	}
+	return s.packet.SentAt.Sub(earlier.packet.SentAt).Truncate(time.Microsecond)
+}
+
 func (s *Segment) to() *Host {
 	i, err := s.run.wire.To(s.packet)
 	s.run.must(err)
@@ -208,10 +241,11 @@ func (s *Segment) receive(fate record.Fate) {
 	s.run.must(to.wrap(s.run.wire.Write(to.index, s.packet.Raw)))
 	s.run.must(to.wrap(s.run.wire.Drain(to.index)))
 	e := to.end(pair{s.packet.Dst, s.packet.Src}, true)
-	if !e.look() {
+	if !e.look() || e.seen.State == record.SynRecv {
 		return
 	}
-	// What changes a connection may change its listener's queue, nothing else does.
+	// A listener's queue changes when a handshake ends, and with nothing else
+	// that comes over the wire.
 	if listener := to.ends[pair{local: s.packet.Dst}]; listener != nil {
 		listener.look()
 	}

@@ -15,8 +15,8 @@ func Verdicts(w io.Writer, r *record.Run, o Options) error {
 	for _, c := range r.Claims {
 		p.headed(&c, bold)
 		p.paragraph(plain, indent, plain, c.Text)
-		if len(c.Evidence) > 0 {
-			p.paragraph(plain, indent, plain, "seen: "+evidenceText(&c))
+		if seen := evidenceText(&c, o.Times); seen != "" {
+			p.paragraph(plain, indent, plain, "seen: "+seen)
 		}
 		if c.Reason != "" {
 			p.paragraph(plain, indent, plain, "because: "+c.Reason)
@@ -75,16 +75,27 @@ func headline(c *record.Claim) string {
 }
 
 // evidenceText lists what was seen and, where that was something else, what the
-// claim says.
-func evidenceText(c *record.Claim) string {
+// claim says. Times differ from run to run, so they stand beside what they are
+// nominally, and are left out where times are.
+func evidenceText(c *record.Claim, times bool) string {
 	expected := map[string]any{}
 	for _, f := range c.Expected {
 		expected[f.Name] = f.Value
 	}
 	var words []string
 	for _, f := range c.Evidence {
-		text := f.Name + " " + valueText(f.Value)
-		if want, ok := expected[f.Name]; ok && c.Verdict == record.Refuted && want != f.Value {
+		name, isTime := strings.CutSuffix(f.Name, "_ms")
+		if isTime && !times {
+			continue
+		}
+		text := name + " " + valueText(f.Value)
+		want, ok := expected[f.Name]
+		switch {
+		case isTime && ok:
+			text += fmt.Sprintf(" ms (nominally %v)", want)
+		case isTime:
+			text += " ms"
+		case ok && c.Verdict == record.Refuted && want != f.Value:
 			text += " (the claim says " + valueText(want) + ")"
 		}
 		words = append(words, text)

@@ -32,7 +32,7 @@ func TestRewrite(t *testing.T) {
 				h.Options = append(h.Options, layers.TCPOption{OptionType: layers.TCPOptionKindNop})
 			}, func(s *Segment) { s.Options += ",nop,eol" }},
 		{"all options less", unhex(t, syn4), 20,
-			func(h *layers.TCP) { h.Options = nil }, func(s *Segment) { s.Options = "" }},
+			func(h *layers.TCP) { h.Options = nil }, func(s *Segment) { s.Options, s.Clock = "", Clock{} }},
 		{"a value inside of an option", unhex(t, syn4), 20,
 			func(h *layers.TCP) { h.Options[0].OptionData[0] = 0 },
 			func(s *Segment) { s.Options = "mss 180,sackOK,TS val 100 ecr 0,nop,wscale 7" }},

@@ -66,6 +66,14 @@ type Segment struct {
 	Window   uint16
 	Len      int    // bytes of data
 	Options  string // as tcpdump prints them: "mss 1460,sackOK,nop,wscale 7"
+	Clock    Clock
+}
+
+// A Clock is the sender's clock in the timestamps option (RFC 7323 §3). On
+// Linux it counts milliseconds, from a random start for each connection.
+type Clock struct {
+	Valid bool // false without the option
+	MS    uint32
 }
 
 // SeqLen is the room that the segment takes in sequence space: its data, and
@@ -125,6 +133,7 @@ func (d *Decoder) Decode(raw []byte) (Segment, error) {
 		Window:  d.tcp.Window,
 		Len:     len(d.tcp.Payload),
 		Options: options(d.tcp.Options),
+		Clock:   clock(d.tcp.Options),
 	}, nil
 }
 
@@ -167,6 +176,15 @@ func flags(t *layers.TCP) Flags {
 		}
 	}
 	return f
+}
+
+func clock(list []layers.TCPOption) Clock {
+	for _, o := range list {
+		if o.OptionType == layers.TCPOptionKindTimestamps && len(o.OptionData) == 8 {
+			return Clock{Valid: true, MS: uint32(be(o.OptionData[:4]))}
+		}
+	}
+	return Clock{}
 }
 
 // options writes the options as tcpdump does.

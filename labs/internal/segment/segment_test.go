@@ -41,6 +41,7 @@ func TestDecode(t *testing.T) {
 		{"SYN with the usual options", unhex(t, syn4), Segment{
 			Src: client4, Dst: server4, Flags: SYN, Seq: 0x11223344, Window: 64240,
 			Options: "mss 1460,sackOK,TS val 100 ecr 0,nop,wscale 7",
+			Clock:   Clock{Valid: true, MS: 100},
 		}},
 		{"data on IPv6", unhex(t, data6), Segment{
 			Src: server6, Dst: client6, Flags: PSH | ACK, Seq: 1000, Ack: 2000, Window: 502, Len: 5,

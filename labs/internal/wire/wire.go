@@ -184,6 +184,20 @@ func (w *Wire) add(from int, raw []byte) error {
 	return nil
 }
 
+// Forged returns a packet that nobody has sent: raw, in the stead of p and with
+// numbers relative to the same connection.
+func (w *Wire) Forged(p *Packet, raw []byte) (*Packet, error) {
+	seg, err := w.decoder.Decode(raw)
+	if err != nil {
+		return nil, err
+	}
+	w.seen++
+	return &Packet{
+		ID: w.seen, From: p.From, Raw: raw, Segment: seg, SentAt: time.Now(), Nth: p.Nth,
+		RelSeq: p.RelSeq + seg.Seq - p.Seq, RelAck: p.RelAck + seg.Ack - p.Ack,
+	}, nil
+}
+
 // relate works out the packet's relative numbers, and whether it was sent before.
 func (w *Wire) relate(p *Packet) {
 	p.RelSeq, p.RelAck = p.Seq, 0

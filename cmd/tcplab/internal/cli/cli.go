@@ -55,10 +55,14 @@ const grace = 50 * time.Millisecond
 // execute runs the command. When it is interrupted, what it holds is left to
 // the end of the process.
 func execute(ctx context.Context, root *cobra.Command) error {
-	done := make(chan error, 1)
-	go func() { done <- root.ExecuteContext(ctx) }()
+	done := make(chan struct{})
+	var err error
+	go func() {
+		defer close(done)
+		err = root.ExecuteContext(ctx)
+	}()
 	select {
-	case err := <-done:
+	case <-done:
 		return err
 	case <-ctx.Done():
 	}

@@ -1,0 +1,55 @@
+package lab
+
+import (
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tcplab/tcplab/labs/internal/wire"
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+// glance is how often a socket is looked at once its timer must have run out.
+const glance = 2 * time.Millisecond
+
+// Await waits until the socket is in a state that a timer of the kernel brings
+// about and that no segment announces: a time-wait socket that ends, a request
+// that expires. It waits for as long as the kernel says is left, and then looks
+// every other millisecond. What the host sends meanwhile waits on the wire.
+func (e *End) Await(state string) {
+	r := e.host.run
+	if e.State() == state {
+		return
+	}
+	timer, left := e.Timer()
+	if timer == "" {
+		r.fail(fmt.Errorf("%s: %s is %s and has no timer: nothing makes it %s", e.host.name, e.name, e.seen.State, state))
+	}
+	wait := record.Wait{Host: e.host.name, Socket: e.name, Timer: timer, For: state, LeftMS: left.Milliseconds()}
+	begin := time.Now()
+	r.waits(wait)
+	r.pause(begin.Add(left))
+	for until := begin.Add(left + left/4 + r.options.Patience); e.State() != state; {
+		if time.Now().After(until) {
+			r.fail(fmt.Errorf("%s: %s is %s, and did not become %s", e.host.name, e.name, e.seen.State, state))
+		}
+		r.pause(time.Now().Add(glance))
+	}
+	wait.WaitedMS = max(1, time.Since(begin).Milliseconds())
+	r.waits(wait)
+	// The wait comes before what it has brought about.
+	last := len(r.events) - 1
+	r.add(&wait)
+	r.events[last], r.events[last+1] = r.events[last+1], r.events[last]
+	r.events[last].At = r.events[last+1].At
+}
+
+// pause waits for a time, unless the run is cancelled.
+func (r *run) pause(until time.Time) {
+	fds := []unix.PollFd{{Fd: int32(r.cancel), Events: unix.POLLIN}}
+	r.must(wire.Poll(fds, until))
+	if fds[0].Revents != 0 {
+		r.fail(wire.ErrCanceled)
+	}
+}

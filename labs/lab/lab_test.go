@@ -1,0 +1,60 @@
+package lab_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/tcplab/tcplab/labs/lab"
+)
+
+// What is wrong with an argument is said in one line, before anything is done.
+func TestRefused(t *testing.T) {
+	l := &lab.Lab{
+		Name: "test",
+		Knobs: []lab.Knob{
+			lab.Number("n", 1, 0, 10, ""), lab.Switch("on", ""), lab.Turns("somaxconn", "server:net.core.somaxconn", ""),
+		},
+		Check: func(a lab.Args) error {
+			if a.On("on") && a.Int("n") == 2 {
+				return lab.Refuse("n", "2", "not with --on")
+			}
+			return nil
+		},
+		Script: func(*lab.Script) { t.Error("the story was told") },
+	}
+	for _, test := range []struct {
+		args lab.Args
+		want string
+	}{
+		{lab.Args{"n": "11"}, "--n 11: want a whole number from 0 to 10"},
+		{lab.Args{"n": "-1"}, "--n -1: want a whole number from 0 to 10"},
+		{lab.Args{"n": "1e3"}, "--n 1e3: want a whole number from 0 to 10"},
+		{lab.Args{"n": ""}, "--n : want a whole number from 0 to 10"},
+		{lab.Args{"m": "1"}, "--m: test has no such flag"},
+		{lab.Args{"n": "2", "on": "1"}, "--n 2: not with --on"},
+	} {
+		_, err := lab.Run(context.Background(), l, lab.Options{Args: test.args})
+		if !errors.As(err, new(*lab.UsageError)) || err.Error() != test.want {
+			t.Errorf("%v: %v, want %s", test.args, err, test.want)
+		}
+	}
+}
+
+func TestParseSysctl(t *testing.T) {
+	for text, want := range map[string]lab.Sysctl{
+		"net.ipv4.tcp_sack=0":        {Key: "net.ipv4.tcp_sack", Value: "0"},
+		"client:net.ipv4.tcp_sack=0": {Side: "client", Key: "net.ipv4.tcp_sack", Value: "0"},
+		"server:a=b=c":               {Side: "server", Key: "a", Value: "b=c"},
+	} {
+		got, err := lab.ParseSysctl(text)
+		if err != nil || got.Side != want.Side || got.Key != want.Key || got.Value != want.Value {
+			t.Errorf("%s: %+v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "=", "a", "a=", "=1", "peer:a=1", ":a=1"} {
+		if _, err := lab.ParseSysctl(text); !errors.As(err, new(*lab.UsageError)) {
+			t.Errorf("%q: %v, want a usage error", text, err)
+		}
+	}
+}

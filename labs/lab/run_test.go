@@ -1,0 +1,279 @@
+package lab_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/labs/lab/labtest"
+	"github.com/tcplab/tcplab/labs/record"
+	"github.com/tcplab/tcplab/sockopt"
+)
+
+// tell runs a story as a lab without claims of its own.
+func tell(t *testing.T, o lab.Options, story func(*lab.Script), claims ...lab.Claim) *record.Run {
+	t.Helper()
+	if o.Patience == 0 {
+		o.Patience = 5 * time.Second
+	}
+	return labtest.Run(t, &lab.Lab{Name: "test", Title: "A test", Claims: claims, Script: story}, o)
+}
+
+// established tells the beginning of most stories.
+func established(s *lab.Script) (client, server *lab.Sock) {
+	listener := s.Server.Listen(80, 4)
+	client = s.Client.Connect(listener)
+	s.Wire.Handshake(client)
+	return client, listener.Accept()
+}
+
+func TestWireWords(t *testing.T) {
+	for name, family := range map[string]bool{"ipv4": false, "ipv6": true} {
+		t.Run(name, func(t *testing.T) {
+			var read, dup, inFlight string
+			r := tell(t, lab.Options{IPv6: family}, func(s *lab.Script) {
+				client, server := established(s)
+				lab.Set(client, sockopt.NoDelay, true)
+				client.Write("one")
+				client.Write("two")
+				first, second := s.Wire.Next("PSH,ACK"), s.Wire.Next("client:PSH,ACK")
+				inFlight = s.Wire.Waiting(s.Client)
+				first.Hold()
+				second.Deliver() // out of order
+				if _, outcome := server.TryRead(); outcome != "EAGAIN" {
+					t.Errorf("data that has a hole before it was read: %s", outcome)
+				}
+				s.Wire.Next("server:ACK").Drop()
+				first.Deliver()
+				read = server.Read()
+				first.Duplicate()
+				dup = s.Wire.Waiting(s.Server)
+			})
+			if r.Error != "" {
+				t.Fatal(r.Error)
+			}
+			if read != "onetwo" || inFlight != "none" || !strings.HasSuffix(dup, "ACK") {
+				t.Errorf("read %q, in flight %s, after a copy %s", read, inFlight, dup)
+			}
+			var fates []string
+			for _, e := range r.Events {
+				if s, ok := e.Body.(*record.Segment); ok && (s.Len > 0 || s.Fate != record.Delivered) {
+					fates = append(fates, fmt.Sprintf("%s %d %s", s.Flags, s.Seq, s.Fate))
+				}
+			}
+			want := "PSH,ACK 1 held; PSH,ACK 4 delivered; ACK 1 dropped; PSH,ACK 1 delivered; PSH,ACK 1 injected"
+			if got := strings.Join(fates, "; "); got != want {
+				t.Errorf("fates\n got %s\nwant %s", got, want)
+			}
+		})
+	}
+}
+
+// A socket that is gone is told apart from one that never was.
+func TestGoneAndNever(t *testing.T) {
+	var before, after, never string
+	r := tell(t, lab.Options{}, func(s *lab.Script) {
+		client := s.Client.Socket()
+		client.Bind(s.Client.Addr(40000))
+		client.Connect(s.Server.Addr(81)) // where nobody listens
+		never = client.Peer().State()
+		before = client.State()
+		s.Wire.Next("SYN").Deliver()
+		s.Wire.Next("RST,ACK").Deliver()
+		after = client.State()
+	})
+	if r.Error != "" || never != "none" || before != record.SynSent || after != record.Close {
+		t.Errorf("never %s, before %s, after %s %s", never, before, after, r.Error)
+	}
+}
+
+// A lost SYN is sent again by the kernel's timer, and the record says so.
+func TestRetransmission(t *testing.T) {
+	var waits []record.Wait
+	r := tell(t, lab.Options{OnWait: func(w record.Wait) { waits = append(waits, w) }}, func(s *lab.Script) {
+		client := s.Client.Connect(s.Server.Listen(80, 1))
+		s.Wire.Next("SYN").Drop()
+		again := s.Wire.Of(client).Retransmission("client:SYN")
+		again.Deliver()
+		if n := client.Retransmits(); n != 1 {
+			t.Errorf("%d retransmits", n)
+		}
+	})
+	if r.Error != "" {
+		t.Fatal(r.Error)
+	}
+	if len(waits) != 2 || waits[0].Timer != "retransmit" || waits[0].WaitedMS != 0 || waits[1].WaitedMS < waits[0].LeftMS {
+		t.Errorf("waits %+v: want one that is announced and one that lasted as long as was left", waits)
+	}
+	for _, e := range r.Events {
+		if s, ok := e.Body.(*record.Segment); ok && s.Flags == "SYN" && s.Retransmission != (s.Fate == record.Delivered) {
+			t.Errorf("SYN %+v", s)
+		}
+	}
+}
+
+// What goes wrong in a story is said, and proves nothing.
+func TestBroken(t *testing.T) {
+	claim := lab.Claim{ID: "it-is", Text: "It is.", Source: "here"}
+	yes := func(s *lab.Script) { s.Expect("it-is", lab.Is("it", true, true)) }
+	for name, test := range map[string]struct {
+		story func(*lab.Script)
+		want  string
+	}{
+		"no such segment": {func(s *lab.Script) { established(s); s.Wire.Next("server:FIN,ACK") }, "wire: no server:FIN,ACK came; on the wire: client: none; server: none"},
+		"no such flag":    {func(s *lab.Script) { s.Wire.Next("SIN") }, `segment "SIN": no flag is called "SIN"`},
+		"unexpected errno": {func(s *lab.Script) { s.Server.Listen(80, 1); s.Server.Listen(80, 1) },
+			"server: bind(4, 192.0.2.2:80): address already in use"},
+		"nothing to accept":   {func(s *lab.Script) { s.Server.Listen(80, 1).Accept() }, "server: accept(3): EAGAIN"},
+		"unjudged":            {func(s *lab.Script) {}, "claim it-is was not judged"},
+		"judged twice":        {func(s *lab.Script) { yes(s); yes(s) }, "claim it-is was judged twice"},
+		"unknown claim":       {func(s *lab.Script) { s.Expect("nonsense", lab.Is("it", 1, 1)) }, "claim nonsense: the lab has none of that name"},
+		"nothing checked":     {func(s *lab.Script) { s.Expect("it-is", lab.Seen("it", 1)) }, "claim it-is: nothing was checked"},
+		"ended its goroutine": {func(s *lab.Script) { yes(s); runtime.Goexit() }, "the story ended its goroutine"},
+		"no such descriptor":  {func(s *lab.Script) { s.Client.Sock(7) }, "client: no descriptor 7"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := tell(t, lab.Options{Patience: 50 * time.Millisecond}, test.story, claim)
+			if r.Outcome != record.Broken || r.Error != test.want {
+				t.Errorf("outcome %s: %s\nwant broken: %s", r.Outcome, r.Error, test.want)
+			}
+			if v := r.Claims[0].Verdict; v != record.VerdictBroken && v != record.Confirmed {
+				t.Errorf("the claim is %s", v)
+			}
+		})
+	}
+}
+
+func TestVerdicts(t *testing.T) {
+	claims := []lab.Claim{
+		{ID: "fact", Text: "A fact.", Source: "here"},
+		{ID: "myth", Text: "A myth.", Source: "there", Myth: true, Truth: "Something else."},
+		{ID: "lacking", Text: "It lacks.", Source: "nowhere"},
+		{ID: "never", Text: "No part of this run.", Source: "nowhere", When: func(lab.Args) bool { return false }},
+	}
+	for name, test := range map[string]struct {
+		fact, myth int
+		want       record.Outcome
+	}{
+		"as expected":      {1, 2, record.Expected},
+		"a fact refuted":   {2, 2, record.Surprise},
+		"a myth confirmed": {1, 1, record.Surprise},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := tell(t, lab.Options{}, func(s *lab.Script) {
+				s.Expect("fact", lab.Is("n", test.fact, 1), lab.Seen("by the way", "x"))
+				s.Expect("myth", lab.AtLeast("n", 2-test.myth, 1))
+				s.Inapplicable("lacking", "there is none")
+			}, claims...)
+			if r.Outcome != test.want || len(r.Claims) != 3 || r.Claims[2].Verdict != record.Inapplicable {
+				t.Errorf("outcome %s (%s), claims %+v; want %s", r.Outcome, r.Error, r.Claims, test.want)
+			}
+		})
+	}
+}
+
+// Sysctls are set for the side that is named, and recorded as read back.
+func TestSysctls(t *testing.T) {
+	parse := func(text string) lab.Sysctl {
+		s, err := lab.ParseSysctl(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	r := tell(t, lab.Options{Sysctls: []lab.Sysctl{
+		parse("net.ipv4.tcp_fin_timeout=7"), parse("client:net.ipv4.tcp_fin_timeout=8"), parse("server:net.ipv4.tcp_rmem=4096\t5000 6000"),
+	}}, func(s *lab.Script) {
+		if n := s.Client.Sysctl("net.ipv4.tcp_fin_timeout"); n != 8 {
+			t.Errorf("the client has %d", n)
+		}
+	})
+	sysctls := r.Environment.Sysctls
+	if c, s, rmem := sysctls["client"]["net.ipv4.tcp_fin_timeout"], sysctls["server"]["net.ipv4.tcp_fin_timeout"], sysctls["server"]["net.ipv4.tcp_rmem"]; c != "8" || s != "7" || rmem != "4096 5000 6000" {
+		t.Errorf("client %s, server %s, rmem %s", c, s, rmem)
+	}
+}
+
+// An interrupted run ends at once, in a wait as between two calls.
+func TestInterrupted(t *testing.T) {
+	for name, busy := range map[string]bool{"waiting": false, "busy": true} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			l := &lab.Lab{Name: "test", Script: func(s *lab.Script) {
+				listener := s.Server.Listen(80, 1)
+				cancel()
+				for busy {
+					listener.TryAccept()
+				}
+				s.Wire.Next("SYN")
+			}}
+			_, err := lab.Run(ctx, l, lab.Options{})
+			if errors.As(err, new(*lab.MissingError)) {
+				labtest.Run(t, l, lab.Options{}) // skips
+			}
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}
+
+// Runs share nothing: side by side they see what they see alone. They leave no
+// descriptor, no goroutine and no thread behind.
+func TestSideBySide(t *testing.T) {
+	run := func() string {
+		return labtest.Picture(t, tell(t, lab.Options{}, func(s *lab.Script) {
+			client, server := established(s)
+			client.Write("hello")
+			s.Wire.Next("PSH,ACK").Deliver()
+			server.Read()
+			server.Close()
+			s.Wire.Next("FIN,ACK").Deliver()
+		}))
+	}
+	alone := run()
+	before := count(t)
+	for range 5 {
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				if got := run(); got != alone {
+					t.Errorf("side by side:\n%s\nalone:\n%s", got, alone)
+				}
+			})
+		}
+		all.Wait()
+	}
+	// A thread is gone a moment after its goroutine.
+	for until := time.Now().Add(5 * time.Second); ; runtime.Gosched() {
+		after := count(t)
+		if after[0] <= before[0] && after[1] <= before[1] && after[2] <= before[2]+3 { // the runtime keeps some idle threads
+			break
+		}
+		if time.Now().After(until) {
+			t.Fatalf("descriptors, goroutines, threads: %v before, %v after", before, after)
+		}
+	}
+}
+
+// count counts descriptors, goroutines and threads.
+func count(t *testing.T) [3]int {
+	var n [3]int
+	for i, dir := range map[int]string{0: "/proc/self/fd", 2: "/proc/self/task"} {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n[i] = len(entries)
+	}
+	n[1] = runtime.NumGoroutine()
+	return n
+}

@@ -1,0 +1,22 @@
+package opening_test
+
+import (
+	"testing"
+
+	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/labs/lab/labtest"
+	"github.com/tcplab/tcplab/labs/opening"
+)
+
+func TestLabs(t *testing.T) {
+	labtest.Section(t, opening.Labs,
+		labtest.Variant{Lab: "noaccept", Name: "n5", Args: lab.Args{"n": "5"}},
+		labtest.Variant{Lab: "selfconnect", Name: "accident", Args: lab.Args{"accident": "1"}},
+		labtest.Variant{Lab: "backlog", Name: "n0", Args: lab.Args{"n": "0"}},
+		labtest.Variant{Lab: "backlog", Name: "n1-drain", Args: lab.Args{"n": "1", "drain": "1"}},
+		labtest.Variant{Lab: "backlog", Name: "abort", Args: lab.Args{"n": "3", "abort-on-overflow": "1"}},
+		labtest.Variant{Lab: "backlog", Name: "too-few", Args: lab.Args{"n": "8", "clients": "4"}},
+		labtest.Variant{Lab: "backlog", Name: "somaxconn", Args: lab.Args{"n": "128", "somaxconn": "64"}},
+		labtest.Variant{Lab: "backlog", Name: "somaxconn0", Args: lab.Args{"n": "1", "somaxconn": "0"}},
+	)
+}
