@@ -23,7 +23,7 @@ test: ## run all tests (as root, or they skip what needs it)
 	$(GO) test ./...
 
 bench: build ## print speed and size as ratios
-	@$(GO) run ./labs/internal/bench bin/tcplab
+	@$(GO) run ./cmd/tcplab/internal/bench bin/tcplab
 
 lint: ## run golangci-lint
 	$(GO) run $(LINT) run ./...

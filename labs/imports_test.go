@@ -27,6 +27,7 @@ var layers = []layer{
 	{"cmd", under("cmd"), []string{"labs", "lab", "report", "record", "sockopt"}},
 	{"labs", is("labs"), []string{"sections", "lab"}},
 	{"lab", is("labs/lab"), []string{"internal", "record", "sockopt"}},
+	{"labtest", is("labs/lab/labtest"), []string{"lab", "report", "record", "sockopt"}}, // for tests alone
 	{"report", is("labs/report"), []string{"record"}},
 	{"record", is("labs/record"), nil},
 	{"internal", under("labs/internal"), []string{"record"}},

@@ -2,6 +2,7 @@
 package labs
 
 import (
+	"github.com/tcplab/tcplab/labs/closing"
 	"github.com/tcplab/tcplab/labs/lab"
 	"github.com/tcplab/tcplab/labs/opening"
 )
@@ -16,6 +17,7 @@ type Section struct {
 // Sections are the sections in teaching order. Each lab stands in one of them.
 var Sections = []Section{
 	{Name: "opening", Title: "Opening a connection", Labs: opening.Labs},
+	{Name: "closing", Title: "Closing a connection", Labs: closing.Labs},
 }
 
 // All returns every lab, in teaching order.

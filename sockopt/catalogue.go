@@ -99,16 +99,23 @@ func StatusOf(err error) Status {
 	return Refused
 }
 
-var catalogue []Entry
+// catalogue makes the entries, which only a program that asks for them needs:
+// one that sets an option or two starts without. The room is for all of them.
+var catalogue = make([]func() Entry, 0, 128)
 
 // All returns all options, by level (socket, TCP, IP, IPv6) and number.
 func All() []Entry {
 	order := []Level{LevelSocket, LevelTCP, LevelIP, LevelIPv6}
-	return slices.SortedStableFunc(slices.Values(catalogue), func(a, b Entry) int {
+	var all []Entry
+	for _, entry := range catalogue {
+		all = append(all, entry())
+	}
+	slices.SortStableFunc(all, func(a, b Entry) int {
 		return cmp.Or(
 			cmp.Compare(slices.Index(order, a.Level), slices.Index(order, b.Level)),
 			cmp.Compare(a.Number, b.Number))
 	})
+	return all
 }
 
 // Find returns the option that the kernel calls name, or all that have that name
@@ -128,45 +135,57 @@ func Find(name string) []Entry {
 }
 
 // The constructors below make an option and enter it in the catalogue: the one
-// declaration of an option is all there is to adding it.
+// declaration of an option is all there is to adding it. They are not inlined:
+// a copy for each option would make the package's start twice as long.
 
+//go:noinline
 func readWrite[T any](c codec[T], s Spec) Option[T] {
 	o := Option[T]{s, c}
-	catalogue = append(catalogue, Entry{Spec: s, Type: typeName[T](), Readable: true, Settable: true, text: textOf(o)})
+	catalogue = append(catalogue, func() Entry {
+		return Entry{Spec: o.Spec, Type: typeName[T](), Readable: true, Settable: true, text: textOf(o)}
+	})
 	return o
 }
 
+//go:noinline
 func readOnly[T any](c codec[T], s Spec) ReadOnly[T] {
 	o := ReadOnly[T]{s, c}
-	catalogue = append(catalogue, Entry{Spec: s, Type: typeName[T](), Readable: true, text: textOf(o)})
+	catalogue = append(catalogue, func() Entry {
+		return Entry{Spec: o.Spec, Type: typeName[T](), Readable: true, text: textOf(o)}
+	})
 	return o
 }
 
 // setOnly needs a probe: bytes that a kernel with the option refuses or
 // ignores on any socket. With nil, the option is taken to be there.
+//
+//go:noinline
 func setOnly[T any](c codec[T], s Spec, probe []byte) SetOnly[T] {
-	text := func(fd int) (string, error) {
-		if probe == nil {
+	catalogue = append(catalogue, func() Entry {
+		return Entry{Spec: s, Type: typeName[T](), Settable: true, text: func(fd int) (string, error) {
+			if probe == nil {
+				return "", ErrNoGet
+			}
+			if err := setsockopt(fd, s, probe); StatusOf(err) == Unsupported {
+				return "", fmt.Errorf("%s: %w", s.Name, err)
+			}
 			return "", ErrNoGet
-		}
-		if err := setsockopt(fd, s, probe); StatusOf(err) == Unsupported {
-			return "", fmt.Errorf("%s: %w", s.Name, err)
-		}
-		return "", ErrNoGet
-	}
-	catalogue = append(catalogue, Entry{Spec: s, Type: typeName[T](), Settable: true, text: text})
+		}}
+	})
 	return SetOnly[T]{s, c}
 }
 
+//go:noinline
 func query[Q, A any](c queryCodec[Q, A], s Spec) Query[Q, A] {
-	text := func(fd int) (string, error) {
-		// Without a question the kernel refuses before it does anything.
-		if _, err := getsockopt(fd, s, nil, 0); StatusOf(err) == Unsupported {
-			return "", fmt.Errorf("%s: %w", s.Name, err)
-		}
-		return "", ErrNoGet
-	}
-	catalogue = append(catalogue, Entry{Spec: s, Type: typeName[Q]() + " → " + typeName[A](), Query: true, text: text})
+	catalogue = append(catalogue, func() Entry {
+		return Entry{Spec: s, Type: typeName[Q]() + " → " + typeName[A](), Query: true, text: func(fd int) (string, error) {
+			// Without a question the kernel refuses before it does anything.
+			if _, err := getsockopt(fd, s, nil, 0); StatusOf(err) == Unsupported {
+				return "", fmt.Errorf("%s: %w", s.Name, err)
+			}
+			return "", ErrNoGet
+		}}
+	})
 	return Query[Q, A]{s, c}
 }
 

@@ -27,6 +27,8 @@ func TestCatalogueHasEachOptionOnce(t *testing.T) {
 	}
 }
 
+var goLink = regexp.MustCompile(`\[[A-Z]`)
+
 // Every option has its page of the manual, and says where what it says is from.
 func TestEveryOptionIsDocumented(t *testing.T) {
 	since := regexp.MustCompile(`^≤?\d\.\d+(\.\d+)?$`)
@@ -41,8 +43,11 @@ func TestEveryOptionIsDocumented(t *testing.T) {
 		if last := paragraphs[len(paragraphs)-1]; !source.MatchString(strings.ReplaceAll(last, e.Name, "")) {
 			t.Errorf("%s: no source in %q", e.Name, last)
 		}
-		if s := e.Summary(); s == "" || strings.Contains(s, "\n") || strings.HasPrefix(s, e.Ident()) {
+		if s := e.Summary(); s == "" || strings.Contains(s, "\n") || strings.HasPrefix(s, e.Name) {
 			t.Errorf("%s: summary %q", e.Name, s)
+		}
+		if text := strings.Join(e.Manual(), "\n"); !strings.HasPrefix(text, e.Name+" ") || goLink.MatchString(text) {
+			t.Errorf("%s: manual %q", e.Name, text)
 		}
 		if !since.MatchString(e.Since) {
 			t.Errorf("%s: since %q", e.Name, e.Since)

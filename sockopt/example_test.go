@@ -123,6 +123,6 @@ func ExampleEntry_Summary() {
 	fmt.Println("default:", e.Sysctl)
 	// Output:
 	// TCP_KEEPIDLE (sockopt.KeepIdle, int): 1 to 32767, seconds
-	// is how long a connection with KeepAlive must be idle before the first probe.
+	// is how long a connection with SO_KEEPALIVE must be idle before the first probe.
 	// default: net.ipv4.tcp_keepalive_time
 }

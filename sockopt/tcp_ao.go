@@ -159,8 +159,8 @@ type AORepaired struct {
 	RcvSNE uint32  // and of the peer
 }
 
-// AORepair (TCP_AO_REPAIR) reads and restores it under [Repair]: EPERM
-// otherwise, ENOENT if TCP-AO is not in use.
+// AORepair (TCP_AO_REPAIR) reads and restores what TCP-AO's signatures depend on,
+// under [Repair]: EPERM otherwise, ENOENT if TCP-AO is not in use.
 //
 // tcp_ao_set_repair, tcp_ao_get_repair (net/ipv4/tcp_ao.c).
 var AORepair Option[AORepaired] = readWrite(plain[AORepaired](), Spec{

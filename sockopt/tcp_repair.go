@@ -29,11 +29,11 @@ func (m RepairMode) String() string {
 }
 
 // Repair (TCP_REPAIR) is the mode in which a connection is taken out of one
-// kernel and put into another (as CRIU does): connect makes an established
-// connection without a packet, close ends it without a packet, and the options
-// below read and write what is on the wire otherwise. EINVAL for other values;
-// EPERM without the capability, in the user namespace of the socket's network
-// namespace, and on a listener.
+// kernel and put into another, as CRIU does. In it, connect makes an established
+// connection without a packet, close ends it without a packet, and the other
+// TCP_REPAIR_ options, [QueueSeq] and [TCPTimestamp] read and write what is on
+// the wire otherwise. EINVAL for other values; EPERM without the capability, in
+// the user namespace of the socket's network namespace, and on a listener.
 //
 // Default off. do_tcp_setsockopt, tcp_can_repair_sock.
 var Repair Option[RepairMode] = readWrite(enum[RepairMode](), Spec{

@@ -23,7 +23,13 @@ type Control struct {
 	// name, "server:listen#2". Do is told just before it.
 	Before string
 	Do     func(*Script)
+
+	acted bool
 }
+
+// Acted tells whether the segment or the call came, in the run that was given
+// this Control.
+func (c *Control) Acted() bool { return c.acted }
 
 // tamper does what the control of the run does to segments.
 func (r *run) tamper(s *Segment) {
@@ -31,6 +37,7 @@ func (r *run) tamper(s *Segment) {
 	if c == nil || c.Segment == "" || !r.named(s.packet, c.Segment) {
 		return
 	}
+	c.acted = true
 	if c.Change == nil {
 		s.lost = true
 		return
@@ -65,7 +72,7 @@ func (r *run) beforeCall(host, call string) {
 	if fmt.Sprint(r.hookCalls) != nth {
 		return
 	}
-	r.inHook = true
+	r.inHook, c.acted = true, true
 	c.Do(r.script)
 	r.inHook = false
 }

@@ -94,7 +94,7 @@ func (d *doctor) ipv6() {
 
 func (d *doctor) descriptors() {
 	n, err := raiseDescriptors()
-	d.tried("descriptors", fmt.Sprintf("ulimit -n allows %d: backlog --n goes up to %d", n, min(n-spare, maxConnections)-16), err)
+	d.tried("descriptors", fmt.Sprintf("ulimit -n allows %d, which is %d sockets for a run", n, max(0, n-spare)), err)
 }
 
 // sysctls tries to read and to write every sysctl that a lab pins, turns or reads.

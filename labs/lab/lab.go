@@ -28,6 +28,9 @@ type Lab struct {
 	// Reads names sysctls that the story's behaviour rests on and that are not
 	// pinned ("server:net.core.somaxconn"), so that the record holds them.
 	Reads []string
+	// Sockopts names the socket options that the story is seen to set or get
+	// ("SO_ERROR"), so that the manual of an option can name its labs.
+	Sockopts []string
 	// Check refuses knobs that do not go together, before the run. Its error
 	// names the flag, the value and what is allowed.
 	Check  func(Args) error

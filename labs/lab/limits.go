@@ -14,20 +14,25 @@ import (
 const spare = 40
 
 // CheckConnections refuses the number n of a flag where the sockets and
-// connections that it takes are more than one run can have. Every socket takes
-// a descriptor, of which there are as many as the hard limit allows, and every
-// connection one of the client's pinned ports.
-func CheckConnections(flag string, n, sockets, connections int) error {
+// connections that it takes are more than one run can have. Each of n takes as
+// many sockets as each says. Every socket takes a descriptor, of which there are
+// as many as the hard limit allows, and every connection one of the client's
+// pinned ports.
+func CheckConnections(flag string, n, each, sockets, connections int) error {
 	limit, err := raiseDescriptors()
 	if err != nil {
 		return err
 	}
-	tooMany := max(sockets+spare-limit, connections-maxConnections)
+	tooMany := max((sockets+spare-limit+each-1)/each, connections-maxConnections)
 	if tooMany <= 0 {
 		return nil
 	}
+	fit := "none fits"
+	if n >= tooMany {
+		fit = fmt.Sprintf("at most %d fit", n-tooMany)
+	}
 	return Refuse(flag, strconv.Itoa(n), fmt.Sprintf(
-		"at most %d fit (ulimit -n allows %d descriptors, and there are %d client ports)", max(0, n-tooMany), limit, maxConnections))
+		"%s (ulimit -n allows %d descriptors, and there are %d client ports)", fit, limit, maxConnections))
 }
 
 // raiseDescriptors raises the soft limit on open descriptors to the hard one

@@ -30,6 +30,16 @@ func (s *Script) Given(name string) bool {
 // Part begins a named part of the story.
 func (s *Script) Part(title string) { s.run.add(&record.Part{Title: title}) }
 
+// Connection makes a connection to the server's port 80 that is established and
+// accepted, and returns its two descriptors. Stories about closing begin so.
+func (s *Script) Connection() (client, server *Sock) {
+	s.Part("A connection")
+	listener := s.Server.Listen(80, 1)
+	client = s.Client.Connect(listener)
+	s.Wire.Handshake(client)
+	return client, listener.Accept()
+}
+
 // A Check compares one piece of evidence with what a claim says it must be.
 type Check struct {
 	name      string

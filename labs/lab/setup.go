@@ -198,6 +198,23 @@ func plugIn(prefix netip.Prefix) error {
 	if err := nl.LinkSetUp(link); err != nil {
 		return fmt.Errorf("up: %w", err)
 	}
+	if prefix.Addr().Is6() {
+		return takeIn(nl, link, addr.IPNet.IP)
+	}
+	return nil
+}
+
+// takeIn adds the route that makes an IPv6 address the host's own. The kernel
+// does so itself, but later, from a queue of work (addrconf_dad_work): until
+// then it throws away what comes for the address.
+func takeIn(nl *netlink.Handle, link netlink.Link, ip net.IP) error {
+	own := &netlink.Route{
+		LinkIndex: link.Attrs().Index, Dst: &net.IPNet{IP: ip, Mask: net.CIDRMask(128, 128)},
+		Type: unix.RTN_LOCAL, Table: unix.RT_TABLE_LOCAL,
+	}
+	if err := nl.RouteAdd(own); err != nil && !errors.Is(err, unix.EEXIST) {
+		return fmt.Errorf("route to %v: %w", ip, err)
+	}
 	return nil
 }
 

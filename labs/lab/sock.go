@@ -127,7 +127,13 @@ func (s *Sock) ready(events int16, until time.Time) bool {
 func (s *Sock) Connected() string { return s.connected(time.Now()) }
 
 // Outcome waits for connect to complete and returns OK or the name of an errno.
-func (s *Sock) Outcome() string { return s.connected(s.host.run.deadline()) }
+func (s *Sock) Outcome() string {
+	outcome := s.connected(s.host.run.deadline())
+	if outcome == unix.ErrnoName(unix.EINPROGRESS) {
+		s.host.run.fail(fmt.Errorf("%s: connect(%s) does not complete", s.host.name, s.arg()))
+	}
+	return outcome
+}
 
 func (s *Sock) connected(until time.Time) string {
 	if !s.ready(unix.POLLOUT, until) {

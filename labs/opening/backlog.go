@@ -95,11 +95,12 @@ func checkBacklog(a lab.Args) error {
 	if c := a.Int("clients"); c >= 0 {
 		n, flag = c, "clients"
 	}
-	sockets := n + 8 // two listeners, and the clients of the second
+	each := 1
 	if a.On("drain") {
-		sockets += n
+		each = 2 // the client's, and what accept returns
 	}
-	return lab.CheckConnections(flag, a.Int(flag), sockets, n+4)
+	// Besides: two listeners, and the clients of the second.
+	return lab.CheckConnections(flag, a.Int(flag), each, each*n+8, n+4)
 }
 
 func tellBacklog(s *lab.Script) {

@@ -19,7 +19,8 @@ queue; accept(2) only takes it from there and gives it a file descriptor.`,
 	Knobs: []lab.Knob{
 		lab.Number("n", 1, 1, math.MaxInt32, "connections to make while nobody accepts"),
 	},
-	Check: func(a lab.Args) error { return lab.CheckConnections("n", a.Int("n"), a.Int("n")+2, a.Int("n")) },
+	Check:    func(a lab.Args) error { return lab.CheckConnections("n", a.Int("n"), 1, a.Int("n")+2, a.Int("n")) },
+	Sockopts: []string{"SO_ERROR"},
 	Claims: []lab.Claim{{
 		ID:     "established-without-accept",
 		Text:   "Both ends are ESTABLISHED though the server has not called accept.",

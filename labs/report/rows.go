@@ -85,11 +85,13 @@ func (b *rowBuilder) add(e record.Event) {
 		b.state(e, v)
 	case *record.Wait:
 		text := fmt.Sprintf("waiting for the %s's %s timer", v.Host, v.Timer)
-		if v.For != "" {
+		if _, what, ok := strings.Cut(v.For, ":"); ok {
+			text += " (" + what + " again)"
+		} else if v.For != "" {
 			text += " (" + v.For + ")"
 		}
 		if b.times {
-			text = fmt.Sprintf("%s: %d ms were left, %d ms went by", text, v.LeftMS, v.WaitedMS)
+			text = fmt.Sprintf("%s: %d ms left, %d ms passed", text, v.LeftMS, v.WaitedMS)
 		}
 		b.remark(e, waiting, text)
 	case *record.VerdictGiven:

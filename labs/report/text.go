@@ -78,6 +78,10 @@ func (p *printer) paint(s style, text string) string {
 	return "\x1b[" + string(s) + "m" + text + "\x1b[0m"
 }
 
+// ASCII returns a text without any character that the reports, or the manual of
+// the socket options, have from outside of ASCII.
+func ASCII(text string) string { return drawnInASCII.Replace(saidInASCII.Replace(text)) }
+
 // drawnInASCII has a stand-in of the same width for all that is drawn.
 var drawnInASCII = strings.NewReplacer(
 	"─", "-", "│", "|", "├", "+", "┤", "+", "▶", ">", "◀", "<", "╳", "X", "●", "o",
@@ -132,6 +136,10 @@ var oneColumn = &unicode.RangeTable{
 	},
 	LatinOffset: 3,
 }
+
+// Wrap breaks a text at spaces into lines of at most width characters; a word
+// that is longer is cut.
+func Wrap(text string, width int) []string { return wrap(text, width) }
 
 // wrap breaks a text at spaces into lines of at most width characters; a word
 // that is longer is cut.

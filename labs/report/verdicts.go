@@ -92,7 +92,7 @@ func evidenceText(c *record.Claim, times bool) string {
 		want, ok := expected[f.Name]
 		switch {
 		case isTime && ok:
-			text += fmt.Sprintf(" ms (nominally %v)", want)
+			text += " ms (nominally " + valueText(want) + ")"
 		case isTime:
 			text += " ms"
 		case ok && c.Verdict == record.Refuted && want != f.Value:

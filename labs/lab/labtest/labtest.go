@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/tcplab/tcplab/labs/lab"
 	"github.com/tcplab/tcplab/labs/record"
 	"github.com/tcplab/tcplab/labs/report"
+	"github.com/tcplab/tcplab/sockopt"
 )
 
 var update = flag.Bool("update", false, "write the golden ladders anew")
@@ -86,6 +88,11 @@ func golden(t *testing.T, l *lab.Lab, name string, o lab.Options) {
 	if r.Outcome != record.Expected {
 		t.Errorf("outcome is %s: %s", r.Outcome, r.Error)
 	}
+	for _, e := range r.Events {
+		if c, ok := e.Body.(*record.Call); ok {
+			declared(t, l, c)
+		}
+	}
 	got := Picture(t, r)
 	file := filepath.Join("testdata", name+".ladder")
 	if *update {
@@ -103,10 +110,23 @@ func golden(t *testing.T, l *lab.Lab, name string, o lab.Options) {
 	}
 }
 
+// declared checks that the lab names a socket option that a call of it is about.
+func declared(t *testing.T, l *lab.Lab, c *record.Call) {
+	for _, o := range sockopt.All() {
+		if slices.Contains(c.Args, o.Name) && !slices.Contains(l.Sockopts, o.Name) {
+			t.Errorf("%s is about %s: name it in the lab's Sockopts", c.Call, o.Name)
+		}
+	}
+}
+
 // control runs the lab sabotaged and wants the claim to come out otherwise.
 func control(t *testing.T, l *lab.Lab, c lab.Claim) {
 	t.Parallel()
-	r := Run(t, l, lab.Options{Args: c.Control.Args, Control: &c.Control})
+	act := c.Control // a copy: it remembers whether it has acted
+	r := Run(t, l, lab.Options{Args: act.Args, Control: &act})
+	if !act.Acted() {
+		t.Errorf("the control never acts: nothing is %s%s (run: %s %s)", act.Segment, act.Before, r.Outcome, r.Error)
+	}
 	want := record.Refuted
 	if c.Myth {
 		want = record.Confirmed
@@ -131,6 +151,15 @@ func wellFormed(t *testing.T, l *lab.Lab) {
 	if l.Title == "" || strings.HasSuffix(l.Title, ".") || l.Long == "" || l.Script == nil || len(l.Claims) == 0 {
 		t.Error("want a title without a full stop, a long text, claims and a script")
 	}
+	pictures, err := filepath.Glob(filepath.Join("testdata", l.Name+"*.ladder"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range l.Sockopts {
+		if !slices.ContainsFunc(pictures, func(file string) bool { return shows(t, file, o) }) {
+			t.Errorf("Sockopts: no golden ladder shows %s", o)
+		}
+	}
 	seen := map[string]bool{}
 	for _, c := range l.Claims {
 		switch {
@@ -145,4 +174,12 @@ func wellFormed(t *testing.T, l *lab.Lab) {
 		}
 		seen[c.ID] = true
 	}
+}
+
+func shows(t *testing.T, file, text string) bool {
+	picture, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes.Contains(picture, []byte(text))
 }

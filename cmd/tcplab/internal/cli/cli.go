@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/tcplab/tcplab/labs"
 	"github.com/tcplab/tcplab/labs/lab"
@@ -40,10 +41,17 @@ func Main(args []string, stdout, stderr *os.File) int {
 
 	root := rootCommand()
 	root.SetArgs(args)
-	root.SetOut(stdout)
+	out := &output{file: stdout}
+	root.SetOut(out)
 	root.SetErr(stderr)
 	err := execute(ctx, root)
+	if err == nil {
+		err = out.err
+	}
 	if text := message(err); text != "" {
+		if _, ok := terminal(stderr); ok && errors.Is(err, context.Canceled) {
+			fmt.Fprint(stderr, clearLine) // of what was being waited for
+		}
 		fmt.Fprintln(stderr, "tcplab: "+text)
 	}
 	return exitStatus(err)
@@ -114,6 +122,9 @@ func message(err error) string {
 	case err == nil, errors.As(err, &status), errors.As(err, &outcome):
 		return ""
 	case errors.Is(err, context.Canceled):
+		if os.Getenv(insideUserns) != "" {
+			return "" // the tcplab outside says it
+		}
 		return "interrupted"
 	}
 	return err.Error()
@@ -145,6 +156,10 @@ confirmed; 2 wrong usage; 3 this machine can't run it, or the instrument broke;
 		SuggestionsMinimumDistance: 3,
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		var wrong *pflag.InvalidValueError
+		if errors.As(err, &wrong) { // only switches: the lab checks its other knobs
+			err = fmt.Errorf("--%s %s: want true or false", wrong.GetFlag().Name, wrong.GetValue())
+		}
 		return usageError{fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
 	})
 	const others = "others"
@@ -157,13 +172,38 @@ confirmed; 2 wrong usage; 3 this machine can't run it, or the instrument broke;
 		}
 	}
 	root.AddGroup(&cobra.Group{ID: others, Title: "Other commands:"})
-	for _, cmd := range []*cobra.Command{listCommand(), showCommand(), doctorCommand(), versionCommand()} {
+	for _, cmd := range []*cobra.Command{listCommand(), showCommand(), doctorCommand(), sockoptCommand(), versionCommand()} {
 		cmd.GroupID = others
 		root.AddCommand(cmd)
 	}
 	root.SetHelpCommandGroupID(others)
 	root.SetCompletionCommandGroupID(others)
+	strict(root)
 	return root
+}
+
+// strict makes cobra's own commands refuse arguments that they would let pass.
+func strict(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	help, _, _ := root.Find([]string{"help"})
+	help.Args = func(_ *cobra.Command, args []string) error {
+		if _, rest, _ := root.Find(args); len(rest) > 0 {
+			return unknown(root, rest[0])
+		}
+		return nil
+	}
+	completion, _, _ := root.Find([]string{"completion"})
+	completion.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return usageError{fmt.Errorf("completion %s: want bash, fish, powershell or zsh", args[0])}
+		}
+		return nil
+	}
+	completion.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	for _, shell := range completion.Commands() {
+		shell.Args = noArgs
+	}
 }
 
 // unknown says that there is no such command, and which one was meant.

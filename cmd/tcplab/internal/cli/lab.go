@@ -141,7 +141,10 @@ func show(cmd *cobra.Command, r *record.Run, v view) error {
 			err = report.Verdicts(out, r, o)
 		}
 	}
-	if err = errors.Join(err, out.Flush()); err != nil {
+	if err == nil {
+		err = out.Flush()
+	}
+	if err != nil {
 		return err
 	}
 	switch {

@@ -21,8 +21,26 @@ const (
 	standard = 100
 )
 
+// output is stdout. It remembers the first error, for those that don't look:
+// cobra's help is one.
+type output struct {
+	file *os.File
+	err  error
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	n, err := o.file.Write(b)
+	if o.err == nil {
+		o.err = err
+	}
+	return n, err
+}
+
+// Fd tells what kind of file it is.
+func (o *output) Fd() uintptr { return o.file.Fd() }
+
 func terminal(w io.Writer) (fd int, ok bool) {
-	f, isFile := w.(*os.File)
+	f, isFile := w.(interface{ Fd() uintptr })
 	if !isFile {
 		return 0, false
 	}
@@ -58,6 +76,9 @@ func utf8Locale(getenv func(string) string) bool {
 	}
 	return false
 }
+
+// clearLine makes a terminal take away the line that is being written.
+const clearLine = "\r\x1b[K"
 
 // progress tells on a terminal what a run waits for and how long is left.
 type progress struct {
@@ -95,7 +116,7 @@ func (p *progress) tick(w record.Wait, end time.Time, stop chan struct{}) {
 		select {
 		case <-stop:
 		default:
-			fmt.Fprintf(p.w, "\r\x1b[Kwaiting for the %s's %s timer (%s): %.1f s left", w.Host, w.Timer, w.For, max(0, time.Until(end).Seconds()))
+			fmt.Fprintf(p.w, clearLine+"waiting for the %s's %s timer (%s): %.1f s left", w.Host, w.Timer, w.For, max(0, time.Until(end).Seconds()))
 		}
 		p.mu.Unlock()
 	}
@@ -110,5 +131,5 @@ func (p *progress) done() {
 	defer p.mu.Unlock()
 	close(p.stop)
 	p.stop = nil
-	fmt.Fprint(p.w, "\r\x1b[K")
+	fmt.Fprint(p.w, clearLine)
 }

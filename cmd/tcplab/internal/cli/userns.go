@@ -66,7 +66,10 @@ func inUserNamespace(ctx context.Context) error {
 	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		if code := exit.ExitCode(); code >= 0 {
+		switch code := exit.ExitCode(); {
+		case code == exitInterrupted:
+			return context.Canceled
+		case code >= 0:
 			return statusError(code)
 		}
 	}

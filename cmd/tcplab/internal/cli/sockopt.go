@@ -1,0 +1,254 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/labs/record"
+	"github.com/tcplab/tcplab/sockopt"
+)
+
+// The sockets that sockopt can show, by their names in its JSON.
+const (
+	freshSocket = "fresh"
+	listener    = "listener"
+	established = "established"
+)
+
+func sockoptCommand() *cobra.Command {
+	var asJSON, listen, connected bool
+	options := sockopt.All
+	cmd := &cobra.Command{
+		Use:   "sockopt [NAME]",
+		Short: "Show every socket option of TCP, or explain one",
+		Long: `sockopt lists every socket option that matters to TCP on Linux, with its value on a
+TCP socket of this kernel: one that was just made, a listener with --listen, or
+a connection of two private hosts with --established. With a NAME it explains
+that option; the prefix (TCP_, SO_, IP_, IPV6_) and the case do not matter.
+
+The sockets are made in a network namespace of their own, so that nothing is
+opened on this host, and its sysctls do not change what is shown. Where an
+ordinary user can have no such namespace, the fresh socket is a plain socket of
+this host, with its sysctls: it is made, looked at and closed, and never sends.
+--listen and --established need the namespace.`,
+		Example: `  tcplab sockopt
+  tcplab sockopt keepidle
+  tcplab sockopt TCP_INFO --established
+  tcplab sockopt --listen --json`,
+		ValidArgsFunction: completeOption,
+		Args: func(_ *cobra.Command, args []string) error {
+			switch {
+			case listen && connected:
+				return usageError{errors.New("sockopt: --listen and --established are two sockets: want one of them")}
+			case len(args) > 1:
+				return usageError{fmt.Errorf("sockopt: want one NAME, got %d", len(args))}
+			case len(args) == 0:
+				return nil
+			}
+			found := sockopt.Find(args[0])
+			if len(found) == 0 {
+				return unknownOption(args[0])
+			}
+			options = func() []sockopt.Entry { return found }
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			socket := freshSocket
+			switch {
+			case listen:
+				socket = listener
+			case connected:
+				socket = established
+			}
+			if !privileged() {
+				err := inUserNamespace(cmd.Context())
+				if !errors.As(err, new(*lab.MissingError)) || socket != freshSocket {
+					return err
+				}
+			}
+			t, err := newSockoptTable(cmd.Context(), socket, options())
+			if err != nil {
+				return err
+			}
+			out := bufio.NewWriter(cmd.OutOrStdout())
+			p := sockoptPrinter{
+				w: out, width: columns(cmd.OutOrStdout()),
+				color: colored(cmd.OutOrStdout()), ascii: !utf8Locale(os.Getenv),
+			}
+			switch {
+			case asJSON:
+				enc := json.NewEncoder(out)
+				enc.SetEscapeHTML(false)
+				err = enc.Encode(t)
+			case len(args) > 0:
+				p.pages(t)
+			default:
+				p.table(t)
+			}
+			return errors.Join(err, out.Flush())
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one line of JSON")
+	cmd.Flags().BoolVar(&listen, "listen", false, "show the values of a listening socket")
+	cmd.Flags().BoolVar(&connected, "established", false, "show the values of a connection of two private hosts, at the client")
+	return cmd
+}
+
+// newSockoptTable reads the options on a socket that it makes for that.
+func newSockoptTable(ctx context.Context, socket string, options []sockopt.Entry) (*sockoptTable, error) {
+	t := &sockoptTable{Schema: "tcplab.sockopt/1", Socket: socket, Namespace: "private"}
+	for _, e := range options {
+		t.Options = append(t.Options, newSockoptRow(e))
+	}
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return nil, os.NewSyscallError("uname", err)
+	}
+	t.Kernel = unix.ByteSliceToString(u.Release[:])
+
+	defer t.readSysctls() // of this machine: some are in no other namespace
+	if socket == established {
+		return t, t.readConnection(ctx)
+	}
+	var err error
+	missing := lab.InNamespace(func() { err = t.readUnconnected() })
+	if missing != nil && socket == freshSocket {
+		t.Namespace, missing = "host", nil
+		err = t.readUnconnected()
+	}
+	return t, errors.Join(missing, err)
+}
+
+// readUnconnected reads the options on sockets of the calling thread's network
+// namespace: fresh ones, or listeners.
+func (t *sockoptTable) readUnconnected() error {
+	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
+		fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
+		if err != nil && family == unix.AF_INET {
+			return os.NewSyscallError("socket", err)
+		}
+		if err == nil {
+			defer unix.Close(fd)
+			if t.Socket == listener {
+				// Without bind the kernel takes any port that is free: listen(2).
+				if err := unix.Listen(fd, 128); err != nil {
+					return os.NewSyscallError("listen", err)
+				}
+			}
+		}
+		t.read(family, fd, os.NewSyscallError("socket", err))
+	}
+	t.readSysctls()
+	return nil
+}
+
+// readConnection reads the options on the client's end of two connections, one
+// on IPv4 and one on IPv6.
+func (t *sockoptTable) readConnection(ctx context.Context) error {
+	var family int
+	l := lab.Lab{
+		Name: "sockopt",
+		Script: func(s *lab.Script) {
+			client := s.Client.Connect(s.Server.Listen(80, 1))
+			s.Wire.Handshake(client)
+			// A lab's sockets reset when they are closed: see lab.Host.Socket. As
+			// long as this one is looked at, it is what any program has.
+			_ = sockopt.Set(client.FD(), sockopt.Linger, sockopt.LingerValue{})
+			t.read(family, client.FD(), nil)
+			_ = sockopt.Set(client.FD(), sockopt.Linger, sockopt.LingerValue{On: true})
+		},
+	}
+	for _, r := range t.Options {
+		if r.Sysctl != "" && r.Sysctl != sockopt.FastOpenKey.Sysctl { // that one is a secret
+			l.Reads = append(l.Reads, "client:"+r.Sysctl)
+		}
+	}
+	for _, family = range []int{unix.AF_INET, unix.AF_INET6} {
+		fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
+		if err != nil { // this kernel has no IPv6
+			t.read(family, fd, os.NewSyscallError("socket", err))
+			continue
+		}
+		_ = unix.Close(fd)
+		r, err := lab.Run(ctx, &l, lab.Options{IPv6: family == unix.AF_INET6, Version: versionText()})
+		if err != nil {
+			return err
+		}
+		if r.Outcome == record.Broken {
+			return errors.New("the instrument broke: " + r.Error)
+		}
+		for i := range t.Options {
+			t.Options[i].SysctlValue = r.Environment.Sysctls["client"][t.Options[i].Sysctl]
+		}
+	}
+	return nil
+}
+
+// completeOption gives the shell the options' names.
+func completeOption(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	var names []string
+	for _, e := range sockopt.All() {
+		names = append(names, e.Name)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// unknownOption says that there is no such option, and which one was meant.
+func unknownOption(name string) error {
+	hint := "tcplab sockopt lists them"
+	if near := nearOptions(name); len(near) > 0 {
+		hint = "did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return usageError{fmt.Errorf("sockopt: no socket option %q: %s", name, hint)}
+}
+
+// nearOptions are up to three options that a wrong name may have meant: those
+// that it is a part of, and else those that it takes a slip or two to get to.
+func nearOptions(name string) []string {
+	name = strings.ToUpper(name)
+	var parts, slips []string
+	for _, e := range sockopt.All() {
+		_, short, _ := strings.Cut(e.Name, "_")
+		switch {
+		case len(name) > 2 && strings.Contains(e.Name, name):
+			parts = append(parts, e.Name)
+		case min(distance(name, e.Name), distance(name, short)) <= min(2, len(name)/3):
+			slips = append(slips, e.Name)
+		}
+	}
+	if len(parts) == 0 {
+		parts = slips
+	}
+	return parts[:min(3, len(parts))]
+}
+
+// distance is how many letters must be added, removed or replaced to make one
+// word of the other.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replaced := diagonal
+			if a[i] != b[j] {
+				replaced++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// binary is the tcplab that the tests run, in a directory that every user may
+// enter.
+var binary string
+
+// The main thread belongs to TestMain, so that no test's goroutine ever locks
+// it: see onThread.
+func init() { runtime.LockOSThread() }
+
+func TestMain(m *testing.M) {
+	if os.Getenv(superviseKills) != "" {
+		os.Exit(superviseMain())
+	}
+	status, err := testMain(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		status = 1
+	}
+	os.Exit(status)
+}
+
+func testMain(m *testing.M) (status int, err error) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given { // waiting for the kernel's timers takes no processor
+		if err := flag.Set("test.parallel", "8"); err != nil {
+			return 0, err
+		}
+	}
+	dir, err := os.MkdirTemp("", "tcplab-test")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return 0, err
+	}
+	binary = filepath.Join(dir, "tcplab")
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", binary, ".")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		return 0, fmt.Errorf("go build: %w", err)
+	}
+	return m.Run(), nil
+}
+
+// A need is something that a test may lack on this machine.
+type need string
+
+const (
+	labs = need("labs") // that labs can run
+	user = need("user") // that root can become an ordinary user, and labs run then
+)
+
+// found says for each need why it is not met, or "".
+var found = map[need]func() string{
+	labs: sync.OnceValue(func() string { return doctor() }),
+	user: sync.OnceValue(func() string {
+		if os.Getuid() != 0 {
+			return "it takes root to become another user"
+		}
+		var why string
+		err := elsewhere(nobody, openNode, func() error { why = doctor(); return nil })
+		if err != nil {
+			return err.Error()
+		}
+		return why
+	}),
+}
+
+func doctor() string {
+	out, err := exec.Command(binary, "doctor").CombinedOutput()
+	if err != nil {
+		return fmt.Sprintf("tcplab doctor: %v\n%s", err, out)
+	}
+	return ""
+}
+
+// unmet says why a need is not met, or "". It is an error that it is not met
+// where that must not be.
+func (n need) unmet() (why string, err error) {
+	why = found[n]()
+	if why != "" && os.Getenv("TCPLAB_REQUIRE_PRIV") == "1" {
+		return why, fmt.Errorf("TCPLAB_REQUIRE_PRIV is set, and %s is missing: %s", n, why)
+	}
+	return why, nil
+}
+
+func (n need) orSkip(t *testing.T) {
+	t.Helper()
+	why, err := n.unmet()
+	switch {
+	case err != nil:
+		t.Fatal(err)
+	case why != "":
+		t.Skipf("%s is missing: %s", n, why)
+	}
+}
+
+const (
+	nobody     = 65534 // a user who has nothing
+	openNode   = 0o666 // modes of /dev/net/tun
+	closedNode = 0o600
+)
+
+// elsewhere calls do on a thread that runs as the user uid and that sees a
+// /dev/net/tun with the given mode, whatever the machine's own has. Processes
+// that do starts get both. The thread dies with it.
+func elsewhere(uid int, node uint32, do func() error) error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // for good
+		err := moveThread(uid, node)
+		if err == nil {
+			err = do()
+		}
+		done <- err
+	}()
+	return <-done
+}
+
+func moveThread(uid int, node uint32) error {
+	const dir, tun = "/dev/net", "/dev/net/tun"
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		return os.NewSyscallError("unshare", err)
+	}
+	// Nothing that is mounted here shows elsewhere.
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return os.NewSyscallError("mount /", err)
+	}
+	if err := unix.Mount("tcplab-test", dir, "tmpfs", 0, "mode=0755"); err != nil {
+		return os.NewSyscallError("mount "+dir, err)
+	}
+	if err := unix.Mknod(tun, unix.S_IFCHR|node, int(unix.Mkdev(10, 200))); err != nil {
+		return os.NewSyscallError("mknod "+tun, err)
+	}
+	if err := unix.Chmod(tun, node); err != nil { // mknod heeds the umask
+		return os.NewSyscallError("chmod "+tun, err)
+	}
+	if uid == 0 {
+		return nil
+	}
+	// package syscall would change the users of all threads.
+	id := uintptr(uid)
+	for _, call := range []struct {
+		name    string
+		number  uintptr
+		a, b, c uintptr
+	}{{"setgroups", unix.SYS_SETGROUPS, 0, 0, 0}, {"setresgid", unix.SYS_SETRESGID, id, id, id}, {"setresuid", unix.SYS_SETRESUID, id, id, id}} {
+		if _, _, errno := unix.RawSyscall(call.number, call.a, call.b, call.c); errno != 0 {
+			return os.NewSyscallError(call.name, errno)
+		}
+	}
+	return nil
+}
+
+// patience bounds every wait for something that ought to come at once.
+const patience = 10 * time.Second
+
+// poll calls ok until it holds, and tells whether it came to.
+func poll(ok func() bool) bool {
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for end := time.Now().Add(patience); time.Now().Before(end); <-ticker.C {
+		if ok() {
+			return true
+		}
+	}
+	return false
+}
+
+// ownBinary returns a tcplab for this test alone. In the end it looks that no
+// process of it is left.
+func ownBinary(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(filepath.Dir(binary), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	own := filepath.Join(dir, "tcplab")
+	if err := os.Link(binary, own); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if !poll(func() bool { return len(processesOf(own)) == 0 }) {
+			t.Errorf("processes are left: %v", processesOf(own))
+		}
+	})
+	return own
+}
+
+// processesOf returns the ids of the processes that run a program.
+func processesOf(program string) []int {
+	var ids []int
+	links, _ := filepath.Glob("/proc/[0-9]*/exe")
+	for _, link := range links {
+		if exe, err := os.Readlink(link); err == nil && exe == program { // a process may end meanwhile
+			id, _ := strconv.Atoi(strings.Split(link, "/")[2])
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}

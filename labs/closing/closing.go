@@ -1,0 +1,9 @@
+// Package closing holds the labs about how connections end.
+package closing
+
+import "github.com/tcplab/tcplab/labs/lab"
+
+// Labs are the section's labs, in teaching order.
+var Labs = []*lab.Lab{
+	&fourWay,
+}

@@ -1,0 +1,15 @@
+package closing_test
+
+import (
+	"testing"
+
+	"github.com/tcplab/tcplab/labs/closing"
+	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/labs/lab/labtest"
+)
+
+func TestLabs(t *testing.T) {
+	labtest.Section(t, closing.Labs,
+		labtest.Variant{Lab: "fourway", Name: "server-first", Args: lab.Args{"server-closes-first": "1"}},
+	)
+}

@@ -1,0 +1,91 @@
+package closing
+
+import (
+	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+// The four segments of a normal close.
+var fourWay = lab.Lab{
+	Name:  "fourway",
+	Title: "A connection is closed by four segments, a FIN and its ACK for each direction",
+	Long: `Each direction of a connection is closed by itself: its sender sends a FIN, and
+the other side acknowledges it. Whoever closes first (the active closer) goes
+through FIN_WAIT1 and FIN_WAIT2 and ends in TIME_WAIT; the other (the passive
+closer) through CLOSE_WAIT and LAST_ACK, and is gone. Between the two FINs the
+passive side may go on sending: that is why there are four segments.`,
+	Knobs: []lab.Knob{
+		lab.Switch("server-closes-first", "swap the roles: the server is the active closer"),
+	},
+	Claims: []lab.Claim{{
+		ID:     "active-closer-states",
+		Text:   "Whoever closes first goes from ESTABLISHED to FIN_WAIT1, FIN_WAIT2 and TIME_WAIT.",
+		Source: "RFC 9293 §3.6, figure 12; net/ipv4/tcp_input.c: tcp_rcv_state_process",
+		Control: lab.Control{
+			Says: "the second FIN is lost", Segment: "server:FIN,ACK#1",
+		},
+	}, {
+		ID:     "passive-closer-states",
+		Text:   "The other side goes from ESTABLISHED to CLOSE_WAIT and LAST_ACK, and is gone.",
+		Source: "RFC 9293 §3.6, figure 12; net/ipv4/tcp_input.c: tcp_fin",
+		Control: lab.Control{
+			Says: "the last acknowledgement is lost", Segment: "client:ACK#3",
+		},
+	}, {
+		ID:     "ack-and-fin-are-separate",
+		Text:   "The ACK of the first FIN and the second FIN are two segments, and data sent between them arrives.",
+		Source: "RFC 9293 §3.6",
+		Control: lab.Control{
+			Says: "the data is lost", Segment: "server:PSH,ACK#1",
+		},
+	}, {
+		ID:     "fin-takes-one-sequence-number",
+		Text:   "A FIN takes one sequence number: its ACK is one more than its own number.",
+		Source: "RFC 9293 §3.4",
+		Control: lab.Control{
+			Says: "the acknowledgement is changed not to cover the FIN", Segment: "server:ACK#1", Change: lab.AckLess(1),
+		},
+	}, {
+		ID:     "time-wait-at-active-closer-only",
+		Text:   "In the end the active closer alone has a socket left, in TIME_WAIT.",
+		Source: "RFC 9293 §3.6, figure 12",
+		Control: lab.Control{
+			Says: "the second FIN is lost", Segment: "server:FIN,ACK#1",
+		},
+	}},
+	Script: func(s *lab.Script) {
+		active, passive := s.Connection()
+		if s.On("server-closes-first") {
+			active, passive = passive, active
+		}
+		s.Part("The active closer sends its FIN, and the other side's kernel acknowledges it")
+		active.Shutdown()
+		fin := s.Wire.Next("FIN,ACK")
+		fin.Deliver()
+		ack := s.Wire.Next("ACK")
+		ack.Deliver()
+		s.Expect("fin-takes-one-sequence-number",
+			lab.Is("ack", ack.Ack, fin.Seq+1))
+
+		s.Part("The passive side still sends, and it arrives")
+		passive.Write("the rest")
+		s.Wire.Next("PSH,ACK").Deliver()
+		s.Wire.Deliver("ACK")
+		data, _ := active.TryRead()
+		s.Expect("ack-and-fin-are-separate",
+			lab.Is("ack of the FIN", ack.Flags, "ACK"),
+			lab.Is("data", data, "the rest"))
+
+		s.Part("The passive side sends its FIN")
+		passive.Close()
+		s.Wire.Next("FIN,ACK").Deliver()
+		s.Wire.Deliver("ACK")
+		s.Expect("active-closer-states",
+			lab.Is("states", active.Path(record.Established), "ESTABLISHED → FIN_WAIT1 → FIN_WAIT2 → TIME_WAIT"))
+		s.Expect("passive-closer-states",
+			lab.Is("states", passive.Path(record.Established), "ESTABLISHED → CLOSE_WAIT → LAST_ACK → CLOSE"))
+		s.Expect("time-wait-at-active-closer-only",
+			lab.Is("active", active.State(), record.TimeWait),
+			lab.Is("passive", passive.State(), record.Close))
+	},
+}
