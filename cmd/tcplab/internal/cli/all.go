@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -177,7 +178,8 @@ func printJSON(w io.Writer, r result) error {
 
 // table prints a line for each lab.
 func table(w io.Writer, results []result, times bool) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var text bytes.Buffer
+	t := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	head := "LAB\tOUTCOME\tCONFIRMED\tREFUTED\tINAPPLICABLE\t"
 	if times {
 		head += "SECONDS\t"
@@ -203,7 +205,15 @@ func table(w io.Writer, results []result, times bool) error {
 		}
 		fmt.Fprintln(t, strings.Join(remarks, "; "))
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for l := range strings.Lines(text.String()) {
+		if _, err := fmt.Fprintln(w, strings.TrimRight(l, " \n")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // worst is the error that stands for all results: one that kept a lab from
