@@ -69,12 +69,11 @@ The exit status is the worst of the labs'.`,
 			if err != nil {
 				return err
 			}
-			if !json {
-				if err := table(out, results, !noTimes); err != nil {
-					return err
-				}
+			end := worst(results)
+			if refused := errors.As(end, new(*lab.UsageError)); json || refused {
+				return end
 			}
-			return worst(results)
+			return errors.Join(table(out, results, !noTimes), end)
 		},
 	}
 	cmd.Flags().BoolVar(&json, "json", false, "print each lab's record as a line of JSON, as it ends")
