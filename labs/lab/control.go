@@ -82,3 +82,7 @@ func AckLess(n uint32) func(*layers.TCP) { return func(t *layers.TCP) { t.Ack -=
 
 // AckItself is a change that makes a SYN acknowledge itself.
 func AckItself(t *layers.TCP) { t.ACK, t.Ack = true, t.Seq+1 }
+
+// ResetInstead is a change that turns a SYN,ACK into the RST that its receiver
+// takes for one of the connection: with the number after the SYN.
+func ResetInstead(t *layers.TCP) { t.SYN, t.RST, t.Seq = false, true, t.Seq+1 }

@@ -110,6 +110,17 @@ func (s *Sock) after() {
 	}
 }
 
+// State looks at the socket, as End.State does. A socket that has no address yet
+// has nothing that inet_diag shows: TCP_INFO has its state.
+func (s *Sock) State() string {
+	if s.End != nil {
+		return s.End.State()
+	}
+	info, err := sockopt.Get(s.fd, sockopt.Info)
+	s.host.run.must(s.host.wrap(err))
+	return info.State.String()
+}
+
 // ready waits until the socket is ready, and tells whether it became so.
 func (s *Sock) ready(events int16, until time.Time) bool {
 	fds := []unix.PollFd{{Fd: int32(s.fd), Events: events}, {Fd: int32(s.host.run.cancel), Events: unix.POLLIN}}
