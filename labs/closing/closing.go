@@ -7,4 +7,6 @@ import "github.com/tcplab/tcplab/labs/lab"
 var Labs = []*lab.Lab{
 	&fourWay,
 	&threeWay,
+	&halfClose,
+	&simClose,
 }

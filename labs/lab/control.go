@@ -82,3 +82,6 @@ func AckLess(n uint32) func(*layers.TCP) { return func(t *layers.TCP) { t.Ack -=
 
 // AckItself is a change that makes a SYN acknowledge itself.
 func AckItself(t *layers.TCP) { t.ACK, t.Ack = true, t.Seq+1 }
+
+// IntoReset is a change that makes a segment a reset with the same numbers.
+func IntoReset(t *layers.TCP) { t.RST, t.PSH, t.FIN = true, false, false }
