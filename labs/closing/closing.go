@@ -9,4 +9,5 @@ var Labs = []*lab.Lab{
 	&threeWay,
 	&halfClose,
 	&simClose,
+	&resetClose,
 }

@@ -92,8 +92,8 @@ the socket.`,
 
 		s.Part("The server closes as well")
 		server.Close()
-		s.Wire.Next("server:FIN,ACK").Deliver()
-		s.Wire.Next("client:ACK").Deliver()
+		s.Wire.Deliver("server:FIN,ACK")
+		s.Wire.Deliver("client:ACK")
 		client.Close()
 	},
 }
