@@ -9,5 +9,6 @@ var Labs = []*lab.Lab{
 	&threeWay,
 	&halfClose,
 	&simClose,
+	&closeWait,
 	&resetClose,
 }
