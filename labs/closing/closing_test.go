@@ -11,5 +11,7 @@ import (
 func TestLabs(t *testing.T) {
 	labtest.Section(t, closing.Labs,
 		labtest.Variant{Lab: "fourway", Name: "server-first", Args: lab.Args{"server-closes-first": "1"}},
+		labtest.Variant{Lab: "halfclose", Name: "one-byte", Args: lab.Args{"bytes": "1"}},
+		labtest.Variant{Lab: "halfclose", Name: "much", Args: lab.Args{"bytes": "16384"}},
 	)
 }

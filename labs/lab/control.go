@@ -86,3 +86,6 @@ func AckItself(t *layers.TCP) { t.ACK, t.Ack = true, t.Seq+1 }
 // ResetInstead is a change that turns a SYN,ACK into the RST that its receiver
 // takes for one of the connection: with the number after the SYN.
 func ResetInstead(t *layers.TCP) { t.SYN, t.RST, t.Seq = false, true, t.Seq+1 }
+
+// IntoReset is a change that makes a segment a reset with the same numbers.
+func IntoReset(t *layers.TCP) { t.RST, t.PSH, t.FIN = true, false, false }

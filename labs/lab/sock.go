@@ -31,6 +31,15 @@ type Sock struct {
 
 func (s *Sock) arg() string { return strconv.Itoa(s.num) }
 
+// quote quotes data for the record as strace does: of much only the beginning.
+func quote(data string) string {
+	const most = 32
+	if len(data) > most {
+		return strconv.Quote(data[:most]) + "..."
+	}
+	return strconv.Quote(data)
+}
+
 func join(args []string) string { return strings.Join(args, ", ") }
 
 // resetOnClose sets whether closing the descriptor resets the connection.
@@ -212,7 +221,7 @@ func (s *Sock) Write(data string) {
 func (s *Sock) TryWrite(data string) (outcome string) {
 	s.host.before("write")
 	n, err := unix.Write(s.fd, []byte(data))
-	errno := s.host.call("write", n, err, []string{s.arg(), strconv.Quote(data), strconv.Itoa(len(data))},
+	errno := s.host.call("write", n, err, []string{s.arg(), quote(data), strconv.Itoa(len(data))},
 		unix.EAGAIN, unix.EPIPE, unix.ECONNRESET, unix.ENOTCONN, unix.ETIMEDOUT)
 	if errno == 0 && n != len(data) {
 		s.host.run.fail(fmt.Errorf("%s: write(%s): took %d of %d bytes", s.host.name, s.arg(), n, len(data)))
@@ -241,7 +250,7 @@ func (s *Sock) TryRead() (data, outcome string) {
 	s.host.before("read")
 	var buf [size]byte
 	n, err := unix.Read(s.fd, buf[:])
-	args := []string{s.arg(), strconv.Quote(string(buf[:max(n, 0)])), strconv.Itoa(size)}
+	args := []string{s.arg(), quote(string(buf[:max(n, 0)])), strconv.Itoa(size)}
 	outcome = OK
 	if errno := s.host.call("read", n, err, args, unix.EAGAIN, unix.ECONNRESET, unix.ENOTCONN, unix.ETIMEDOUT, unix.EPIPE); errno != 0 {
 		outcome = unix.ErrnoName(errno)

@@ -45,8 +45,9 @@ func (w *Wire) next(name string, until time.Time) *Segment {
 // and returns nil if it is not.
 func (w *Wire) Take(name string) *Segment { return w.take(name) }
 
-func (w *Wire) take(name string) *Segment {
-	match := w.run.matcher(name)
+func (w *Wire) take(name string) *Segment { return w.pick(w.run.matcher(name)) }
+
+func (w *Wire) pick(match func(*wire.Packet) bool) *Segment {
 	p := w.run.wire.Take(func(p *wire.Packet) bool { return w.has(p) && match(p) })
 	if p == nil {
 		return nil

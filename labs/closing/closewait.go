@@ -1,0 +1,99 @@
+package closing
+
+import (
+	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/labs/record"
+	"github.com/tcplab/tcplab/sockopt"
+)
+
+// A program that never closes.
+var closeWait = lab.Lab{
+	Name:  "closewait",
+	Title: "A socket stays in CLOSE_WAIT until its program closes it",
+	Long: `The client closes, and the server's kernel acknowledges the FIN by itself. Then it
+waits for its program, for only the program knows whether there is more to send.
+No timer runs meanwhile. A program that forgets to close keeps its socket in
+CLOSE_WAIT for ever, long after the client has forgotten the connection: many
+sockets in CLOSE_WAIT are a leak in the program, and no setting of the kernel
+mends it.`,
+	Claims: []lab.Claim{{
+		ID:     "kernel-acks-fin-by-itself",
+		Text:   "The kernel acknowledges the FIN and goes to CLOSE_WAIT though the program has made no call.",
+		Source: "RFC 9293 §3.6, case 1; net/ipv4/tcp_input.c: tcp_fin",
+		Control: lab.Control{
+			Says: "the server closes first", Before: "client:close",
+			Do: func(s *lab.Script) {
+				s.Server.Sock(4).Close()
+				s.Wire.Next("server:FIN,ACK").Deliver()
+				s.Wire.Next("client:ACK").Deliver()
+			},
+		},
+	}, {
+		ID:     "no-timer-in-close-wait",
+		Text:   "In CLOSE_WAIT no timer of the kernel runs.",
+		Source: "net/ipv4/tcp_input.c: tcp_fin",
+		Control: lab.Control{
+			Says: "the program has turned keepalive on", Before: "client:close",
+			Do: func(s *lab.Script) { lab.Set(s.Server.Sock(4), sockopt.KeepAlive, true) },
+		},
+	}, {
+		ID:     "outlives-the-peer",
+		Text:   "The socket is still in CLOSE_WAIT when the client's kernel has forgotten the connection; a close after that gets a RST for its FIN.",
+		Source: "RFC 9293 §3.5.2, group 1; net/ipv4/tcp.c: __tcp_close",
+		Control: lab.Control{
+			Says: "the program writes, and gets a RST for it", Before: "server:read", Do: writeInVain,
+		},
+	}, {
+		ID:     "only-close-leaves-it",
+		Text:   "Neither reading the end of the stream nor the client's disappearance ends CLOSE_WAIT; close does, by LAST_ACK.",
+		Source: "RFC 9293 §3.6, case 2; net/ipv4/tcp.c: new_state",
+		Control: lab.Control{
+			Says: "the program writes, and gets a RST for it", Before: "server:close", Do: writeInVain,
+		},
+	}},
+	Script: func(s *lab.Script) {
+		s.Client.SetDefault("net.ipv4.tcp_fin_timeout", "1")
+		client, server := s.Connection()
+		s.Part("The client closes, and the server's program does nothing")
+		client.Close()
+		fin := s.Wire.Next("FIN,ACK")
+		fin.Deliver()
+		ack := s.Wire.Next("server:ACK")
+		ack.Deliver()
+		s.Expect("kernel-acks-fin-by-itself",
+			lab.Is("ack", ack.Ack, fin.Seq+1),
+			lab.Is("server", server.State(), record.CloseWait))
+		timer, _ := server.Timer()
+		s.Expect("no-timer-in-close-wait",
+			lab.Is("timer runs", timer != "", false))
+
+		s.Part("The program reads the end of the stream, and does not close")
+		server.TryRead()
+		afterRead := server.State()
+
+		s.Part("The client's kernel gives up its side")
+		client.Await(record.Close)
+		alone := server.State()
+
+		s.Part("The program closes in the end")
+		server.Close()
+		s.Wire.Deliver("FIN,ACK")
+		answer := s.Wire.Waiting(s.Client)
+		s.Wire.Deliver("RST")
+		s.Expect("outlives-the-peer",
+			lab.Is("client", client.State(), record.Close),
+			lab.Is("server", alone, record.CloseWait),
+			lab.Is("answer to its FIN", answer, "RST"))
+		s.Expect("only-close-leaves-it",
+			lab.Is("after reading the end", afterRead, record.CloseWait),
+			lab.Is("after the client is gone", alone, record.CloseWait),
+			lab.Is("states", server.Path(record.CloseWait), "CLOSE_WAIT → LAST_ACK → CLOSE"))
+	},
+}
+
+// writeInVain is a control: what the program writes is answered by a RST.
+func writeInVain(s *lab.Script) {
+	s.Server.Sock(4).Write("anybody there?")
+	s.Wire.Next("PSH,ACK").Deliver()
+	s.Wire.Next("RST").Deliver()
+}

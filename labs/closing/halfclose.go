@@ -1,0 +1,99 @@
+package closing
+
+import (
+	"strings"
+
+	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/labs/record"
+	"github.com/tcplab/tcplab/sockopt"
+)
+
+// One direction is closed, the other is used.
+var halfClose = lab.Lab{
+	Name:  "halfclose",
+	Title: "One direction of a connection can be closed while the other is in use",
+	Long: `A TCP connection is two streams, one in each direction, and each is closed by
+itself. With shutdown(SHUT_WR) a program says that it will send no more; it still
+reads all that comes. The other side reads the end of the stream and may go on
+sending for as long as it likes: no timer ends FIN_WAIT2 while a program holds
+the socket.`,
+	Knobs: []lab.Knob{
+		lab.Number("bytes", 3000, 1, 16384, "how much the server sends after the client's FIN"),
+	},
+	Claims: []lab.Claim{{
+		ID:     "reader-sees-eof",
+		Text:   "Once the FIN is there, the other side's read returns 0: the end of the stream.",
+		Source: "read(2); RFC 9293 §3.6, case 2",
+		Control: lab.Control{
+			Says: "data comes before the FIN and is not read yet", Before: "client:shutdown",
+			Do: func(s *lab.Script) {
+				s.Client.Sock(3).Write("unread")
+				s.Wire.Next("PSH,ACK").Deliver()
+				s.Wire.Next("server:ACK").Deliver()
+			},
+		},
+	}, {
+		ID:     "fin-wait2-has-no-timer",
+		Text:   "In FIN_WAIT2 no timer of the kernel runs while a program holds the socket.",
+		Source: "net/ipv4/tcp_input.c: tcp_rcv_state_process, TCP_FIN_WAIT1",
+		Control: lab.Control{
+			Says: "the client closes its descriptor as well", Before: "server:read",
+			Do: func(s *lab.Script) { s.Client.Sock(3).Close() },
+		},
+	}, {
+		ID:     "writer-gets-epipe",
+		Text:   "A program that has shut down its sending direction gets EPIPE from write.",
+		Source: "send(2), EPIPE; RFC 9293 §3.6, case 1",
+		Control: lab.Control{
+			Says: "the server resets the connection", Before: "client:write",
+			Do: func(s *lab.Script) {
+				lab.Set(s.Server.Sock(4), sockopt.Linger, sockopt.LingerValue{On: true})
+				s.Server.Sock(4).Close()
+				s.Wire.Next("RST,ACK").Deliver()
+			},
+		},
+	}, {
+		ID:     "other-direction-still-works",
+		Text:   "All that the other side sends after the FIN arrives and is acknowledged, and the reader stays in FIN_WAIT2.",
+		Source: "shutdown(2); RFC 9293 §3.6.1",
+		Control: lab.Control{
+			Says: "the data is turned into a reset", Segment: "server:PSH,ACK#1", Args: lab.Args{"bytes": "5"}, Change: lab.IntoReset,
+		},
+	}},
+	Script: func(s *lab.Script) {
+		client, server := s.Connection()
+		s.Part("The client shuts down its sending direction")
+		client.Shutdown()
+		s.Wire.Next("FIN,ACK").Deliver()
+		end, outcome := server.TryRead()
+		s.Expect("reader-sees-eof",
+			lab.Is("read", outcome, lab.OK),
+			lab.Is("bytes", len(end), 0))
+		s.Wire.Next("server:ACK").Deliver()
+		timer, _ := client.Timer()
+		s.Expect("fin-wait2-has-no-timer",
+			lab.Is("client", client.State(), record.FinWait2),
+			lab.Is("timer runs", timer != "", false))
+		s.Expect("writer-gets-epipe",
+			lab.Is("write", client.TryWrite("more"), "EPIPE"))
+
+		s.Part("The server goes on sending")
+		server.Write(strings.Repeat("x", s.Int("bytes")))
+		s.Wire.Carry(server.End)
+		got := 0
+		for client.Received() > 0 {
+			data, _ := client.TryRead()
+			got += len(data)
+		}
+		s.Expect("other-direction-still-works",
+			lab.Is("bytes read", got, s.Int("bytes")),
+			lab.Is("not acknowledged", server.Unacknowledged(), 0),
+			lab.Is("client", client.State(), record.FinWait2))
+
+		s.Part("The server closes as well")
+		server.Close()
+		s.Wire.Deliver("server:FIN,ACK")
+		s.Wire.Deliver("client:ACK")
+		client.Close()
+	},
+}

@@ -1,0 +1,125 @@
+package closing
+
+import (
+	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/sockopt"
+)
+
+// Ways of closing without the four segments.
+var resetClose = lab.Lab{
+	Name:  "resetclose",
+	Title: "A connection may also end by a reset, and then at once",
+	Long: `A close need not be orderly. The kernel sends RST instead of FIN where a program
+closes with data unread, so that the sender learns that it was lost, and where a
+program asks for it with SO_LINGER and a time of 0. And whoever writes to a side
+that is closed gets a RST for an answer. A reset ends both sides at once: there
+is nothing to acknowledge, and no TIME_WAIT.`,
+	Sockopts: []string{"SO_LINGER"},
+	Claims: []lab.Claim{{
+		ID:     "unread-data-sends-rst",
+		Text:   "A close with data unread sends RST instead of FIN, and the other side's read fails with ECONNRESET.",
+		Source: "RFC 9293 §3.6.1 (SHLD-3); RFC 2525 §2.17; net/ipv4/tcp.c: __tcp_close",
+		Control: lab.Control{
+			Says: "the server reads the data first", Before: "server:close",
+			Do: func(s *lab.Script) { s.Server.Sock(4).Read() },
+		},
+	}, {
+		ID:     "linger-zero-sends-rst",
+		Text:   "With SO_LINGER on and a time of 0, close sends RST instead of FIN.",
+		Source: "net/ipv4/tcp.c: __tcp_close, tcp_disconnect",
+		Control: lab.Control{
+			Says: "SO_LINGER is turned off again", Before: "server:close#2",
+			Do: func(s *lab.Script) { lab.Set(s.Server.Sock(4), sockopt.Linger, sockopt.LingerValue{}) },
+		},
+	}, {
+		ID:     "queued-data-before-econnreset",
+		Text:   "Data that came before the RST can still be read; then read fails with ECONNRESET, once, and after that returns 0.",
+		Source: "net/ipv4/tcp.c: tcp_recvmsg_locked; net/ipv4/tcp_input.c: tcp_reset",
+		Control: lab.Control{
+			Says: "the RST is lost", Segment: "server:RST,ACK#2",
+		},
+	}, {
+		ID:     "first-write-succeeds-second-epipe",
+		Text:   "After the other side has closed, the first write succeeds; a RST answers it, and the next write fails with EPIPE.",
+		Source: "RFC 9293 §3.6.1 (SHLD-3); net/ipv4/tcp_minisocks.c: tcp_timewait_state_process; net/ipv4/tcp_input.c: tcp_reset",
+		Control: lab.Control{
+			Says: "the RST is lost", Segment: "server:RST#1",
+		},
+	}, {
+		ID:     "no-time-wait-after-reset",
+		Text:   "After a reset no socket is left on either side, not even in TIME_WAIT.",
+		Source: "RFC 9293 §3.5.3; net/ipv4/tcp_input.c: tcp_reset, tcp_done (RFC 9293 §3.5.2 would have the sender of a RST enter TIME-WAIT)",
+		Control: lab.Control{
+			Says: "the server reads the data first", Before: "server:close",
+			Do: func(s *lab.Script) { s.Server.Sock(4).Read() },
+		},
+	}},
+	Script: func(s *lab.Script) {
+		s.Part("The server closes with data unread")
+		listener := s.Server.Listen(80, 1)
+		client, server := accepted(s, listener)
+		client.Write("unread")
+		s.Wire.Next("PSH,ACK").Deliver()
+		s.Wire.Next("server:ACK").Deliver()
+		server.Close()
+		sent := s.Wire.Waiting(s.Server)
+		s.Wire.Deliver("server:RST,ACK")
+		_, outcome := client.TryRead()
+		s.Expect("unread-data-sends-rst",
+			lab.Is("close sends", sent, "RST,ACK"),
+			lab.Is("client's read", outcome, "ECONNRESET"))
+		unread := client
+
+		s.Part("The server closes with SO_LINGER and a time of 0")
+		client, server = accepted(s, listener)
+		server.Write("last words")
+		s.Wire.Next("server:PSH,ACK").Deliver()
+		s.Wire.Next("client:ACK").Deliver()
+		lab.Set(server, sockopt.Linger, sockopt.LingerValue{On: true})
+		server.Close()
+		s.Expect("linger-zero-sends-rst",
+			lab.Is("close sends", s.Wire.Of(client).Waiting(s.Server), "RST,ACK"))
+		s.Wire.Of(client).Deliver("server:RST,ACK")
+		data, first := client.TryRead()
+		_, second := client.TryRead()
+		end, third := client.TryRead()
+		s.Expect("queued-data-before-econnreset",
+			lab.Is("first read", first, lab.OK),
+			lab.Is("data", data, "last words"),
+			lab.Is("second read", second, "ECONNRESET"),
+			lab.Is("third read", third, lab.OK),
+			lab.Is("bytes", len(end), 0))
+		lingered := client
+
+		s.Part("The client writes after the server has closed")
+		client, server = accepted(s, listener)
+		server.Close()
+		s.Wire.Of(client).Next("server:FIN,ACK").Deliver()
+		s.Wire.Of(client).Next("client:ACK").Deliver()
+		early := client.TryWrite("anybody")
+		s.Wire.Of(client).Next("client:PSH,ACK").Deliver()
+		s.Wire.Of(client).Deliver("server:RST")
+		s.Expect("first-write-succeeds-second-epipe",
+			lab.Is("first write", early, lab.OK),
+			lab.Is("second write", client.TryWrite("there?"), "EPIPE"))
+
+		s.Part("Nothing is left")
+		s.Expect("no-time-wait-after-reset",
+			lab.Is("after unread data", left(unread), "CLOSE, CLOSE"),
+			lab.Is("after SO_LINGER", left(lingered), "CLOSE, CLOSE"),
+			lab.Is("after a write", left(client), "CLOSE, CLOSE"))
+		for _, c := range []*lab.Sock{unread, lingered, client} {
+			c.Close()
+		}
+	},
+}
+
+// accepted makes a connection to a listener and accepts it.
+func accepted(s *lab.Script, listener *lab.Sock) (client, server *lab.Sock) {
+	client = s.Client.Connect(listener)
+	s.Wire.Handshake(client)
+	return client, listener.Accept()
+}
+
+// left tells the states of a connection's two ends.
+func left(client *lab.Sock) string { return client.State() + ", " + client.Peer().State() }

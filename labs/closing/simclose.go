@@ -1,0 +1,62 @@
+package closing
+
+import (
+	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+// Both sides close at the same moment.
+var simClose = lab.Lab{
+	Name:  "simclose",
+	Title: "Both sides may close at the same moment, and both are then in TIME_WAIT",
+	Long: `Either side may close without waiting for the other. Where both do, their FINs
+cross on the way: each side gets a FIN that does not acknowledge its own. Neither
+is the passive closer. Both go from FIN_WAIT1 to CLOSING, acknowledge the FIN
+that they got, and are in TIME_WAIT once their own is acknowledged.`,
+	Claims: []lab.Claim{{
+		ID:     "both-pass-through-closing",
+		Text:   "A FIN that comes before the own one is acknowledged takes FIN_WAIT1 to CLOSING, on both sides.",
+		Source: "RFC 9293 §3.3.2, figure 5; net/ipv4/tcp_input.c: tcp_fin",
+		Control: lab.Control{
+			Says: "the client's FIN is lost", Segment: "client:FIN,ACK#1",
+		},
+	}, {
+		ID:     "both-end-in-time-wait",
+		Text:   "When both FINs are acknowledged, both sides are in TIME_WAIT.",
+		Source: "RFC 9293 §3.6, figure 13; net/ipv4/tcp_input.c: tcp_rcv_state_process, TCP_CLOSING",
+		Control: lab.Control{
+			Says: "the client's acknowledgement is lost", Segment: "client:ACK#2",
+		},
+	}, {
+		ID:     "only-one-side-gets-time-wait",
+		Text:   "Of the two sides of a connection, one is in TIME_WAIT in the end.",
+		Source: "widely taught of every close",
+		Myth:   true,
+		Truth:  "Each side that closes before it has the other's FIN is an active closer: after a simultaneous close both are in TIME_WAIT (RFC 9293 §3.6, figure 13).",
+		Control: lab.Control{
+			Says: "the client's acknowledgement is lost", Segment: "client:ACK#2",
+		},
+	}},
+	Script: func(s *lab.Script) {
+		client, server := s.Connection()
+		s.Part("Both close, and their FINs cross on the wire")
+		client.Close()
+		server.Close()
+		first, second := s.Wire.Next("client:FIN,ACK"), s.Wire.Next("server:FIN,ACK")
+		first.Hold()
+		second.Deliver()
+		first.Deliver()
+
+		s.Part("Each acknowledges the other's FIN")
+		s.Wire.Deliver("client:ACK")
+		s.Wire.Deliver("server:ACK")
+		s.Expect("both-pass-through-closing",
+			lab.Is("client", client.Path(record.Established), "ESTABLISHED → FIN_WAIT1 → CLOSING → TIME_WAIT"),
+			lab.Is("server", server.Path(record.Established), "ESTABLISHED → FIN_WAIT1 → CLOSING → TIME_WAIT"))
+		s.Expect("both-end-in-time-wait",
+			lab.Is("client", client.State(), record.TimeWait),
+			lab.Is("server", server.State(), record.TimeWait))
+		s.Expect("only-one-side-gets-time-wait",
+			lab.Is("sides in TIME_WAIT", s.Client.Count(record.TimeWait)+s.Server.Count(record.TimeWait), 1))
+	},
+}
