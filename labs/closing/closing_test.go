@@ -11,5 +11,6 @@ import (
 func TestLabs(t *testing.T) {
 	labtest.Section(t, closing.Labs,
 		labtest.Variant{Lab: "fourway", Name: "server-first", Args: lab.Args{"server-closes-first": "1"}},
+		labtest.Variant{Lab: "lostfin", Name: "shutdown", Args: lab.Args{"shutdown": "1"}},
 	)
 }

@@ -82,3 +82,6 @@ func AckLess(n uint32) func(*layers.TCP) { return func(t *layers.TCP) { t.Ack -=
 
 // AckItself is a change that makes a SYN acknowledge itself.
 func AckItself(t *layers.TCP) { t.ACK, t.Ack = true, t.Seq+1 }
+
+// SeqMore is a change that adds n to a segment's sequence number.
+func SeqMore(n uint32) func(*layers.TCP) { return func(t *layers.TCP) { t.Seq += n } }
