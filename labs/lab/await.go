@@ -38,9 +38,14 @@ func (e *End) Await(state string) {
 	}
 	wait.WaitedMS = max(1, time.Since(begin).Milliseconds())
 	r.waits(wait)
-	// The wait comes before what it has brought about.
+	r.addBefore(&wait)
+}
+
+// addBefore adds an event before the last one: a wait comes before what it has
+// brought about.
+func (r *run) addBefore(b record.Body) {
 	last := len(r.events) - 1
-	r.add(&wait)
+	r.add(b)
 	r.events[last], r.events[last+1] = r.events[last+1], r.events[last]
 	r.events[last].At = r.events[last+1].At
 }

@@ -89,3 +89,6 @@ func ResetInstead(t *layers.TCP) { t.SYN, t.RST, t.Seq = false, true, t.Seq+1 }
 
 // IntoReset is a change that makes a segment a reset with the same numbers.
 func IntoReset(t *layers.TCP) { t.RST, t.PSH, t.FIN = true, false, false }
+
+// SeqMore is a change that adds n to a segment's sequence number.
+func SeqMore(n uint32) func(*layers.TCP) { return func(t *layers.TCP) { t.Seq += n } }

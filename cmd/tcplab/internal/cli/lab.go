@@ -104,6 +104,8 @@ func (v *knobValue) String() string {
 	switch k := v.knob; {
 	case k.Auto != "":
 		return k.Auto
+	case k.Pinned != "":
+		return k.Pinned
 	case k.Sysctl != "":
 		return "the kernel's"
 	case k.Switch, k.Name == "":
