@@ -10,5 +10,6 @@ var Labs = []*lab.Lab{
 	&halfClose,
 	&simClose,
 	&closeWait,
+	&timeWait,
 	&resetClose,
 }
