@@ -69,14 +69,23 @@ reset with the right sequence number ends TIME_WAIT at once.`,
 	}, {
 		ID:     "rfc1337-protects-it",
 		Text:   "With tcp_rfc1337=1 a RST does not end TIME_WAIT.",
-		Source: "tcp(7), tcp_rfc1337; net/ipv4/tcp_minisocks.c: tcp_timewait_state_process",
+		Source: "RFC 1337 §3, fix F1; tcp(7), tcp_rfc1337; net/ipv4/tcp_minisocks.c: tcp_timewait_state_process",
 		Control: lab.Control{
 			Says: "the client's FIN is lost: the server stays in FIN_WAIT2", Segment: "client:FIN,ACK#3",
 		},
 	}, {
 		ID:     "exact-rst-kills-it",
 		Text:   "With tcp_rfc1337=0 a RST with the sequence number that is expected next ends TIME_WAIT at once.",
-		Source: "RFC 1337 §3; net/ipv4/tcp_minisocks.c: tcp_timewait_state_process",
+		Source: "RFC 1337 §1; net/ipv4/tcp_minisocks.c: tcp_timewait_state_process",
+		Control: lab.Control{
+			Says: "the RST is lost", Segment: "client:RST#3",
+		},
+	}, {
+		ID:     "rfc1337-off-prevents-assassination",
+		Text:   "With tcp_rfc1337=0 Linux prevents that a RST ends TIME_WAIT.",
+		Source: "Documentation/networking/ip-sysctl.rst: tcp_rfc1337",
+		Myth:   true,
+		Truth:  "It is tcp_rfc1337=1 that prevents it; 0, the default, lets the RST end TIME_WAIT (tcp(7), tcp_rfc1337).",
 		Control: lab.Control{
 			Says: "the RST is lost", Segment: "client:RST#3",
 		},
@@ -136,6 +145,8 @@ reset with the right sequence number ends TIME_WAIT at once.`,
 		s.Expect("exact-rst-kills-it",
 			lab.Is("before", before, record.TimeWait),
 			lab.Is("after", server.State(), record.Close))
+		s.Expect("rfc1337-off-prevents-assassination",
+			lab.Is("after", server.State(), record.TimeWait))
 
 		if s.On("wait") {
 			s.Part("A minute later the first connection is gone")
