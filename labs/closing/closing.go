@@ -11,5 +11,6 @@ var Labs = []*lab.Lab{
 	&simClose,
 	&lostFIN,
 	&closeWait,
+	&timeWait,
 	&resetClose,
 }

@@ -16,11 +16,12 @@ const glance = 2 * time.Millisecond
 // Await waits until the socket is in a state that a timer of the kernel brings
 // about and that no segment announces: a time-wait socket that ends, a request
 // that expires. It waits for as long as the kernel says is left, and then looks
-// every other millisecond. What the host sends meanwhile waits on the wire.
-func (e *End) Await(state string) {
+// every other millisecond. What the host sends meanwhile waits on the wire. It
+// returns how long it has waited.
+func (e *End) Await(state string) time.Duration {
 	r := e.host.run
 	if e.State() == state {
-		return
+		return 0
 	}
 	timer, left := e.Timer()
 	if timer == "" {
@@ -36,7 +37,8 @@ func (e *End) Await(state string) {
 		}
 		r.pause(time.Now().Add(glance))
 	}
-	wait.WaitedMS = max(1, time.Since(begin).Milliseconds())
+	waited := time.Since(begin)
+	wait.WaitedMS = max(1, waited.Milliseconds())
 	r.waits(wait)
 	r.addBefore(&wait)
 }
@@ -48,6 +50,7 @@ func (r *run) addBefore(b record.Body) {
 	r.add(b)
 	r.events[last], r.events[last+1] = r.events[last+1], r.events[last]
 	r.events[last].At = r.events[last+1].At
+	return waited
 }
 
 // pause waits for a time, unless the run is cancelled.

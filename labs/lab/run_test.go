@@ -277,3 +277,30 @@ func count(t *testing.T) [3]int {
 	n[1] = runtime.NumGoroutine()
 	return n
 }
+
+// A forged reset is what the receiver expects next, and a control can lose it.
+func TestReset(t *testing.T) {
+	claim := lab.Claim{ID: "it-is", Text: "It is.", Source: "here"}
+	for name, test := range map[string]struct {
+		control *lab.Control
+		want    string
+	}{
+		"delivered": {nil, record.Close},
+		"lost":      {&lab.Control{Segment: "client:RST#1"}, record.CloseWait},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := tell(t, lab.Options{Control: test.control}, func(s *lab.Script) {
+				client, server := established(s)
+				client.Close()
+				fin := s.Wire.Next("FIN,ACK")
+				fin.Deliver()
+				reset := fin.Reset()
+				reset.Deliver()
+				s.Expect("it-is", lab.Is("server", server.State(), test.want), lab.Is("seq", reset.Seq, fin.Seq+1))
+			}, claim)
+			if r.Outcome != record.Expected {
+				t.Errorf("%s: %v", r.Error, r.Claims)
+			}
+		})
+	}
+}

@@ -250,6 +250,6 @@ func (s *Segment) record(fate record.Fate, to *Host) {
 	s.run.add(&record.Segment{
 		From: s.from.name, To: to.name, SrcPort: p.Src.Port(), DstPort: p.Dst.Port(),
 		Flags: s.Flags, Seq: s.Seq, Ack: s.Ack, Win: p.Window, Len: s.Len, Options: p.Options,
-		Fate: fate, Retransmission: p.Retransmission, ID: p.ID, SentAt: s.run.since(p.SentAt), Raw: p.Raw,
+		Fate: fate, Retransmission: p.Retransmission, Forged: s.forged, ID: p.ID, SentAt: s.run.since(p.SentAt), Raw: p.Raw,
 	})
 }

@@ -52,6 +52,8 @@ type Segment struct {
 	Fate    Fate   `json:"fate"`
 	// Retransmission is set where the sender has sent these sequence numbers before.
 	Retransmission bool `json:"retransmission,omitempty"`
+	// Forged is set where the sender never sent it: it was made by tcplab.
+	Forged bool `json:"forged,omitempty"`
 	// ID is the same in every event about one packet, and rises in the order
 	// in which the packets were seen.
 	ID     int           `json:"id"`

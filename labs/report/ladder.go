@@ -231,7 +231,10 @@ func end(s *record.Segment) string {
 // labelIn is what stands on a segment's arrow, in so much room.
 func labelIn(r row, room int) string {
 	label := r.label
-	if r.segment.Fate == record.Injected {
+	switch {
+	case r.segment.Forged:
+		label += " forged"
+	case r.segment.Fate == record.Injected:
 		label += " copy"
 	}
 	return " " + shorten(label, room) + " "

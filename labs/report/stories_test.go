@@ -57,6 +57,7 @@ func fates() *record.Run {
 	s.later(syn, record.Delivered)
 	s.state("server", "80<-40000", "", record.SynRecv, nobodys)
 	s.later(syn, record.Injected)
+	s.segment("client", "server", 40000, "RST", 2, 0, 0, record.Injected).Forged = true
 	held := s.segment("client", "server", 40000, "FIN,PSH,ACK", 4294967295, 4294967295, 1460, record.Held)
 	held.Retransmission = true
 	s.later(held, record.Held)

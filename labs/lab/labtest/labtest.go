@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -119,11 +120,15 @@ func declared(t *testing.T, l *lab.Lab, c *record.Call) {
 	}
 }
 
+// patience is how long a sabotaged run waits for what its sabotage keeps from
+// coming, once the claim is judged.
+const patience = 3 * time.Second
+
 // control runs the lab sabotaged and wants the claim to come out otherwise.
 func control(t *testing.T, l *lab.Lab, c lab.Claim) {
 	t.Parallel()
 	act := c.Control // a copy: it remembers whether it has acted
-	r := Run(t, l, lab.Options{Args: act.Args, Control: &act})
+	r := Run(t, l, lab.Options{Args: act.Args, Control: &act, Patience: patience})
 	if !act.Acted() {
 		t.Errorf("the control never acts: nothing is %s%s (run: %s %s)", act.Segment, act.Before, r.Outcome, r.Error)
 	}
