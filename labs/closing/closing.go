@@ -7,4 +7,5 @@ import "github.com/tcplab/tcplab/labs/lab"
 var Labs = []*lab.Lab{
 	&fourWay,
 	&lostFIN,
+	&lostLastACK,
 }
