@@ -7,5 +7,6 @@ import "github.com/tcplab/tcplab/labs/lab"
 var Labs = []*lab.Lab{
 	&fourWay,
 	&lostFIN,
+	&lostFINACK,
 	&lostLastACK,
 }
