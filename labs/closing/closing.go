@@ -8,5 +8,6 @@ var Labs = []*lab.Lab{
 	&fourWay,
 	&lostFIN,
 	&lostFINACK,
+	&lostPeerFIN,
 	&lostLastACK,
 }
