@@ -24,7 +24,7 @@ is told. Either way the other side knows nothing of it and stays ESTABLISHED.`,
 	Claims: []lab.Claim{{
 		ID:     "fin-retransmitted-with-backoff",
 		Text:   "The FIN is sent again when the retransmission timeout is over, and from then on each pause is twice the one before.",
-		Source: "RFC 6298 §5; net/ipv4/tcp_timer.c: tcp_retransmit_timer",
+		Source: "RFC 9293 §3.10.8; RFC 6298 §5; net/ipv4/tcp_timer.c: tcp_retransmit_timer",
 		Control: lab.Control{
 			Says: "the socket gets a lower bound on how long it tries", Before: "client:close", Do: tryBriefly,
 		},

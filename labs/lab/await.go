@@ -41,6 +41,7 @@ func (e *End) Await(state string) time.Duration {
 	wait.WaitedMS = max(1, waited.Milliseconds())
 	r.waits(wait)
 	r.addBefore(&wait)
+	return waited
 }
 
 // addBefore adds an event before the last one: a wait comes before what it has
@@ -50,7 +51,6 @@ func (r *run) addBefore(b record.Body) {
 	r.add(b)
 	r.events[last], r.events[last+1] = r.events[last+1], r.events[last]
 	r.events[last].At = r.events[last+1].At
-	return waited
 }
 
 // pause waits for a time, unless the run is cancelled.
