@@ -85,5 +85,3 @@ socket, and is answered by a RST.`,
 			lab.Is("passive", server.State(), record.Close))
 	},
 }
-
-const finTimeout = "net.ipv4.tcp_fin_timeout"
