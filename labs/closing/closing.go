@@ -10,4 +10,5 @@ var Labs = []*lab.Lab{
 	&lostFINACK,
 	&lostPeerFIN,
 	&lostLastACK,
+	&finWait2,
 }
