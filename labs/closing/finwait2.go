@@ -121,6 +121,14 @@ func tellFinWait2(s *lab.Script) {
 		lab.Is("shut down", shut.State(), record.FinWait2),
 		lab.Is("has a timer", other != "", false))
 
+	dataAfterClose(s, shut, late)
+	timeWaitIsNoFinWait2(s)
+	sixtyOneSeconds(s)
+}
+
+// dataAfterClose closes a connection that was shut down, and lets the other
+// side write to it.
+func dataAfterClose(s *lab.Script, shut, late *lab.Sock) {
 	s.Part("The other one is closed too, and only then data comes")
 	shut.Close()
 	late.Write("too late")
@@ -133,7 +141,10 @@ func tellFinWait2(s *lab.Script) {
 		lab.Is("closed", shut.State(), record.Close),
 		lab.Is("other side", late.State(), record.Close),
 		lab.Is("its next write", late.TryWrite("!"), "EPIPE"))
+}
 
+// timeWaitIsNoFinWait2 compares the time of TIME_WAIT with tcp_fin_timeout.
+func timeWaitIsNoFinWait2(s *lab.Script) {
 	closed, peer := s.Connection()
 	s.Part("TIME_WAIT does not depend on the timeout")
 	closed.Close()
@@ -141,7 +152,7 @@ func tellFinWait2(s *lab.Script) {
 	peer.Close()
 	s.Wire.Of(closed).Next("server:FIN,ACK").Deliver()
 	s.Wire.Of(closed).Deliver("client:ACK")
-	_, left = closed.Timer()
+	_, left := closed.Timer()
 	if seconds := s.Client.Sysctl(finTimeout); seconds == 60 {
 		s.Inapplicable("fin-timeout-is-the-time-wait-length", "tcp_fin_timeout is 60 seconds too")
 	} else {
@@ -150,15 +161,18 @@ func tellFinWait2(s *lab.Script) {
 			lab.Seen("tcp_fin_timeout", seconds),
 			lab.Left("left", left, time.Duration(seconds)*time.Second))
 	}
+}
 
-	closed, _ = s.Connection()
+// sixtyOneSeconds shows both timers of a FIN_WAIT2 with a timeout above 60 seconds.
+func sixtyOneSeconds(s *lab.Script) {
+	closed, _ := s.Connection()
 	s.Part("A timeout of 61 seconds is over after 2")
 	s.Client.SetSysctl(finTimeout, "61")
 	closed.Close()
 	finIsAcked(s, closed)
 	first, _ := closed.Timer()
 	closed.AwaitTimer("timewait")
-	_, left = closed.Timer()
+	_, left := closed.Timer()
 	s.Expect("61-seconds-are-61-seconds",
 		lab.Seen("first timer", first),
 		lab.Seen("after it", closed.State()),
