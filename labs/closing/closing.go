@@ -13,6 +13,7 @@ var Labs = []*lab.Lab{
 	&lostFINACK,
 	&lostPeerFIN,
 	&lostLastACK,
+	&finWait2,
 	&closeWait,
 	&timeWait,
 	&resetClose,
