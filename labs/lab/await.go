@@ -38,11 +38,7 @@ func (e *End) Await(state string) {
 	}
 	wait.WaitedMS = max(1, time.Since(begin).Milliseconds())
 	r.waits(wait)
-	// The wait comes before what it has brought about.
-	last := len(r.events) - 1
-	r.add(&wait)
-	r.events[last], r.events[last+1] = r.events[last+1], r.events[last]
-	r.events[last].At = r.events[last+1].At
+	r.addBefore(&wait, true)
 }
 
 // pause waits for a time, unless the run is cancelled.
