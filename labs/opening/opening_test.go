@@ -22,6 +22,9 @@ func TestLabs(t *testing.T) {
 		labtest.Variant{Lab: "lostsynack", Name: "times2", Args: lab.Args{"times": "2"}},
 		labtest.Variant{Lab: "lostsynack", Name: "forever", Args: lab.Args{"forever": "1", "retries": "2"}},
 		labtest.Variant{Lab: "lostsynack", Name: "retries0", Args: lab.Args{"retries": "0"}},
+		labtest.Variant{Lab: "lostack", Name: "times2", Args: lab.Args{"times": "2"}},
+		labtest.Variant{Lab: "lostack", Name: "forever", Args: lab.Args{"forever": "1", "retries": "1"}},
+		labtest.Variant{Lab: "lostack", Name: "retries0", Args: lab.Args{"retries": "0"}},
 		labtest.Variant{Lab: "backlog", Name: "somaxconn0", Args: lab.Args{"n": "1", "somaxconn": "0"}},
 	)
 }
