@@ -29,7 +29,6 @@ reset with the right sequence number ends TIME_WAIT at once.`,
 		lab.Switch("wait", "wait until TIME_WAIT is over, a minute, and measure it"),
 	},
 	Sockopts: []string{"SO_REUSEADDR"},
-	Pins:     []lab.Sysctl{{Side: "server", Key: finTimeout, Value: "5"}}, // any but 60
 	Claims: []lab.Claim{{
 		ID:     "lasts-60-seconds",
 		Text:   "TIME_WAIT lasts 60 seconds.",
@@ -92,6 +91,7 @@ reset with the right sequence number ends TIME_WAIT at once.`,
 		},
 	}},
 	Script: func(s *lab.Script) {
+		s.Server.SetDefault(finTimeout, "5") // any but 60
 		s.Part("The server closes first")
 		listener := s.Server.Listen(80, 1)
 		client := s.Client.Connect(listener)

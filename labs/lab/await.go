@@ -54,17 +54,8 @@ func (e *End) await(what string, hasCome func() bool) time.Duration {
 	waited := time.Since(begin)
 	wait.WaitedMS = max(1, waited.Milliseconds())
 	r.waits(wait)
-	r.addBefore(&wait)
+	r.addBefore(&wait, true)
 	return waited
-}
-
-// addBefore adds an event before the last one: a wait comes before what it has
-// brought about.
-func (r *run) addBefore(b record.Body) {
-	last := len(r.events) - 1
-	r.add(b)
-	r.events[last], r.events[last+1] = r.events[last+1], r.events[last]
-	r.events[last].At = r.events[last+1].At
 }
 
 // pause waits for a time, unless the run is cancelled.

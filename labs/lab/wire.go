@@ -120,8 +120,7 @@ func (w *Wire) Sent() int {
 // of one connection.
 func (w *Wire) Retransmission(name string) *Segment {
 	e := w.sender(name)
-	timer, left := e.Timer()
-	wait := record.Wait{Host: e.host.name, Socket: e.name, Timer: timer, For: name, LeftMS: left.Milliseconds()}
+	wait, left := w.awaited(e, name)
 	begin := time.Now()
 	w.run.waits(wait)
 	// Timers of the kernel fire up to an eighth late (kernel/time/timer.c:
@@ -167,12 +166,14 @@ type Segment struct {
 	Flags    string
 	Seq, Ack uint32 // relative, as in record.Segment
 	Len      int    // bytes of data
+	Again    bool   // its sender has sent these sequence numbers before
 }
 
 // read takes over what stories may know of the packet.
 func (s *Segment) read() {
 	p := s.packet
 	s.Flags, s.Seq, s.Ack, s.Len = p.Flags.String(), p.RelSeq, p.RelAck, p.Len
+	s.Again = p.Retransmission
 }
 
 // Deliver lets the host with the destination address receive the segment. The

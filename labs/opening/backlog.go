@@ -87,6 +87,7 @@ next SYN, of a handshake that was under way, and of both once accept makes room.
 const (
 	somaxconn       = "net.core.somaxconn"
 	abortOnOverflow = "net.ipv4.tcp_abort_on_overflow"
+	syncookies      = "net.ipv4.tcp_syncookies"
 	surplus         = 3 // clients that find the queue full
 )
 
@@ -199,7 +200,7 @@ func race(s *lab.Script) {
 		s.Inapplicable("ack-dropped-when-full", why)
 		s.Inapplicable("abort-on-overflow-resets", why)
 		return
-	case s.Server.Sysctl("net.ipv4.tcp_syncookies") == 2:
+	case s.Server.Sysctl(syncookies) == 2:
 		const why = "with tcp_syncookies 2 the server keeps nothing of a handshake under way"
 		s.Inapplicable("ack-dropped-when-full", why)
 		s.Inapplicable("abort-on-overflow-resets", why)

@@ -20,7 +20,7 @@ has completed by then, and accept has not.`,
 		Source: "connect(2); net/ipv4/tcp_input.c: tcp_rcv_synsent_state_process",
 		Control: lab.Control{
 			Says: "the server keeps nothing of a handshake under way", Before: "client:connect",
-			Do: func(s *lab.Script) { s.Server.SetSysctl("net.ipv4.tcp_syncookies", "2") },
+			Do: func(s *lab.Script) { s.Server.SetSysctl(syncookies, "2") },
 		},
 	}, {
 		ID:     "accept-returns-after-third-ack",

@@ -17,6 +17,14 @@ func TestLabs(t *testing.T) {
 		labtest.Variant{Lab: "backlog", Name: "abort", Args: lab.Args{"n": "3", "abort-on-overflow": "1"}},
 		labtest.Variant{Lab: "backlog", Name: "too-few", Args: lab.Args{"n": "8", "clients": "4"}},
 		labtest.Variant{Lab: "backlog", Name: "somaxconn", Args: lab.Args{"n": "128", "somaxconn": "64"}},
+		labtest.Variant{Lab: "lostsyn", Name: "times2", Args: lab.Args{"times": "2"}},
+		labtest.Variant{Lab: "lostsyn", Name: "forever", Args: lab.Args{"forever": "1", "retries": "1"}},
+		labtest.Variant{Lab: "lostsynack", Name: "times2", Args: lab.Args{"times": "2"}},
+		labtest.Variant{Lab: "lostsynack", Name: "forever", Args: lab.Args{"forever": "1", "retries": "2"}},
+		labtest.Variant{Lab: "lostsynack", Name: "retries0", Args: lab.Args{"retries": "0"}},
+		labtest.Variant{Lab: "lostack", Name: "times2", Args: lab.Args{"times": "2"}},
+		labtest.Variant{Lab: "lostack", Name: "forever", Args: lab.Args{"forever": "1", "retries": "1"}},
+		labtest.Variant{Lab: "lostack", Name: "retries0", Args: lab.Args{"retries": "0"}},
 		labtest.Variant{Lab: "backlog", Name: "somaxconn0", Args: lab.Args{"n": "1", "somaxconn": "0"}},
 	)
 }

@@ -1,0 +1,132 @@
+package opening
+
+import (
+	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+// The third segment of the handshake, lost.
+var lostACK = lab.Lab{
+	Name:  "lostack",
+	Title: "Where the third segment is lost, the client is connected and the server does not know",
+	Long: `For the client the handshake is over with the server's SYN,ACK. Its own ACK takes
+no sequence number, so nobody acknowledges it, and it is never sent again by
+itself. It is the server that sends its SYN,ACK again, which the client answers
+once more. Data does as well: every segment of the client carries the ACK. And if
+nothing arrives in time, the server forgets the handshake without a word.`,
+	Knobs: []lab.Knob{
+		lab.Number("times", 1, 1, manyTimes, "how many ACKs in a row are lost before one arrives; the answer to the last SYN,ACK always does"),
+		lab.Switch("forever", "where no ACK ever arrives, wait until the kernel's own limit ends it"),
+		lab.Turns("retries", "server:"+synackRetries, "the server's net.ipv4.tcp_synack_retries"),
+	},
+	Sockopts: []string{"SO_ERROR"},
+	Claims: []lab.Claim{{
+		ID:     "client-established-server-syn-recv",
+		Text:   "Without the third segment connect succeeds and the client is ESTABLISHED, while the server stays SYN_RECV.",
+		Source: "RFC 9293 §3.5, figure 6; connect(2)",
+		Control: lab.Control{
+			Says: "the server keeps nothing of a handshake under way", Before: "client:connect",
+			Do: func(s *lab.Script) { s.Server.SetSysctl(syncookies, "2") },
+		},
+	}, {
+		ID:     "ack-is-not-retransmitted",
+		Text:   "The client does not send its ACK again by itself, and runs no timer for it; it does when the server repeats its SYN,ACK.",
+		Source: "RFC 9293 §3.4, §3.5; net/ipv4/tcp_input.c: tcp_validate_incoming",
+		Control: lab.Control{
+			Says: "the repeated SYN,ACK is lost", Segment: "server:SYN,ACK#2",
+		},
+	}, {
+		ID:     "data-completes-handshake",
+		Text:   "Data that the client sends completes the handshake, for it carries the ACK, and is kept for the program.",
+		Source: "RFC 9293 §3.10.7.4; net/ipv4/tcp_minisocks.c: tcp_check_req",
+		Control: lab.Control{
+			Says: "the data is lost", Segment: "client:PSH,ACK#1",
+		},
+	}, {
+		ID:     "expired-request-resets-late-data",
+		Text:   "When the server's request has expired, without a word, the client is still ESTABLISHED; its data is then answered by a RST, and it gets ECONNRESET.",
+		Source: "RFC 9293 §3.5.2; net/ipv4/inet_connection_sock.c: reqsk_timer_handler",
+		Control: lab.Control{
+			Says: "the late data is lost", Segment: "client:PSH,ACK#2",
+		},
+	}},
+	Script: func(s *lab.Script) {
+		if keepsNothing(s, "client-established-server-syn-recv", "ack-is-not-retransmitted", "data-completes-handshake", "expired-request-resets-late-data") {
+			return
+		}
+		listener := s.Server.Listen(80, 16)
+		s.Part("The third segment is lost")
+		client := loseACK(s, listener)
+		s.Expect("client-established-server-syn-recv",
+			lab.Is("connect", client.Connected(), lab.OK),
+			lab.Is("client", client.State(), record.Established),
+			lab.Is("server", client.Peer().State(), record.SynRecv))
+
+		s.Part("The server repeats its SYN,ACK, and gets the ACK once more")
+		if repeats := len(s.Server.SYNACKSchedule().Sends) - 1; repeats == 0 {
+			s.Inapplicable("ack-is-not-retransmitted", "with tcp_synack_retries 0 the SYN,ACK is sent once")
+		} else {
+			answer(s, client, min(s.Int("times"), repeats))
+		}
+
+		s.Part("Another client: its data completes the handshake")
+		client = loseACK(s, listener)
+		before := client.Peer().State()
+		client.Write("hello")
+		wire := s.Wire.Of(client)
+		wire.Next("PSH,ACK").Deliver()
+		wire.Deliver("server:ACK")
+		s.Expect("data-completes-handshake",
+			lab.Is("before", before, record.SynRecv),
+			lab.Is("server", client.Peer().State(), record.Established),
+			lab.Is("to read", client.Peer().Received(), 5))
+
+		s.Part("A third client: nothing arrives before the request expires")
+		if !s.On("forever") {
+			s.Server.SetDefault(synackRetries, "0")
+		}
+		client = loseACK(s, listener)
+		wire = s.Wire.Of(client)
+		wire.LoseRetransmissions("server:SYN,ACK")
+		silent := wire.Waiting(s.Server)
+		expired, idle := client.Peer().State(), client.State()
+		client.Write("too late")
+		wire.Next("PSH,ACK").Deliver()
+		wire.Deliver("RST")
+		_, outcome := client.TryRead()
+		s.Expect("expired-request-resets-late-data",
+			lab.Is("server", expired, record.Close),
+			lab.Is("it said", silent, "none"),
+			lab.Is("client", idle, record.Established),
+			lab.Is("read", outcome, "ECONNRESET"))
+	},
+}
+
+// loseACK makes a connection whose third segment is lost.
+func loseACK(s *lab.Script, listener *lab.Sock) *lab.Sock {
+	client := s.Client.Connect(listener)
+	wire := s.Wire.Of(client)
+	wire.Next("SYN").Deliver()
+	wire.Next("SYN,ACK").Deliver()
+	wire.Next("ACK").Drop()
+	return client
+}
+
+// answer lets the client answer the SYN,ACKs that the server repeats. The
+// answers are lost as well until as many ACKs were lost as times says.
+func answer(s *lab.Script, client *lab.Sock, times int) {
+	wire := s.Wire.Of(client)
+	again := wire.Retransmission("server:SYN,ACK")
+	timer, _ := client.Timer()
+	byItself := wire.Waiting(s.Client)
+	again.Deliver()
+	s.Expect("ack-is-not-retransmitted",
+		lab.Is("client runs a timer", timer != "", false),
+		lab.Is("sent by itself", byItself, "none"),
+		lab.Is("sent in answer", wire.Waiting(s.Client), "ACK"))
+	for range times - 1 {
+		wire.Next("ACK").Drop()
+		wire.Retransmission("server:SYN,ACK").Deliver()
+	}
+	wire.Deliver("ACK")
+}

@@ -1,0 +1,139 @@
+package opening
+
+import (
+	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+// The second segment of the handshake, lost.
+var lostSYNACK = lab.Lab{
+	Name:  "lostsynack",
+	Title: "Where the SYN,ACK is lost, both ends send again",
+	Long: `When the second segment is lost, each end waits for an answer: the client to its
+SYN, the server to its SYN,ACK. Both have a timer and send again. In the second
+half of the lab no SYN,ACK ever arrives, and the client has closed: the server
+sends it again after twice as long each time, and then forgets the handshake, of
+which its program never hears. Its limit is lowered there, so that it is quick;
+with --forever it stays the kernel's own.`,
+	Knobs: []lab.Knob{
+		lab.Number("times", 1, 1, manyTimes, "how many SYN,ACKs in a row are lost before one arrives; the last one that the kernel sends always does"),
+		lab.Switch("forever", "where no SYN,ACK ever arrives, wait until the kernel's own limit ends it"),
+		lab.Turns("retries", "server:"+synackRetries, "the server's net.ipv4.tcp_synack_retries"),
+	},
+	Claims: []lab.Claim{{
+		ID:     "both-ends-retransmit",
+		Text:   "The client sends its SYN again and the server its SYN,ACK, each by a timer of its own, and the SYN,ACK that arrives connects them.",
+		Source: "RFC 9293 §3.8.1; net/ipv4/inet_connection_sock.c: reqsk_timer_handler",
+		Control: lab.Control{
+			Says: "the last SYN,ACK is lost, too", Args: lab.Args{"times": "2"}, Segment: "server:SYN,ACK#3",
+		},
+	}, {
+		ID:     "server-schedule-doubles",
+		Text:   "The server sends the SYN,ACK after one second and then after twice as long each time, tcp_synack_retries times.",
+		Source: "Documentation/networking/ip-sysctl.rst: tcp_synack_retries; include/net/tcp.h: tcp_reqsk_timeout",
+		Control: lab.Control{
+			Says: "tcp_synack_retries is lowered behind the story's back", Before: "client:close",
+			Do: func(s *lab.Script) { s.Server.SetSysctl(synackRetries, "0") },
+		},
+	}, {
+		ID:     "request-expires-silently",
+		Text:   "After one more pause the server's SYN_RECV is gone, and no segment tells of it.",
+		Source: "net/ipv4/inet_connection_sock.c: reqsk_timer_handler",
+		Control: lab.Control{
+			Says: "tcp_synack_retries is lowered behind the story's back", Before: "client:close",
+			Do: func(s *lab.Script) { s.Server.SetSysctl(synackRetries, "0") },
+		},
+	}},
+	Script: func(s *lab.Script) {
+		if keepsNothing(s, "both-ends-retransmit", "server-schedule-doubles", "request-expires-silently") {
+			return
+		}
+		listener := s.Server.Listen(80, 16)
+		s.Part("The SYN,ACK for a client is lost")
+		client, _ := loseSYNACK(s, listener)
+		var silent *lab.Sock
+		var first *lab.Segment
+		var schedule lab.Schedule
+		sideBySide := s.Int("times") == 1 // the second wait is then the longer one
+		if sideBySide {
+			silent, first, schedule = neverAnswered(s, listener)
+		}
+		s.Part("Both ends send again, and in the end a SYN,ACK arrives (the SYNs do not)")
+		if repeats := len(s.Server.SYNACKSchedule().Sends) - 1; repeats == 0 {
+			s.Inapplicable("both-ends-retransmit", "with tcp_synack_retries 0 the SYN,ACK is sent once")
+		} else {
+			arrive(s, client, min(s.Int("times"), repeats))
+		}
+		if !sideBySide {
+			silent, first, schedule = neverAnswered(s, listener)
+		}
+		s.Part("The client that has closed: the server goes on by itself")
+		wire := s.Wire.Of(silent)
+		tries := wire.Unanswered("server:SYN,ACK", first)
+		if s.Server.Has(rtoMax) && s.Server.Sysctl(rtoMax) < 120_000 {
+			const why = "with tcp_rto_max_ms lowered, kernels differ: some bound these pauses by it"
+			s.Inapplicable("server-schedule-doubles", why)
+			s.Inapplicable("request-expires-silently", why)
+			return
+		}
+		s.Expect("server-schedule-doubles",
+			lab.Is("SYN,ACKs", len(tries.Sent), len(schedule.Sends)),
+			lab.OnSchedule("sent", tries.Sent, schedule))
+		s.Expect("request-expires-silently",
+			lab.Is("server", silent.Peer().Path(record.SynRecv), "SYN_RECV → CLOSE"),
+			lab.Is("it said", wire.Waiting(s.Server), "none"),
+			lab.InTime("after", tries.End, schedule.End))
+	},
+}
+
+// loseSYNACK makes a client whose SYN arrives and whose SYN,ACK is lost.
+func loseSYNACK(s *lab.Script, listener *lab.Sock) (client *lab.Sock, lost *lab.Segment) {
+	client = s.Client.Connect(listener)
+	s.Wire.Of(client).Next("SYN").Deliver()
+	lost = s.Wire.Of(client).Next("SYN,ACK")
+	lost.Drop()
+	return client, lost
+}
+
+// neverAnswered makes a client that closes when its SYN has arrived, so that
+// the server alone is left with a timer, and tells when that is due.
+func neverAnswered(s *lab.Script, listener *lab.Sock) (client *lab.Sock, lost *lab.Segment, due lab.Schedule) {
+	s.Part("The SYN,ACK for another client is lost, and that client closes")
+	if !s.On("forever") {
+		s.Server.SetDefault(synackRetries, "1")
+	}
+	due = s.Server.SYNACKSchedule()
+	client, lost = loseSYNACK(s, listener)
+	client.Close()
+	return client, lost, due
+}
+
+// arrive lets both ends send again, and a SYN,ACK arrive when as many were lost
+// as times says.
+func arrive(s *lab.Script, client *lab.Sock, times int) {
+	wire := s.Wire.Of(client)
+	syn := wire.Retransmission("client:SYN")
+	syn.Drop()
+	for range times - 1 {
+		wire.Retransmission("server:SYN,ACK").Drop()
+	}
+	synAck := wire.Retransmission("server:SYN,ACK")
+	synAck.Deliver()
+	wire.Deliver("ACK")
+	s.Expect("both-ends-retransmit",
+		lab.Is("client sent again", syn.Flags, "SYN"),
+		lab.Is("server sent again", synAck.Flags, "SYN,ACK"),
+		lab.Is("client", client.State(), record.Established),
+		lab.Is("server", client.Peer().State(), record.Established))
+}
+
+// keepsNothing judges claims about SYN_RECV where there is none.
+func keepsNothing(s *lab.Script, claims ...string) bool {
+	if s.Server.Sysctl(syncookies) != 2 {
+		return false
+	}
+	for _, id := range claims {
+		s.Inapplicable(id, "with tcp_syncookies 2 the server keeps nothing of a handshake under way")
+	}
+	return true
+}
