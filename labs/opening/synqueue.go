@@ -58,7 +58,7 @@ in the second case alone.`,
 	}, {
 		ID:     "cookies-keep-no-state",
 		Text:   "With cookies, a SYN beyond the limit is answered though the server keeps no socket for it, and its ACK makes one that is ESTABLISHED at once.",
-		Source: "net/ipv4/tcp_input.c: tcp_conn_request; net/ipv4/syncookies.c: cookie_v4_check; RFC 4987 §3.6",
+		Source: "net/ipv4/tcp_input.c: tcp_conn_request; net/ipv4/syncookies.c: cookie_v4_check",
 		Control: lab.Control{
 			Says: "the ACK is lost", Segment: "client:ACK#1",
 		},
@@ -73,7 +73,7 @@ in the second case alone.`,
 	}, {
 		ID:     "without-cookies-syn-dropped",
 		Text:   "Without cookies a SYN beyond the limit gets no answer, its client stays SYN_SENT, and ListenDrops counts it.",
-		Source: "net/ipv4/tcp_input.c: tcp_conn_request, tcp_listendrop",
+		Source: "net/ipv4/tcp_input.c: tcp_conn_request; include/net/tcp.h: tcp_listendrop",
 		Control: lab.Control{
 			Says: "cookies are turned on again behind the story's back", Before: "server:listen#2",
 			Do: func(s *lab.Script) { s.Server.SetSysctl(syncookies, "1") },
