@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/labs/record"
 )
 
 // What is wrong with an argument is said in one line, before anything is done.
@@ -55,6 +56,17 @@ func TestParseSysctl(t *testing.T) {
 	for _, text := range []string{"", "=", "a", "a=", "=1", "peer:a=1", ":a=1"} {
 		if _, err := lab.ParseSysctl(text); !errors.As(err, new(*lab.UsageError)) {
 			t.Errorf("%q: %v, want a usage error", text, err)
+		}
+	}
+}
+
+func TestBetween(t *testing.T) {
+	for got, want := range map[int]record.Verdict{3: record.Refuted, 4: record.Confirmed, 5: record.Confirmed, 6: record.Refuted} {
+		r := tell(t, lab.Options{}, func(s *lab.Script) {
+			s.Expect("claim", lab.Between("n", got, 4, 5))
+		}, lab.Claim{ID: "claim", Text: "A claim.", Source: "a source"})
+		if r.Claims[0].Verdict != want || (want == record.Refuted && r.Claims[0].Expected[0].Value != "4 to 5") {
+			t.Errorf("%d is %+v, want %s", got, r.Claims[0], want)
 		}
 	}
 }

@@ -69,6 +69,11 @@ func AtLeast(name string, got, least int) Check {
 	return Check{name, int64(got), fmt.Sprintf("at least %d", least), got >= least}
 }
 
+// Between is the check that got is neither less than least nor more than most.
+func Between(name string, got, least, most int) Check {
+	return Check{name, int64(got), fmt.Sprintf("%d to %d", least, most), got >= least && got <= most}
+}
+
 // Seen is a piece of evidence worth having that nothing hangs on.
 func Seen[T value](name string, got T) Check {
 	return Check{name: name, got: plain(got), ok: true}

@@ -26,7 +26,7 @@ the other has closed gets what was sent before, and then 0: the end of the strea
 	}, {
 		ID:     "read-returns-eof-after-peer-close",
 		Text:   "After the client's close the server first reads the data that came before it, and then 0.",
-		Source: "RFC 9293 §3.6, §3.9.1.4; read(2)",
+		Source: "RFC 9293 §3.6, case 2; recv(2)",
 		Control: lab.Control{
 			Says: "somebody else reads the data first", Before: "server:read#3",
 			Do: func(s *lab.Script) { s.Server.Sock(4).TryRead() },

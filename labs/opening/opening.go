@@ -5,6 +5,6 @@ import "github.com/tcplab/tcplab/labs/lab"
 
 // Labs are the section's labs, in teaching order.
 var Labs = []*lab.Lab{
-	&handshake, &lifecycle, &noAccept, &noListen, &selfConnect, &simOpen, &backlog,
+	&handshake, &lifecycle, &noAccept, &noListen, &selfConnect, &simOpen, &backlog, &synQueue,
 	&lostSYN, &lostSYNACK, &lostACK,
 }

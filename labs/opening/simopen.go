@@ -25,7 +25,7 @@ Linux 6.11 answers the second SYN by an ACK first, and is ESTABLISHED by that.`,
 	}, {
 		ID:     "both-established-without-listen",
 		Text:   "Both connects succeed, though neither host has a socket that listens.",
-		Source: "RFC 9293 §3.5; connect(2)",
+		Source: "RFC 9293 §3.5 (MUST-10), figure 7; connect(2)",
 		Control: lab.Control{
 			Says: "a RST takes the place of the server's SYN,ACK", Segment: "server:SYN,ACK#1", Change: lab.ResetInstead,
 		},
