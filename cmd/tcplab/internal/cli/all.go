@@ -44,6 +44,9 @@ The exit status is the worst of the labs'.`,
   tcplab all --json > runs.jsonl`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := (&view{json: json, noTimes: noTimes}).check(); err != nil {
+				return err
+			}
 			chosen, err := choose(filter)
 			if err != nil {
 				return err
@@ -68,12 +71,13 @@ The exit status is the worst of the labs'.`,
 			if err != nil {
 				return err
 			}
-			if !json {
+			ended := worst(results)
+			if !json && exitStatus(ended) != exitUsage {
 				if err := table(out, results, !noTimes); err != nil {
 					return err
 				}
 			}
-			return worst(results)
+			return ended
 		},
 	}
 	cmd.Flags().BoolVar(&json, "json", false, "print each lab's record as a line of JSON, as it ends")
