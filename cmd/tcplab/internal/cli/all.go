@@ -45,6 +45,9 @@ The exit status is the worst of the labs'.`,
   tcplab all --json > runs.jsonl`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := (&view{json: json, noTimes: noTimes}).check(); err != nil {
+				return err
+			}
 			chosen, err := choose(filter)
 			if err != nil {
 				return err

@@ -162,8 +162,12 @@ confirmed; 2 wrong usage; 3 this machine can't run it, or the instrument broke;
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		var wrong *pflag.InvalidValueError
-		if errors.As(err, &wrong) { // only switches: the lab checks its other knobs
-			err = fmt.Errorf("--%s %s: want true or false", wrong.GetFlag().Name, wrong.GetValue())
+		if errors.As(err, &wrong) { // of a lab only switches: it checks its other knobs
+			want := "true or false"
+			if wrong.GetFlag().Value.Type() == "int" {
+				want = "a whole number"
+			}
+			err = fmt.Errorf("--%s %s: want %s", wrong.GetFlag().Name, wrong.GetValue(), want)
 		}
 		return usageError{fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
 	})
