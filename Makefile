@@ -32,12 +32,12 @@ fuzz: ## run every fuzz target for FUZZTIME
 	@set -e; for package in $$($(GO) list ./...); do \
 		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
 			echo "$$package $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 50x $$package; \
 		done; \
 	done
 
 golden: ## write the golden ladders and reports anew
-	$(GO) test ./labs/... -run 'TestLabs|Golden' -update
+	$(GO) test $(addprefix ./,$(patsubst %/testdata,%,$(wildcard labs/*/testdata))) -run 'TestLabs|Golden' -update
 
 soak: ## run every lab SOAK times with all processors busy
 	$(GO) test ./labs -run TestSoak -soak $(SOAK) -timeout 120m -v

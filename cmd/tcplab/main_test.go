@@ -21,7 +21,7 @@ import (
 var binary string
 
 // The main thread belongs to TestMain, so that no test's goroutine ever locks
-// it: see onThread.
+// it: see elsewhere.
 func init() { runtime.LockOSThread() }
 
 func TestMain(m *testing.M) {
@@ -72,12 +72,15 @@ const (
 
 // found says for each need why it is not met, or "".
 var found = map[need]func() string{
-	labs: sync.OnceValue(func() string { return doctor() }),
+	labs: labsLack,
 	user: sync.OnceValue(func() string {
 		if os.Getuid() != 0 {
 			return "it takes root to become another user"
 		}
-		var why string
+		why := labsLack()
+		if why != "" {
+			return why
+		}
 		err := elsewhere(nobody, openNode, func() error { why = doctor(); return nil })
 		if err != nil {
 			return err.Error()
@@ -85,6 +88,8 @@ var found = map[need]func() string{
 		return why
 	}),
 }
+
+var labsLack = sync.OnceValue(doctor)
 
 func doctor() string {
 	out, err := exec.Command(binary, "doctor").CombinedOutput()

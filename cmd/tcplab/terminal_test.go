@@ -200,8 +200,8 @@ func TestTerminalProgress(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		`waiting for the client's retransmit timer \(client:SYN\): 0\.\d s left`,
-		`waiting for the server's retransmit timer \(server:SYN,ACK\): 0\.\d s left`,
+		`waiting for the client's retransmit timer \(client:SYN\) +\[[=>-]+\] 0\.\d s left`,
+		`waiting for the server's retransmit timer \(server:SYN,ACK\) +\[[=>-]+\] 0\.\d s left`,
 	} {
 		if !regexp.MustCompile(want).MatchString(printed) {
 			t.Errorf("stderr has no %s:\n%q", want, printed)

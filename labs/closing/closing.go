@@ -9,6 +9,7 @@ var Labs = []*lab.Lab{
 	&threeWay,
 	&halfClose,
 	&simClose,
+	&lostFIN,
 	&closeWait,
 	&timeWait,
 	&resetClose,

@@ -13,5 +13,6 @@ func TestLabs(t *testing.T) {
 		labtest.Variant{Lab: "fourway", Name: "server-first", Args: lab.Args{"server-closes-first": "1"}},
 		labtest.Variant{Lab: "halfclose", Name: "one-byte", Args: lab.Args{"bytes": "1"}},
 		labtest.Variant{Lab: "halfclose", Name: "much", Args: lab.Args{"bytes": "16384"}},
+		labtest.Variant{Lab: "lostfin", Name: "shutdown", Args: lab.Args{"shutdown": "1"}},
 	)
 }

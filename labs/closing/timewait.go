@@ -26,6 +26,7 @@ starts again: it can't bind its port, unless the old socket and the new one both
 have SO_REUSEADDR. A client may open the same connection anew at any time, and a
 reset with the right sequence number ends TIME_WAIT at once.`,
 	Knobs: []lab.Knob{
+		lab.Turns("fin-timeout", "server:"+finTimeout, "the server's net.ipv4.tcp_fin_timeout, which changes nothing about TIME_WAIT").Pin("5"),
 		lab.Switch("wait", "wait until TIME_WAIT is over, a minute, and measure it"),
 	},
 	Sockopts: []string{"SO_REUSEADDR"},
@@ -91,7 +92,6 @@ reset with the right sequence number ends TIME_WAIT at once.`,
 		},
 	}},
 	Script: func(s *lab.Script) {
-		s.Server.SetDefault(finTimeout, "5")
 		s.Part("The server closes first")
 		listener := s.Server.Listen(80, 1)
 		client := s.Client.Connect(listener)

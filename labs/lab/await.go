@@ -40,12 +40,17 @@ func (e *End) Await(state string) time.Duration {
 	waited := time.Since(begin)
 	wait.WaitedMS = max(1, waited.Milliseconds())
 	r.waits(wait)
-	// The wait comes before what it has brought about.
+	r.addBefore(&wait)
+	return waited
+}
+
+// addBefore adds an event before the last one: a wait comes before what it has
+// brought about.
+func (r *run) addBefore(b record.Body) {
 	last := len(r.events) - 1
-	r.add(&wait)
+	r.add(b)
 	r.events[last], r.events[last+1] = r.events[last+1], r.events[last]
 	r.events[last].At = r.events[last+1].At
-	return waited
 }
 
 // pause waits for a time, unless the run is cancelled.

@@ -83,5 +83,12 @@ func AckLess(n uint32) func(*layers.TCP) { return func(t *layers.TCP) { t.Ack -=
 // AckItself is a change that makes a SYN acknowledge itself.
 func AckItself(t *layers.TCP) { t.ACK, t.Ack = true, t.Seq+1 }
 
+// ResetInstead is a change that turns a SYN,ACK into the RST that its receiver
+// takes for one of the connection: with the number after the SYN.
+func ResetInstead(t *layers.TCP) { t.SYN, t.RST, t.Seq = false, true, t.Seq+1 }
+
 // IntoReset is a change that makes a segment a reset with the same numbers.
 func IntoReset(t *layers.TCP) { t.RST, t.PSH, t.FIN = true, false, false }
+
+// SeqMore is a change that adds n to a segment's sequence number.
+func SeqMore(n uint32) func(*layers.TCP) { return func(t *layers.TCP) { t.Seq += n } }

@@ -61,6 +61,9 @@ type Knob struct {
 	// Sysctl, for a knob that turns one ("server:net.core.somaxconn"): the
 	// kernel says which values it takes, and its own value is the default.
 	Sysctl string
+	// Pinned is what the lab sets the sysctl to where the user says nothing
+	// about it; "" leaves it as it is in all labs.
+	Pinned string
 	// Switch is set for a knob that is on or off. Its values are 1 and 0.
 	Switch bool
 	// Default, Min and Max are for a number.
@@ -83,6 +86,13 @@ func Switch(name, help string) Knob {
 // Turns returns a knob that sets a sysctl of one side ("server:net.…").
 func Turns(name, sysctl, help string) Knob {
 	return Knob{Name: name, Help: help, Sysctl: sysctl}
+}
+
+// Pin returns the knob with a default of the lab's own: the sysctl has that
+// value unless the user gives another, by the knob or by --sysctl.
+func (k Knob) Pin(value string) Knob {
+	k.Pinned = value
+	return k
 }
 
 // Args are the values of a lab's knobs, by name. A knob that turns a sysctl is

@@ -12,6 +12,9 @@ import (
 type Schedule struct {
 	Sends []time.Duration // since the first one, which is 0
 	End   time.Duration   // when the kernel gives up
+	// least is how many sends there are where timers are so late that the time
+	// allowed is over sooner; 0 where that changes nothing.
+	least int
 }
 
 // initialRTO is the retransmission timeout before there is a round-trip time to
@@ -97,19 +100,31 @@ func (h *Host) OrphanSchedule(rto time.Duration) Schedule {
 // DataSchedule is when the host sends data, or the FIN of a socket that is not
 // closed, that gets no answer: as OrphanSchedule, by tcp_retries2.
 func (h *Host) DataSchedule(rto time.Duration) Schedule {
-	retries := h.Sysctl("net.ipv4.tcp_retries2")
+	return h.RetriesSchedule(h.Sysctl("net.ipv4.tcp_retries2"), rto)
+}
+
+// RetriesSchedule is what OrphanSchedule would be with that many
+// tcp_orphan_retries, taken as they are.
+func (h *Host) RetriesSchedule(retries int, rto time.Duration) Schedule {
 	return retransmitSchedule(rto, h.maxRTO(), func(time.Duration) int { return retries })
 }
 
 func retransmitSchedule(rto, maxRTO time.Duration, retries func(rto time.Duration) int) Schedule {
 	s := Schedule{Sends: []time.Duration{0}}
 	rto = min(rto, maxRTO)
+	late := time.Duration(0) // since the first retransmission, with timers as late as may be
 	for first := time.Duration(0); ; {
 		s.End += rto
 		if first == 0 {
 			first = s.End
-		} else if s.End-first >= modelTimeout(retries(rto), minRTO, maxRTO) {
-			return s
+		} else {
+			limit := modelTimeout(retries(rto), minRTO, maxRTO)
+			if s.End-first >= limit {
+				return s
+			}
+			if late += latest(rto); late >= limit && s.least == 0 {
+				s.least = len(s.Sends)
+			}
 		}
 		s.Sends = append(s.Sends, s.End)
 		rto = min(2*rto, maxRTO)
@@ -135,6 +150,7 @@ func modelTimeout(boundary int, base, maxRTO time.Duration) time.Duration {
 // or 50 ms where that is more (kernel/time/timer.c: calc_index, for HZ from 100
 // up).
 func OnSchedule(name string, sent []*Segment, want Schedule) Check {
+	want = want.allow(len(sent))
 	got := make([]time.Duration, len(sent))
 	for i, s := range sent {
 		got[i] = s.Since(sent[0])
@@ -151,7 +167,24 @@ func OnSchedule(name string, sent []*Segment, want Schedule) Check {
 // The segments' timestamps have whole milliseconds, so it may seem to be one
 // too soon.
 func inTime(got, nominal time.Duration) bool {
-	return got >= nominal-time.Millisecond && got <= nominal+max(nominal/7, 0)+50*time.Millisecond
+	return got >= nominal-time.Millisecond && got <= latest(nominal)
+}
+
+// latest is how long a timer that was set to nominal may take.
+func latest(nominal time.Duration) time.Duration { return nominal + nominal/7 + 50*time.Millisecond }
+
+// Allows tells whether so many sends are by the schedule. Timers may be so late
+// that the kernel gives up after fewer than it nominally makes.
+func (s Schedule) Allows(sends int) bool {
+	return sends == len(s.Sends) || s.least > 0 && sends >= s.least && sends < len(s.Sends)
+}
+
+// allow returns the schedule as it is with so many sends, where it allows them.
+func (s Schedule) allow(sends int) Schedule {
+	if sends == len(s.Sends) || !s.Allows(sends) {
+		return s
+	}
+	return Schedule{Sends: s.Sends[:sends], End: s.Sends[sends]}
 }
 
 // InTime is the check that the kernel took, or has left, as long as a timer

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -40,6 +41,21 @@ func TestSchedules(t *testing.T) {
 				t.Errorf("sends %s, end %v; want %s, %v", got, test.got.End, test.sends, test.end)
 			}
 		})
+	}
+	// Timers that are late can end what has hardly any time left.
+	for n, want := range map[int]string{1: "3", 3: "4 5", 4: "5 6", 8: "9"} {
+		var allowed []string
+		for sends := range 20 {
+			if orphan(n, 204*ms, defaultMaxRTO).Allows(sends) {
+				allowed = append(allowed, fmt.Sprint(sends))
+			}
+		}
+		if got := strings.Join(allowed, " "); got != want {
+			t.Errorf("%d retries allow %s sends, want %s", n, got, want)
+		}
+	}
+	if s := orphan(4, 204*ms, defaultMaxRTO).allow(5); milliseconds(s.Sends) != "0 204 612 1428 3060" || s.End != 6324*ms {
+		t.Errorf("sooner over: %+v", s)
 	}
 	for _, test := range []struct {
 		got, nominal time.Duration

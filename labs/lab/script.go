@@ -13,6 +13,8 @@ type Script struct {
 	Server *Host // nil in a Lab that is Alone
 	Wire   *Wire
 	run    *run
+
+	listener *Sock // of Connection
 }
 
 // Int returns the value of a knob that is a number.
@@ -32,12 +34,17 @@ func (s *Script) Part(title string) { s.run.add(&record.Part{Title: title}) }
 
 // Connection makes a connection to the server's port 80 that is established and
 // accepted, and returns its two descriptors. Stories about closing begin so.
+// Called again, it makes another one with the same listener.
 func (s *Script) Connection() (client, server *Sock) {
-	s.Part("A connection")
-	listener := s.Server.Listen(80, 1)
-	client = s.Client.Connect(listener)
+	if s.listener == nil {
+		s.Part("A connection")
+		s.listener = s.Server.Listen(80, 1)
+	} else {
+		s.Part("Another connection")
+	}
+	client = s.Client.Connect(s.listener)
 	s.Wire.Handshake(client)
-	return client, listener.Accept()
+	return client, s.listener.Accept()
 }
 
 // A Check compares one piece of evidence with what a claim says it must be.

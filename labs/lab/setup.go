@@ -272,11 +272,15 @@ func (h *Host) configure() error {
 	return nil
 }
 
-// knobSysctls are the settings that the lab's own flags make.
+// knobSysctls are the settings that the lab's own flags make, given or not.
 func (r *run) knobSysctls() []Sysctl {
 	var settings []Sysctl
 	for _, k := range r.lab.Knobs {
-		if value, ok := r.args[k.Name]; ok && k.Sysctl != "" {
+		value, ok := r.args[k.Name]
+		if !ok {
+			value = k.Pinned
+		}
+		if value != "" && k.Sysctl != "" {
 			side, key, _ := strings.Cut(k.Sysctl, ":")
 			settings = append(settings, Sysctl{Side: side, Key: key, Value: value, flag: "--" + k.Name + " " + value})
 		}

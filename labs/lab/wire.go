@@ -119,25 +119,18 @@ func (w *Wire) Sent() int {
 // run out ("client:SYN") and takes what it sends again. The wire must be that
 // of one connection.
 func (w *Wire) Retransmission(name string) *Segment {
-	hostName, _, _ := strings.Cut(name, ":")
-	for _, e := range []*End{w.only, w.only.Peer()} {
-		if e.host.name != hostName {
-			continue
-		}
-		timer, left := e.Timer()
-		wait := record.Wait{Host: hostName, Socket: e.name, Timer: timer, For: name, LeftMS: left.Milliseconds()}
-		begin := time.Now()
-		w.run.waits(wait)
-		// Timers of the kernel fire up to an eighth late (kernel/time/timer.c:
-		// calc_index), and this machine may be busy.
-		s := w.next(name, begin.Add(left+left/4+w.run.options.Patience))
-		wait.WaitedMS = max(1, time.Since(begin).Milliseconds())
-		w.run.waits(wait)
-		w.run.add(&wait)
-		return s
-	}
-	w.run.fail(fmt.Errorf("wire: %s: no such side of the connection %s", name, w.only.name))
-	return nil
+	e := w.sender(name)
+	timer, left := e.Timer()
+	wait := record.Wait{Host: e.host.name, Socket: e.name, Timer: timer, For: name, LeftMS: left.Milliseconds()}
+	begin := time.Now()
+	w.run.waits(wait)
+	// Timers of the kernel fire up to an eighth late (kernel/time/timer.c:
+	// calc_index), and this machine may be busy.
+	s := w.next(name, begin.Add(left+left/4+w.run.options.Patience))
+	wait.WaitedMS = max(1, time.Since(begin).Milliseconds())
+	w.run.waits(wait)
+	w.run.add(&wait)
+	return s
 }
 
 func (r *run) waits(w record.Wait) {

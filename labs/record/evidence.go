@@ -24,11 +24,11 @@ func (e Evidence) MarshalJSON() ([]byte, error) {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		name, err := json.Marshal(f.Name)
+		name, err := marshal(f.Name)
 		if err != nil {
 			return nil, err
 		}
-		value, err := json.Marshal(f.Value)
+		value, err := marshal(f.Value)
 		if err != nil {
 			return nil, err
 		}

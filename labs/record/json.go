@@ -34,7 +34,7 @@ func (r *Run) WriteJSON(w io.Writer) error {
 		Counters: r.Counters, DurationUS: r.Duration.Microseconds(),
 	}
 	j.fill()
-	whole, err := json.Marshal(j)
+	whole, err := marshal(j)
 	if err != nil {
 		return err
 	}
@@ -76,6 +76,16 @@ func (j *jsonRun) fill() {
 	if j.Environment.Sysctls == nil {
 		j.Environment.Sysctls = map[string]map[string]string{}
 	}
+}
+
+// marshal is json.Marshal without its care for HTML: a socket's name is to be
+// found as it is, "80<-40000".
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 // UnmarshalJSON implements json.Unmarshaler. It refuses another schema.
@@ -156,7 +166,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 			body = &filled
 		}
 	}
-	rest, err := json.Marshal(body)
+	rest, err := marshal(body)
 	if err != nil {
 		return nil, err
 	}

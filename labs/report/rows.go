@@ -128,7 +128,7 @@ func (b *rowBuilder) call(e record.Event, c *record.Call) {
 	switch {
 	case c.Errno != "":
 		r.result = " = " + c.Errno
-	case c.Result != "0":
+	case c.Result != "0", c.Call == "read": // read returns 0 at the end of the stream
 		r.result = " = " + c.Result
 	}
 	b.rows = append(b.rows, r)

@@ -156,6 +156,11 @@ func wait() *record.Run {
 	s.add(&record.Wait{Host: "client", Socket: "40000->80", Timer: "retransmit", For: "client:SYN", LeftMS: 998, WaitedMS: 1003})
 	s.add(&record.Call{Host: "server", Call: "sysctl", Args: []string{"net.ipv4.tcp_abort_on_overflow=1"}, Result: "0"})
 	s.segment("client", "server", 40000, "SYN", 0, 0, 0, record.Dropped).Retransmission = true
+	s.judge(record.Claim{
+		ID: "sent-again-after-a-second", Text: "The SYN is sent again after 1 s.", Source: "RFC 6298 §2.1", Verdict: record.Confirmed,
+		Evidence: record.Evidence{{Name: "sent again", Value: "SYN"}, {Name: "after_ms", Value: int64(1003)}, {Name: "left_ms", Value: int64(7)}},
+		Expected: record.Evidence{{Name: "after_ms", Value: "1000"}},
+	})
 	for i, at := range []int64{9_999_990, 10_000_000, 999_999_000, 3_600_000_000, 1 << 50} {
 		s.fails("client", "read", "EAGAIN", "3", strings.Repeat("x", i))
 		s.run.Events[len(s.run.Events)-1].At = time.Duration(at) * time.Microsecond

@@ -35,7 +35,11 @@ var version = ""
 
 // Main runs tcplab and returns its exit status.
 func Main(args []string, stdout, stderr *os.File) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup(1) has it
+		ends = append(ends, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 
@@ -131,6 +135,7 @@ func message(err error) string {
 }
 
 func rootCommand() *cobra.Command {
+	cobra.EnableCommandSorting = false // teaching order
 	root := &cobra.Command{
 		Use:   "tcplab",
 		Short: "A laboratory for TCP on Linux",
@@ -172,7 +177,7 @@ confirmed; 2 wrong usage; 3 this machine can't run it, or the instrument broke;
 		}
 	}
 	root.AddGroup(&cobra.Group{ID: others, Title: "Other commands:"})
-	for _, cmd := range []*cobra.Command{listCommand(), showCommand(), doctorCommand(), sockoptCommand(), versionCommand()} {
+	for _, cmd := range []*cobra.Command{allCommand(), listCommand(), showCommand(), doctorCommand(), sockoptCommand(), versionCommand()} {
 		cmd.GroupID = others
 		root.AddCommand(cmd)
 	}

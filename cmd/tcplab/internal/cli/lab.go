@@ -47,21 +47,18 @@ func labCommand(l *lab.Lab) *cobra.Command {
 			if err := v.check(); err != nil {
 				return err
 			}
-			o := lab.Options{Args: args, IPv6: ipv6, Version: versionText()}
-			for _, text := range sysctls {
-				s, err := lab.ParseSysctl(text)
-				if err != nil {
-					return err
-				}
-				o.Sysctls = append(o.Sysctls, s)
+			settings, err := parseSysctls(sysctls)
+			if err != nil {
+				return err
 			}
+			o := lab.Options{Args: args, IPv6: ipv6, Sysctls: settings, Version: versionText()}
 			if !privileged() {
 				return inUserNamespace(cmd.Context())
 			}
 			progress := newProgress(cmd.ErrOrStderr())
 			o.OnWait = progress.wait
 			r, err := lab.Run(cmd.Context(), l, o)
-			progress.done()
+			progress.end()
 			if err != nil {
 				return err
 			}
@@ -76,9 +73,25 @@ func labCommand(l *lab.Lab) *cobra.Command {
 	}
 	v.flags(cmd)
 	cmd.Flags().BoolVar(&ipv6, "ipv6", false, "run on IPv6")
-	cmd.Flags().StringArrayVar(&sysctls, "sysctl", nil,
-		"set a sysctl of the private hosts: `KEY=VALUE`, with client: or server: before it for one side; may be repeated")
+	sysctlFlag(cmd, &sysctls)
 	return cmd
+}
+
+func sysctlFlag(cmd *cobra.Command, sysctls *[]string) {
+	cmd.Flags().StringArrayVar(sysctls, "sysctl", nil,
+		"set a sysctl of the private hosts: `KEY=VALUE`, with client: or server: before it for one side; may be repeated")
+}
+
+func parseSysctls(texts []string) ([]lab.Sysctl, error) {
+	var settings []lab.Sysctl
+	for _, text := range texts {
+		s, err := lab.ParseSysctl(text)
+		if err != nil {
+			return nil, err
+		}
+		settings = append(settings, s)
+	}
+	return settings, nil
 }
 
 // knobValue makes a lab's knob a flag. The lab checks the value: see lab.Run.
@@ -91,6 +104,8 @@ func (v *knobValue) String() string {
 	switch k := v.knob; {
 	case k.Auto != "":
 		return k.Auto
+	case k.Pinned != "":
+		return k.Pinned
 	case k.Sysctl != "":
 		return "the kernel's"
 	case k.Switch, k.Name == "":

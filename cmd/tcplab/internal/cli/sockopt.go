@@ -115,7 +115,7 @@ func newSockoptTable(ctx context.Context, socket string, options []sockopt.Entry
 	}
 	t.Kernel = unix.ByteSliceToString(u.Release[:])
 
-	defer t.readSysctls() // of this machine: some are in no other namespace
+	defer t.readSysctls(true) // of this machine: some are in no other namespace
 	if socket == established {
 		return t, t.readConnection(ctx)
 	}
@@ -147,7 +147,7 @@ func (t *sockoptTable) readUnconnected() error {
 		}
 		t.read(family, fd, os.NewSyscallError("socket", err))
 	}
-	t.readSysctls()
+	t.readSysctls(t.Namespace == "host")
 	return nil
 }
 

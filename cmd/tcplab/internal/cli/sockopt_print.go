@@ -232,7 +232,7 @@ func (p *sockoptPrinter) page(t *sockoptTable, r *sockoptRow) {
 	switch {
 	case r.SysctlValue == "":
 		p.fact("sysctl", r.Sysctl)
-	case t.Namespace == "host":
+	case r.host:
 		p.fact("sysctl", r.Sysctl+" = "+r.SysctlValue+" on this host")
 	default:
 		p.fact("sysctl", r.Sysctl+" = "+r.SysctlValue+" where that socket is, not on this host")

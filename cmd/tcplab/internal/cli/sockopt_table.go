@@ -49,6 +49,7 @@ type sockoptRow struct {
 	Text        []string       `json:"text"`
 
 	entry sockopt.Entry
+	host  bool // the sysctl's value is this host's
 }
 
 type sockoptField struct {
@@ -104,8 +105,8 @@ func (r *sockoptRow) read(fd int, err error) {
 
 // readSysctls fills in the values that are not known yet of the sysctls, as the
 // calling thread's network namespace has them. One that not every user may read
-// is a secret, and left out.
-func (t *sockoptTable) readSysctls() {
+// is a secret, and left out. host: that namespace is this host's.
+func (t *sockoptTable) readSysctls(host bool) {
 	for i := range t.Options {
 		r := &t.Options[i]
 		if r.Sysctl == "" || r.SysctlValue != "" {
@@ -117,7 +118,7 @@ func (t *sockoptTable) readSysctls() {
 			continue
 		}
 		if text, err := os.ReadFile(file); err == nil {
-			r.SysctlValue = strings.Join(strings.Fields(string(text)), " ")
+			r.SysctlValue, r.host = strings.Join(strings.Fields(string(text)), " "), host
 		}
 	}
 }

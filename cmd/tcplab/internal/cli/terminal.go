@@ -1,16 +1,11 @@
 package cli
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"strings"
-	"sync"
-	"time"
 
 	"golang.org/x/term"
-
-	"github.com/tcplab/tcplab/labs/record"
 )
 
 // narrow and wide bound the width of what is printed; what is no terminal gets
@@ -75,61 +70,4 @@ func utf8Locale(getenv func(string) string) bool {
 		}
 	}
 	return false
-}
-
-// clearLine makes a terminal take away the line that is being written.
-const clearLine = "\r\x1b[K"
-
-// progress tells on a terminal what a run waits for and how long is left.
-type progress struct {
-	w      io.Writer
-	active bool
-	mu     sync.Mutex
-	stop   chan struct{}
-}
-
-func newProgress(w io.Writer) *progress {
-	_, ok := terminal(w)
-	return &progress{w: w, active: ok}
-}
-
-// wait is called when a wait begins, and again when it is over.
-func (p *progress) wait(w record.Wait) {
-	p.done()
-	if !p.active || w.WaitedMS > 0 {
-		return
-	}
-	p.stop = make(chan struct{})
-	go p.tick(w, time.Now().Add(time.Duration(w.LeftMS)*time.Millisecond), p.stop)
-}
-
-func (p *progress) tick(w record.Wait, end time.Time, stop chan struct{}) {
-	ticker := time.NewTicker(100 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-stop:
-			return
-		case <-ticker.C:
-		}
-		p.mu.Lock()
-		select {
-		case <-stop:
-		default:
-			fmt.Fprintf(p.w, clearLine+"waiting for the %s's %s timer (%s): %.1f s left", w.Host, w.Timer, w.For, max(0, time.Until(end).Seconds()))
-		}
-		p.mu.Unlock()
-	}
-}
-
-// done takes the line away.
-func (p *progress) done() {
-	if p.stop == nil {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	close(p.stop)
-	p.stop = nil
-	fmt.Fprint(p.w, clearLine)
 }

@@ -1,0 +1,132 @@
+package closing
+
+import (
+	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/labs/record"
+	"github.com/tcplab/tcplab/sockopt"
+)
+
+// The first FIN is lost, and so is each that is sent again.
+var lostFIN = lab.Lab{
+	Name:  "lostfin",
+	Title: "A FIN that is never acknowledged is sent again, until the kernel gives up",
+	Long: `After close(2) no program holds the connection any more: it is an orphan, and
+the kernel alone sees to it that the FIN arrives. If no acknowledgement comes it
+sends the FIN again, each time after twice the pause, and then gives up without a
+word. When, is decided by tcp_orphan_retries. With --shutdown the program keeps
+its descriptor: then the rule is the one for data, tcp_retries2, and the program
+is told. Either way the other side knows nothing of it and stays ESTABLISHED.`,
+	Knobs: []lab.Knob{
+		lab.Turns("retries", "client:"+orphanRetries, "the client's net.ipv4.tcp_orphan_retries; 0 takes 107 seconds").Pin("1"),
+		lab.Switch("shutdown", "shut the connection down instead of closing it: then --retries2 decides"),
+		lab.Turns("retries2", "client:net.ipv4.tcp_retries2", "the client's net.ipv4.tcp_retries2, for --shutdown").Pin("1"),
+	},
+	Claims: []lab.Claim{{
+		ID:     "fin-retransmitted-with-backoff",
+		Text:   "The FIN is sent again when the retransmission timeout is over, and from then on each pause is twice the one before.",
+		Source: "RFC 6298 §5; net/ipv4/tcp_timer.c: tcp_retransmit_timer",
+		Control: lab.Control{
+			Says: "the socket gets a lower bound on how long it tries", Before: "client:close", Do: tryBriefly,
+		},
+	}, {
+		ID:     "orphan-retries-is-a-count",
+		Text:   "tcp_orphan_retries is how often the FIN is sent again.",
+		Source: "tcp(7): tcp_orphan_retries, “the maximum number of attempts”",
+		Myth:   true,
+		Truth:  "It stands for a time: that of as many doubling timeouts from 200 ms on, counted from the first retransmission. The kernel gives up at the first timeout after it (net/ipv4/tcp_timer.c: retransmits_timed_out, tcp_model_timeout).",
+		When:   isOrphan,
+		Control: lab.Control{
+			Says: "the socket gets a lower bound on how long it tries", Before: "client:close", Do: tryBriefly,
+		},
+	}, {
+		ID:     "gives-up-silently",
+		Text:   "In the end the client's connection is gone without a RST, and the server is still ESTABLISHED.",
+		Source: "net/ipv4/tcp_timer.c: tcp_write_err",
+		Control: lab.Control{
+			Says: "the server closes too", Before: "client:close",
+			Do: func(s *lab.Script) { s.Server.Sock(4).Close() },
+		},
+	}, {
+		ID:     "program-gets-etimedout",
+		Text:   "A program that still holds the connection gets ETIMEDOUT.",
+		Source: "read(2); net/ipv4/tcp_timer.c: tcp_write_err",
+		When:   func(a lab.Args) bool { return a.On("shutdown") },
+		Control: lab.Control{
+			Says: "somebody else reads the error first", Args: lab.Args{"shutdown": "1"}, Before: "client:read",
+			Do: func(s *lab.Script) { s.Client.Sock(3).TryRead() },
+		},
+	}, {
+		ID:     "waits-twice-the-last-timeout",
+		Text:   "After the last FIN the kernel waits once more, twice as long as before it (but never longer than its longest timeout), and only then gives up.",
+		Source: "net/ipv4/tcp_timer.c: tcp_retransmit_timer, tcp_write_timeout",
+		Control: lab.Control{
+			Says: "the socket gets a lower bound on how long it tries", Before: "client:close", Do: tryBriefly,
+		},
+	}, {
+		ID:     "zero-means-eight",
+		Text:   "tcp_orphan_retries 0 means 8.",
+		Source: "net/ipv4/tcp_timer.c: tcp_orphan_retries",
+		When:   func(a lab.Args) bool { return isOrphan(a) && a["retries"] == "0" },
+		Control: lab.Control{
+			Says: "the socket gets a lower bound on how long it tries", Args: lab.Args{"retries": "0"}, Before: "client:close", Do: tryBriefly,
+		},
+	}},
+	Script: tellLostFIN,
+}
+
+const orphanRetries = "net.ipv4.tcp_orphan_retries"
+
+func isOrphan(a lab.Args) bool { return !a.On("shutdown") }
+
+// tryBriefly is a control: 300 ms after the first retransmission the kernel gives up.
+func tryBriefly(s *lab.Script) { lab.Set(s.Client.Sock(3), sockopt.UserTimeout, 300) }
+
+func tellLostFIN(s *lab.Script) {
+	client, server := s.Connection()
+	rto := client.RTO()
+
+	var schedule lab.Schedule
+	if s.On("shutdown") {
+		s.Part("The client shuts the connection down, and its FIN is lost every time")
+		schedule = s.Client.DataSchedule(rto)
+		client.Shutdown()
+	} else {
+		s.Part("The client closes, and its FIN is lost every time")
+		schedule = s.Client.OrphanSchedule(rto)
+		client.Close()
+	}
+	wire := s.Wire.Of(client)
+	tries := wire.Unanswered("client:FIN,ACK")
+	again := len(tries.Sent) - 1
+	s.Expect("fin-retransmitted-with-backoff",
+		lab.OnSchedule("sent", tries.Sent, schedule),
+		lab.Seen("sent again", again))
+	s.Expect("waits-twice-the-last-timeout",
+		lab.GaveUp("last wait", tries, schedule))
+	s.Expect("gives-up-silently",
+		lab.Is("client", client.State(), record.Close),
+		lab.Is("client sends", wire.Waiting(s.Client), "none"),
+		lab.Is("server", server.State(), record.Established))
+
+	if s.On("shutdown") {
+		_, outcome := client.TryRead()
+		s.Expect("program-gets-etimedout", lab.Is("read", outcome, "ETIMEDOUT"))
+		return
+	}
+	retries := s.Client.Sysctl(orphanRetries)
+	if again == retries && schedule.Allows(1+retries) {
+		s.Inapplicable("orphan-retries-is-a-count", "by chance the time is that of so many retransmissions")
+	} else {
+		s.Expect("orphan-retries-is-a-count",
+			lab.Is("sent again", again, retries),
+			lab.Seen("tcp_orphan_retries", retries))
+	}
+	if !s.Given("retries") || retries != 0 {
+		return
+	}
+	if eight := s.Client.RetriesSchedule(8, rto); schedule.Allows(len(eight.Sends)) {
+		s.Expect("zero-means-eight", lab.OnSchedule("sent", tries.Sent, eight), lab.Seen("sent again", again))
+	} else {
+		s.Inapplicable("zero-means-eight", "the timeout comes to its maximum before that, and 0 is 0 from then on")
+	}
+}
