@@ -35,9 +35,10 @@ type Sock struct {
 
 func (s *Sock) arg() string { return strconv.Itoa(s.num) }
 
-// quote quotes data for the record as strace does: of much only the beginning.
+// quote quotes data for the record as strace does, of much only the beginning: so
+// much that a call fits beside the wire.
 func quote(data string) string {
-	const most = 32
+	const most = 12
 	if len(data) > most {
 		return strconv.Quote(data[:most]) + "..."
 	}
