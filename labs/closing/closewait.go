@@ -16,9 +16,7 @@ No timer runs meanwhile. A program that forgets to close keeps its socket in
 CLOSE_WAIT for ever, long after the client has forgotten the connection: many
 sockets in CLOSE_WAIT are a leak in the program, and no setting of the kernel
 mends it.`,
-	Knobs: []lab.Knob{
-		lab.Turns("fin-timeout", "client:net.ipv4.tcp_fin_timeout", "the client's net.ipv4.tcp_fin_timeout: how long it keeps its side").Pin("1"),
-	},
+	Pins: []lab.Sysctl{{Side: "client", Key: "net.ipv4.tcp_fin_timeout", Value: "1"}},
 	Claims: []lab.Claim{{
 		ID:     "kernel-acks-fin-by-itself",
 		Text:   "The kernel acknowledges the FIN and goes to CLOSE_WAIT though the program has made no call.",

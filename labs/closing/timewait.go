@@ -26,10 +26,10 @@ starts again: it can't bind its port, unless the old socket and the new one both
 have SO_REUSEADDR. A client may open the same connection anew at any time, and a
 reset with the right sequence number ends TIME_WAIT at once.`,
 	Knobs: []lab.Knob{
-		lab.Turns("fin-timeout", "server:"+finTimeout, "the server's net.ipv4.tcp_fin_timeout, which changes nothing about TIME_WAIT").Pin("5"),
 		lab.Switch("wait", "wait until TIME_WAIT is over, a minute, and measure it"),
 	},
 	Sockopts: []string{"SO_REUSEADDR"},
+	Pins:     []lab.Sysctl{{Side: "server", Key: finTimeout, Value: "5"}}, // any but 60
 	Claims: []lab.Claim{{
 		ID:     "lasts-60-seconds",
 		Text:   "TIME_WAIT lasts 60 seconds.",

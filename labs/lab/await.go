@@ -19,21 +19,35 @@ const glance = 2 * time.Millisecond
 // every other millisecond. What the host sends meanwhile waits on the wire. It
 // returns how long it has waited.
 func (e *End) Await(state string) time.Duration {
+	return e.await(state, func() bool { return e.State() == state })
+}
+
+// AwaitTimer is Await for another timer to take over from the one that is
+// running, where the state stays as it is: "timewait".
+func (e *End) AwaitTimer(timer string) {
+	e.await(timer, func() bool {
+		now, _ := e.Timer()
+		return now == timer
+	})
+}
+
+// await waits until it has come, which the running timer must bring about.
+func (e *End) await(what string, hasCome func() bool) time.Duration {
 	r := e.host.run
-	if e.State() == state {
+	if hasCome() {
 		return 0
 	}
 	timer, left := e.Timer()
 	if timer == "" {
-		r.fail(fmt.Errorf("%s: %s is %s and has no timer: nothing makes it %s", e.host.name, e.name, e.seen.State, state))
+		r.fail(fmt.Errorf("%s: %s is %s and has no timer: nothing makes it %s", e.host.name, e.name, e.seen.State, what))
 	}
-	wait := record.Wait{Host: e.host.name, Socket: e.name, Timer: timer, For: state, LeftMS: left.Milliseconds()}
+	wait := record.Wait{Host: e.host.name, Socket: e.name, Timer: timer, For: what, LeftMS: left.Milliseconds()}
 	begin := time.Now()
 	r.waits(wait)
 	r.pause(begin.Add(left))
-	for until := begin.Add(left + left/4 + r.options.Patience); e.State() != state; {
+	for until := begin.Add(left + left/4 + r.options.Patience); !hasCome(); {
 		if time.Now().After(until) {
-			r.fail(fmt.Errorf("%s: %s is %s, and did not become %s", e.host.name, e.name, e.seen.State, state))
+			r.fail(fmt.Errorf("%s: %s is %s, and did not become %s", e.host.name, e.name, e.seen.State, what))
 		}
 		r.pause(time.Now().Add(glance))
 	}

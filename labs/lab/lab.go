@@ -25,6 +25,9 @@ type Lab struct {
 	Knobs  []Knob
 	// Alone is set where the story has one host, the client.
 	Alone bool
+	// Pins are the lab's own defaults of sysctls that no knob turns, to make a
+	// wait short: they are set unless the user gives another value.
+	Pins []Sysctl
 	// Reads names sysctls that the story's behaviour rests on and that are not
 	// pinned ("server:net.core.somaxconn"), so that the record holds them.
 	Reads []string

@@ -310,3 +310,28 @@ func TestReset(t *testing.T) {
 		})
 	}
 }
+
+// A lab's own default of a sysctl gives way to what the user has asked for, on
+// the side that he has asked it for.
+func TestPins(t *testing.T) {
+	const key = "net.ipv4.tcp_fin_timeout"
+	for name, test := range map[string]struct {
+		given          []lab.Sysctl
+		client, server int
+	}{
+		"nothing given": {nil, 1, 1},
+		"both sides":    {[]lab.Sysctl{{Key: key, Value: "60"}}, 60, 60},
+		"one side":      {[]lab.Sysctl{{Side: "server", Key: key, Value: "7"}}, 1, 7},
+		"another":       {[]lab.Sysctl{{Key: "net.ipv4.tcp_retries2", Value: "7"}}, 1, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var client, server int
+			labtest.Run(t, &lab.Lab{Name: "test", Pins: []lab.Sysctl{{Key: key, Value: "1"}}, Script: func(s *lab.Script) {
+				client, server = s.Client.Sysctl(key), s.Server.Sysctl(key)
+			}}, lab.Options{Sysctls: test.given})
+			if client != test.client || server != test.server {
+				t.Errorf("client %d, server %d; want %d, %d", client, server, test.client, test.server)
+			}
+		})
+	}
+}

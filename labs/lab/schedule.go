@@ -131,6 +131,13 @@ func retransmitSchedule(rto, maxRTO time.Duration, retries func(rto time.Duratio
 	}
 }
 
+// ProbesTail tells whether the host sends a tail loss probe before the first
+// timeout, of which schedules know nothing: tcp_schedule_loss_probe.
+func (h *Host) ProbesTail() bool {
+	how := h.Sysctl("net.ipv4.tcp_early_retrans")
+	return how == 3 || how == 4
+}
+
 // modelTimeout is the time that a number of doubling timeouts would take:
 // tcp_model_timeout.
 func modelTimeout(boundary int, base, maxRTO time.Duration) time.Duration {

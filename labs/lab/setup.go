@@ -238,7 +238,7 @@ func (h *Host) configure() error {
 		}
 		values[s.Key] = now
 	}
-	settings := slices.Concat(h.run.knobSysctls(), h.run.options.Sysctls)
+	settings := slices.Concat(h.run.lab.Pins, h.run.knobSysctls(), h.run.options.Sysctls)
 	for _, s := range settings {
 		if s.Side != "" && s.Side != h.name {
 			if h.run.lab.Alone {
