@@ -8,6 +8,10 @@ import (
 	"github.com/tcplab/tcplab/sockopt"
 )
 
+// lump is what the server writes at a time. It fits into one segment: how the
+// kernel cuts more than that depends on the round-trip time (tcp_tso_autosize).
+const lump = 1400
+
 // One direction is closed, the other is used.
 var halfClose = lab.Lab{
 	Name:  "halfclose",
@@ -78,8 +82,10 @@ the socket.`,
 			lab.Is("write", client.TryWrite("more"), "EPIPE"))
 
 		s.Part("The server goes on sending")
-		server.Write(strings.Repeat("x", s.Int("bytes")))
-		s.Wire.Carry(server.End)
+		for left := s.Int("bytes"); left > 0; left -= lump {
+			server.Write(strings.Repeat("x", min(lump, left)))
+			s.Wire.Carry(server.End)
+		}
 		got := 0
 		for client.Received() > 0 {
 			data, _ := client.TryRead()

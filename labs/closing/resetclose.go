@@ -55,9 +55,8 @@ is nothing to acknowledge, and no TIME_WAIT.`,
 		},
 	}},
 	Script: func(s *lab.Script) {
+		client, server := s.Connection()
 		s.Part("The server closes with data unread")
-		listener := s.Server.Listen(80, 1)
-		client, server := accepted(s, listener)
 		client.Write("unread")
 		s.Wire.Next("PSH,ACK").Deliver()
 		s.Wire.Next("server:ACK").Deliver()
@@ -70,8 +69,8 @@ is nothing to acknowledge, and no TIME_WAIT.`,
 			lab.Is("client's read", outcome, "ECONNRESET"))
 		unread := client
 
+		client, server = s.Connection()
 		s.Part("The server closes with SO_LINGER and a time of 0")
-		client, server = accepted(s, listener)
 		server.Write("last words")
 		s.Wire.Next("server:PSH,ACK").Deliver()
 		s.Wire.Next("client:ACK").Deliver()
@@ -91,8 +90,8 @@ is nothing to acknowledge, and no TIME_WAIT.`,
 			lab.Is("bytes", len(end), 0))
 		lingered := client
 
+		client, server = s.Connection()
 		s.Part("The client writes after the server has closed")
-		client, server = accepted(s, listener)
 		server.Close()
 		s.Wire.Of(client).Next("server:FIN,ACK").Deliver()
 		s.Wire.Of(client).Next("client:ACK").Deliver()
@@ -112,13 +111,6 @@ is nothing to acknowledge, and no TIME_WAIT.`,
 			c.Close()
 		}
 	},
-}
-
-// accepted makes a connection to a listener and accepts it.
-func accepted(s *lab.Script, listener *lab.Sock) (client, server *lab.Sock) {
-	client = s.Client.Connect(listener)
-	s.Wire.Handshake(client)
-	return client, listener.Accept()
 }
 
 // left tells the states of a connection's two ends.

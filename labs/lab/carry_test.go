@@ -35,7 +35,7 @@ func TestCarry(t *testing.T) {
 			break
 		}
 	}
-	if want := `"` + strings.Repeat("x", 32) + `"...`; cut != want {
+	if want := `"` + strings.Repeat("x", 12) + `"...`; cut != want {
 		t.Errorf("recorded as written: %s, want %s", cut, want)
 	}
 	if r.Error != "" || got != much || reset != record.Close {

@@ -137,7 +137,13 @@ func TestBroken(t *testing.T) {
 		"unknown claim":       {func(s *lab.Script) { s.Expect("nonsense", lab.Is("it", 1, 1)) }, "claim nonsense: the lab has none of that name"},
 		"nothing checked":     {func(s *lab.Script) { s.Expect("it-is", lab.Seen("it", 1)) }, "claim it-is: nothing was checked"},
 		"ended its goroutine": {func(s *lab.Script) { yes(s); runtime.Goexit() }, "the story ended its goroutine"},
-		"no such descriptor":  {func(s *lab.Script) { s.Client.Sock(7) }, "client: no descriptor 7"},
+		"closed": {func(s *lab.Script) {
+			listener := s.Server.Listen(80, 1)
+			listener.Close()
+			s.Client.Socket() // may get the number
+			listener.Accept()
+		}, "server: accept(3): bad file descriptor"},
+		"no such descriptor": {func(s *lab.Script) { s.Client.Sock(7) }, "client: no descriptor 7"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -18,6 +18,10 @@ import (
 // its errno.
 const OK = "ok"
 
+// closed stands for a descriptor that is closed: its number may be another run's
+// by now.
+const closed = -1
+
 // A Sock is a descriptor that the story holds, and the End behind it.
 type Sock struct {
 	*End  // nil until the socket has both addresses, or listens
@@ -31,9 +35,10 @@ type Sock struct {
 
 func (s *Sock) arg() string { return strconv.Itoa(s.num) }
 
-// quote quotes data for the record as strace does: of much only the beginning.
+// quote quotes data for the record as strace does, of much only the beginning: so
+// much that a call fits beside the wire.
 func quote(data string) string {
-	const most = 32
+	const most = 12
 	if len(data) > most {
 		return strconv.Quote(data[:most]) + "..."
 	}
@@ -132,6 +137,9 @@ func (s *Sock) State() string {
 
 // ready waits until the socket is ready, and tells whether it became so.
 func (s *Sock) ready(events int16, until time.Time) bool {
+	if s.fd == closed {
+		return true // for EBADF; poll would pass it by and wait
+	}
 	fds := []unix.PollFd{{Fd: int32(s.fd), Events: events}, {Fd: int32(s.host.run.cancel), Events: unix.POLLIN}}
 	err := wire.Poll(fds, until)
 	if err == nil && fds[1].Revents != 0 {
@@ -274,7 +282,9 @@ func (s *Sock) Close() {
 		s.host.run.must(s.host.wrap(resetOnClose(s.fd, false)))
 	}
 	s.host.release(s)
-	s.host.call("close", 0, unix.Close(s.fd), []string{s.arg()})
+	err := unix.Close(s.fd)
+	s.fd = closed
+	s.host.call("close", 0, err, []string{s.arg()})
 	s.after()
 }
 
