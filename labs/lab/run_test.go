@@ -138,6 +138,14 @@ func TestBroken(t *testing.T) {
 		"nothing checked":     {func(s *lab.Script) { s.Expect("it-is", lab.Seen("it", 1)) }, "claim it-is: nothing was checked"},
 		"ended its goroutine": {func(s *lab.Script) { yes(s); runtime.Goexit() }, "the story ended its goroutine"},
 		"no such descriptor":  {func(s *lab.Script) { s.Client.Sock(7) }, "client: no descriptor 7"},
+		"wire of no connection": {
+			func(s *lab.Script) { s.Wire.Of(s.Client.Socket()) },
+			"wire: client: descriptor 3 is not connected",
+		},
+		"retransmission on the whole wire": {
+			func(s *lab.Script) { s.Wire.Retransmission("client:SYN") },
+			"wire: retransmission of client:SYN: of which connection? Of says it",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

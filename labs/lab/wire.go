@@ -21,7 +21,12 @@ type Wire struct {
 }
 
 // Of returns the wire narrowed to the segments of one connection.
-func (w *Wire) Of(conn *Sock) *Wire { return &Wire{run: w.run, only: conn.End} }
+func (w *Wire) Of(conn *Sock) *Wire {
+	if conn.End == nil {
+		w.run.fail(fmt.Errorf("wire: %s: descriptor %d is not connected", conn.host.name, conn.num))
+	}
+	return &Wire{run: w.run, only: conn.End}
+}
 
 // Next takes the next segment of that name from the wire, past any others that
 // wait, and waits for it where it is not there yet.
@@ -118,6 +123,9 @@ func (w *Wire) Sent() int {
 // run out ("client:SYN") and takes what it sends again. The wire must be that
 // of one connection.
 func (w *Wire) Retransmission(name string) *Segment {
+	if w.only == nil {
+		w.run.fail(fmt.Errorf("wire: retransmission of %s: of which connection? Of says it", name))
+	}
 	hostName, _, _ := strings.Cut(name, ":")
 	for _, e := range []*End{w.only, w.only.Peer()} {
 		if e.host.name != hostName {
