@@ -22,7 +22,7 @@ func (w *Wire) TryRetransmission(name string) *Segment {
 	due, until := begin.Add(left), begin.Add(left+left/4+r.options.Patience)
 	r.waits(wait)
 	for {
-		s := w.take(name)
+		s := w.repeats().take(name)
 		gone := s == nil && e.State() == record.Close
 		if s != nil || gone {
 			wait.WaitedMS = max(1, time.Since(begin).Milliseconds())
@@ -61,7 +61,7 @@ func (w *Wire) LoseRetransmissions(name string) (lost []*Segment) {
 func (w *Wire) awaited(e *End, name string) (wait record.Wait, left time.Duration) {
 	timer, left := e.Timer()
 	match := w.run.matcher(name)
-	if slices.ContainsFunc(w.run.wire.Waiting(), func(p *wire.Packet) bool { return w.has(p) && match(p) }) {
+	if slices.ContainsFunc(w.run.wire.Waiting(), func(p *wire.Packet) bool { return w.repeats().has(p) && match(p) }) {
 		left = 0
 	}
 	return record.Wait{Host: e.host.name, Socket: e.name, Timer: timer, For: name, LeftMS: left.Milliseconds()}, left
@@ -69,6 +69,9 @@ func (w *Wire) awaited(e *End, name string) (wait record.Wait, left time.Duratio
 
 // sender returns the side of the connection that sends the named segment.
 func (w *Wire) sender(name string) *End {
+	if w.only == nil {
+		w.run.fail(fmt.Errorf("wire: retransmission of %s: of which connection? Of says it", name))
+	}
 	host, _, _ := strings.Cut(name, ":")
 	for _, e := range []*End{w.only, w.only.Peer()} {
 		if e.host.name == host {

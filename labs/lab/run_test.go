@@ -144,6 +144,14 @@ func TestBroken(t *testing.T) {
 			listener.Accept()
 		}, "server: accept(3): bad file descriptor"},
 		"no such descriptor": {func(s *lab.Script) { s.Client.Sock(7) }, "client: no descriptor 7"},
+		"wire of no connection": {
+			func(s *lab.Script) { s.Wire.Of(s.Client.Socket()) },
+			"wire: client: descriptor 3 is not connected",
+		},
+		"retransmission on the whole wire": {
+			func(s *lab.Script) { s.Wire.Retransmission("client:SYN") },
+			"wire: retransmission of client:SYN: of which connection? Of says it",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

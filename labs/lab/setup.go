@@ -306,7 +306,7 @@ func refused(s Sysctl, err error) error {
 		return usage("%s: %s: %v", s.flag, s.Key, err)
 	case errors.Is(err, sysctl.ErrReadOnly):
 		return usage("%s: %s: %v", s.flag, s.Key, err)
-	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ERANGE), errors.Is(err, unix.ENOENT):
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ERANGE), errors.Is(err, unix.ENOENT), errors.Is(err, unix.EPERM):
 		return usage("%s: the kernel refuses %q for %s: want %s", s.flag, s.Value, s.Key, sysctl.Allowed(s.Key))
 	}
 	return usage("%s: %v", s.flag, err)

@@ -293,7 +293,7 @@ func Set[T any](s *Sock, option sockopt.Option[T], v T) {
 	s.host.before("setsockopt")
 	s.host.run.must(s.host.wrap(sockopt.Set(s.fd, option, v)))
 	s.linger = s.linger || option.Name == sockopt.Linger.Name
-	s.host.call("setsockopt", 0, nil, []string{s.arg(), option.Name, fmt.Sprintf("[%v]", v)})
+	s.host.call("setsockopt", 0, nil, []string{s.arg(), option.Level.String(), option.Name, fmt.Sprintf("[%v]", v)})
 	s.after()
 }
 

@@ -13,15 +13,24 @@ import (
 )
 
 // A Wire carries segments between the hosts, and only when the story says so.
-// What a host sends waits on it. Stories name a segment by its flags
+// What a host sends waits on it. What a timer of the kernel sends again is taken
+// by Retransmission, TryRetransmission and LoseRetransmissions alone: elsewhere
+// it is as if it were not there, for on a busy machine a timer may run out while
+// the story is between two words. Stories name a segment by its flags
 // ("SYN,ACK") and, where that is needed, its sender ("server:SYN,ACK").
 type Wire struct {
 	run  *run
-	only *End // of this connection alone; nil for all
+	only  *End // of this connection alone; nil for all
+	again bool // what was sent before, and nothing else
 }
 
 // Of returns the wire narrowed to the segments of one connection.
-func (w *Wire) Of(conn *Sock) *Wire { return &Wire{run: w.run, only: conn.End} }
+func (w *Wire) Of(conn *Sock) *Wire {
+	if conn.End == nil {
+		w.run.fail(fmt.Errorf("wire: %s: descriptor %d is not connected", conn.host.name, conn.num))
+	}
+	return &Wire{run: w.run, only: conn.End}
+}
 
 // Next takes the next segment of that name from the wire, past any others that
 // wait, and waits for it where it is not there yet.
@@ -66,12 +75,22 @@ func (w *Wire) pick(match func(*wire.Packet) bool) *Segment {
 func (r *run) onTheWire() string {
 	var names []string
 	for _, h := range r.hosts {
-		names = append(names, h.name+": "+r.script.Wire.Waiting(h))
+		text := h.name + ": " + r.script.Wire.Waiting(h)
+		if again := r.script.Wire.repeats().Waiting(h); again != "none" {
+			text += ", again " + again
+		}
+		names = append(names, text)
 	}
 	return strings.Join(names, "; ")
 }
 
+// has tells whether a packet is one of those that the words of this Wire see.
 func (w *Wire) has(p *wire.Packet) bool {
+	return p.Retransmission == w.again && w.carries(p)
+}
+
+// carries tells whether a packet is one of the Wire's connection.
+func (w *Wire) carries(p *wire.Packet) bool {
 	return w.only == nil ||
 		p.Src == w.only.local && p.Dst == w.only.remote ||
 		p.Src == w.only.remote && p.Dst == w.only.local
@@ -125,12 +144,15 @@ func (w *Wire) Retransmission(name string) *Segment {
 	w.run.waits(wait)
 	// Timers of the kernel fire up to an eighth late (kernel/time/timer.c:
 	// calc_index), and this machine may be busy.
-	s := w.next(name, begin.Add(left+left/4+w.run.options.Patience))
+	s := w.repeats().next(name, begin.Add(left+left/4+w.run.options.Patience))
 	wait.WaitedMS = max(1, time.Since(begin).Milliseconds())
 	w.run.waits(wait)
 	w.run.add(&wait)
 	return s
 }
+
+// repeats is the wire with the segments that were sent before, and no others.
+func (w *Wire) repeats() *Wire { return &Wire{run: w.run, only: w.only, again: true} }
 
 func (r *run) waits(w record.Wait) {
 	if r.options.OnWait != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -67,6 +68,9 @@ The exit status is the worst of the labs'.`,
 			if json {
 				each = func(r result) error { return printJSON(out, r) }
 			}
+			if err := checkSides(chosen, settings); err != nil {
+				return err
+			}
 			o := lab.Options{IPv6: ipv6, Sysctls: settings, Version: versionText()}
 			results, err := runAll(cmd.Context(), newBoard(cmd.ErrOrStderr()), chosen, jobs, o, each)
 			if err != nil {
@@ -104,6 +108,19 @@ func choose(pattern string) ([]*lab.Lab, error) {
 		return nil, usageError{fmt.Errorf("--filter %s: no lab has such a name (tcplab list shows them)", pattern)}
 	}
 	return chosen, nil
+}
+
+// checkSides refuses a setting for a server where none of the labs has one.
+func checkSides(chosen []*lab.Lab, settings []lab.Sysctl) error {
+	if slices.ContainsFunc(chosen, func(l *lab.Lab) bool { return !l.Alone }) {
+		return nil
+	}
+	for _, s := range settings {
+		if s.Side == "server" {
+			return usageError{fmt.Errorf("--sysctl server:%s=%s: the labs have one host, the client", s.Key, s.Value)}
+		}
+	}
+	return nil
 }
 
 // runAll runs labs side by side and returns their results in teaching order.
@@ -190,7 +207,9 @@ func table(w io.Writer, results []result, times bool) error {
 	for _, r := range results {
 		count := map[record.Verdict]int{}
 		var remarks []string
-		if r.run != nil {
+		if r.err != nil {
+			remarks = append(remarks, r.err.Error())
+		} else {
 			for _, c := range r.run.Claims {
 				count[c.Verdict]++
 				if c.Surprise {
