@@ -19,7 +19,7 @@ import (
 // the story is between two words. Stories name a segment by its flags
 // ("SYN,ACK") and, where that is needed, its sender ("server:SYN,ACK").
 type Wire struct {
-	run  *run
+	run   *run
 	only  *End // of this connection alone; nil for all
 	again bool // what was sent before, and nothing else
 }
