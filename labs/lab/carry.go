@@ -32,5 +32,9 @@ func (w *Wire) Carry(from *End) {
 
 // sentBy takes the next segment of one side of a connection, if there is one.
 func (w *Wire) sentBy(e *End) *Segment {
-	return w.pick(func(p *wire.Packet) bool { return p.Src == e.local && p.Dst == e.remote })
+	own := func(p *wire.Packet) bool { return p.Src == e.local && p.Dst == e.remote }
+	if s := w.pick(own); s != nil {
+		return s
+	}
+	return w.repeats().pick(own)
 }
