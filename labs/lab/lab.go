@@ -121,10 +121,11 @@ func (l *Lab) resolve(given Args) (Args, error) {
 		value, ok := given[k.Name]
 		switch {
 		case ok && k.Sysctl == "":
-			if err := k.check(value); err != nil {
+			n, err := k.number(value)
+			if err != nil {
 				return nil, err
 			}
-			args[k.Name] = value
+			args[k.Name] = strconv.Itoa(n) // "5", where "+05" was given
 		case ok:
 			args[k.Name] = value // the kernel checks it
 		case k.Auto != "":
@@ -141,12 +142,12 @@ func (l *Lab) resolve(given Args) (Args, error) {
 	return args, nil
 }
 
-func (k Knob) check(value string) error {
+func (k Knob) number(value string) (int, error) {
 	n, err := strconv.Atoi(value)
 	if err != nil || n < k.Min || n > k.Max {
-		return usage("--%s %s: want a whole number from %d to %d", k.Name, value, k.Min, k.Max)
+		return 0, usage("--%s %s: want a whole number from %d to %d", k.Name, value, k.Min, k.Max)
 	}
-	return nil
+	return n, nil
 }
 
 // A UsageError is a value that was refused before anything was done. Its text

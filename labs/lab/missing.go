@@ -27,7 +27,7 @@ func (e *MissingError) Unwrap() error { return e.Err }
 // missing turns a failure to make a host into a MissingError where one of the
 // known reasons fits.
 func missing(err error) error {
-	const needs = "tcplab needs "
+	const needs = "a run needs "
 	switch text := err.Error(); {
 	case strings.Contains(text, tun.Path) && errors.Is(err, unix.ENOENT):
 		return &MissingError{needs + tun.Path, "sudo modprobe tun", err}
@@ -58,5 +58,5 @@ func MissingNamespaces(err error) error {
 			break
 		}
 	}
-	return &MissingError{"tcplab needs a user and network namespace of its own", mend, err}
+	return &MissingError{"a run needs a user and network namespace of its own", mend, err}
 }

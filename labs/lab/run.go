@@ -112,6 +112,9 @@ func (r *run) tell() {
 	r.start = time.Now()
 	defer func() {
 		r.duration = r.since(time.Now())
+		if wrong := recover(); wrong != nil { // a mistake in the story is no claim's fault
+			r.failure = fmt.Errorf("the story panicked: %v", wrong)
+		}
 		if !ended && r.failure == nil {
 			r.failure = errors.New("the story ended its goroutine")
 		}

@@ -143,6 +143,7 @@ func TestBroken(t *testing.T) {
 			s.Client.Socket() // may get the number
 			listener.Accept()
 		}, "server: accept(3): bad file descriptor"},
+		"panicked":           {func(*lab.Script) { panic("a mistake") }, "the story panicked: a mistake"},
 		"no such descriptor": {func(s *lab.Script) { s.Client.Sock(7) }, "client: no descriptor 7"},
 		"wire of no connection": {
 			func(s *lab.Script) { s.Wire.Of(s.Client.Socket()) },

@@ -149,7 +149,7 @@ func (h *Host) make(t *netns.Thread) (err error) {
 		switch {
 		case err == nil, errors.Is(err, sysctl.ErrUnknown) && h.addr.Is4():
 		case errors.Is(err, sysctl.ErrUnknown):
-			return &MissingError{"tcplab needs IPv6 for --ipv6", "boot without ipv6.disable=1", err}
+			return &MissingError{"--ipv6 needs IPv6", "boot without ipv6.disable=1", err}
 		default:
 			return fmt.Errorf("%s: %s: %w", h.name, s.Key, err)
 		}

@@ -16,11 +16,13 @@ own SYN back. To TCP that is two hosts that open at the same moment: the socket
 goes through SYN_RECV and is ESTABLISHED, with itself. It then reads what it
 writes. With --accident the same happens as it does in real life: a client
 connects to a local port where nobody listens, and the kernel happens to choose
-that very port as the source.`,
+that very port as the source. So that every run is the same, chance is ruled
+out: at first by the rule that a port of the parity of the range's low end is
+chosen, then by a range in which one port is left. --ports lets it in again.`,
 	Alone: true,
 	Knobs: []lab.Knob{
 		lab.Switch("accident", "let the kernel choose the source port, over plain loopback"),
-		lab.Number("ports", 1, 1, 1000, "with --accident: how many source ports the kernel chooses from; with more than 1 the number of attempts is chance"),
+		lab.Number("ports", 1, 1, 1000, "with --accident: how many source ports there are to choose from"),
 	},
 	Check: func(a lab.Args) error {
 		if a.Int("ports") != 1 && !a.On("accident") {
@@ -137,8 +139,12 @@ func selfConnectByAccident(s *lab.Script) {
 	s.Client.SetPortRange(selfPort-1, selfPort+6)
 	refused, attempts := 0, 4
 	for range attempts {
-		if _, outcome := attempt(s); outcome == "ECONNREFUSED" {
+		sock, outcome := attempt(s)
+		switch outcome {
+		case "ECONNREFUSED":
 			refused++
+		case lab.OK:
+			sock.Close()
 		}
 	}
 	s.Expect("first-attempts-refused",

@@ -79,7 +79,7 @@ func labCommand(l *lab.Lab) *cobra.Command {
 
 func sysctlFlag(cmd *cobra.Command, sysctls *[]string) {
 	cmd.Flags().StringArrayVar(sysctls, "sysctl", nil,
-		"set a sysctl of the private hosts: `KEY=VALUE`, with client: or server: before it for one side; may be repeated")
+		"set `[SIDE:]KEY=VALUE` on the private hosts, or on the client or the server alone")
 }
 
 func parseSysctls(texts []string) ([]lab.Sysctl, error) {

@@ -258,7 +258,7 @@ func TestSockoptUnprivileged(t *testing.T) {
 	}
 	for _, flag := range []string{"--listen", "--established"} {
 		status, out, errs = nobody(none, "sockopt", flag)
-		if status != exitUnable || out != "" || !strings.Contains(errs, "tcplab needs a user and network namespace") || strings.Count(errs, "\n") != 1 {
+		if status != exitUnable || out != "" || !strings.Contains(errs, "a run needs a user and network namespace") || strings.Count(errs, "\n") != 1 {
 			t.Errorf("without namespaces, %s: exit status %d, %q, %q", flag, status, errs, out)
 		}
 	}
