@@ -208,6 +208,39 @@ func TestSysctls(t *testing.T) {
 	}
 }
 
+// Stories know segments by their names with ECN, too, and the record has the
+// flags as they were.
+func TestECN(t *testing.T) {
+	ecn, err := lab.ParseSysctl("net.ipv4.tcp_ecn=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := tell(t, lab.Options{Sysctls: []lab.Sysctl{ecn}}, func(s *lab.Script) {
+		client := s.Client.Connect(s.Server.Listen(80, 1))
+		syn := s.Wire.Next("SYN")
+		if syn.Flags != "SYN" || syn.Again {
+			t.Errorf("the first SYN is %s, again %t", syn.Flags, syn.Again)
+		}
+		syn.Deliver()
+		if waiting := s.Wire.Waiting(s.Server); waiting != "SYN,ACK" {
+			t.Errorf("the server sends %s", waiting)
+		}
+		s.Wire.Next("SYN,ACK").Deliver()
+		if state := client.State(); state != record.Established {
+			t.Errorf("the client is %s", state)
+		}
+	})
+	var flags []string
+	for _, e := range r.Events {
+		if s, ok := e.Body.(*record.Segment); ok {
+			flags = append(flags, s.Flags)
+		}
+	}
+	if got, want := strings.Join(flags, " "), "SYN,ECE,CWR SYN,ACK,ECE"; got != want {
+		t.Errorf("recorded %s, want %s", got, want)
+	}
+}
+
 // An interrupted run ends at once, in a wait as between two calls.
 func TestInterrupted(t *testing.T) {
 	for name, busy := range map[string]bool{"waiting": false, "busy": true} {
