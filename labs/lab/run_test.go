@@ -208,6 +208,25 @@ func TestSysctls(t *testing.T) {
 	}
 }
 
+// Where a host may not keep the time-wait sockets of a story, there is no story.
+func TestTimeWaits(t *testing.T) {
+	for value, told := range map[string]bool{"0": false, "1": false, "2": true, "-1": true} {
+		room, err := lab.ParseSysctl("server:net.ipv4.tcp_max_tw_buckets=" + value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := &lab.Lab{
+			Name: "test", Title: "A test", TimeWaits: 2,
+			Claims: []lab.Claim{{ID: "fact", Text: "A fact.", Source: "here"}},
+			Script: func(s *lab.Script) { s.Expect("fact", lab.Is("n", 1, 1)) },
+		}
+		r := labtest.Run(t, l, lab.Options{Sysctls: []lab.Sysctl{room}})
+		if r.Outcome != record.Expected || (r.Claims[0].Verdict == record.Confirmed) != told {
+			t.Errorf("%s: outcome %s, claim %s (%s)", value, r.Outcome, r.Claims[0].Verdict, r.Claims[0].Reason)
+		}
+	}
+}
+
 // Stories know segments by their names with ECN, too, and the record has the
 // flags as they were.
 func TestECN(t *testing.T) {

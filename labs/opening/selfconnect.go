@@ -28,7 +28,8 @@ that very port as the source.`,
 		}
 		return nil
 	},
-	Sockopts: []string{"SO_ERROR"},
+	Sockopts:  []string{"SO_ERROR"},
+	TimeWaits: 1,
 	Claims: []lab.Claim{{
 		ID:     "ephemeral-port-picked-by-chance",
 		Text:   "The kernel may choose as the source port the very port that is connected to.",
