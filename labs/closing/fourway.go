@@ -17,6 +17,7 @@ passive side may go on sending: that is why there are four segments.`,
 	Knobs: []lab.Knob{
 		lab.Switch("server-closes-first", "swap the roles: the server is the active closer"),
 	},
+	TimeWaits: 1,
 	Claims: []lab.Claim{{
 		ID:     "active-closer-states",
 		Text:   "Whoever closes first goes from ESTABLISHED to FIN_WAIT1, FIN_WAIT2 and TIME_WAIT.",

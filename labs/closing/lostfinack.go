@@ -13,6 +13,7 @@ var lostFINACK = lab.Lab{
 the other side can: it stays in FIN_WAIT1 and sends its FIN again when its timer
 runs out. The receiver has had that FIN already. It acknowledges it once more,
 and otherwise does nothing.`,
+	TimeWaits: 1,
 	Claims: []lab.Claim{{
 		ID:     "peer-already-close-wait",
 		Text:   "The loss keeps the closer in FIN_WAIT1, while the other side is in CLOSE_WAIT.",

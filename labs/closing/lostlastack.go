@@ -13,6 +13,7 @@ var lostLastACK = lab.Lab{
 arrives: nothing acknowledges it. If it is lost, the passive closer stays in
 LAST_ACK and sends its FIN again. That is the first reason for TIME_WAIT: a
 socket must be left that still knows the connection, and answers that FIN.`,
+	TimeWaits: 1,
 	Claims: []lab.Claim{{
 		ID:     "passive-closer-stays-last-ack",
 		Text:   "As long as its FIN is not acknowledged the passive closer stays in LAST_ACK, though the other side has received it.",

@@ -13,6 +13,7 @@ var lostPeerFIN = lab.Lab{
 active closer has nothing to send, and waits for it in FIN_WAIT2. But Linux lets a
 closed connection wait for tcp_fin_timeout alone. A FIN that comes later finds no
 socket, and is answered by a RST.`,
+	TimeWaits: 2,
 	Claims: []lab.Claim{{
 		ID:     "last-ack-retransmits-fin",
 		Text:   "The passive closer is in LAST_ACK, and sends its FIN again when its retransmission timeout is over.",

@@ -13,6 +13,7 @@ var simClose = lab.Lab{
 cross on the way: each side gets a FIN that does not acknowledge its own. Neither
 is the passive closer. Both go from FIN_WAIT1 to CLOSING, acknowledge the FIN
 that they got, and are in TIME_WAIT once their own is acknowledged.`,
+	TimeWaits: 1,
 	Claims: []lab.Claim{{
 		ID:     "both-pass-through-closing",
 		Text:   "A FIN that comes before the own one is acknowledged takes FIN_WAIT1 to CLOSING, on both sides.",

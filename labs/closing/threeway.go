@@ -14,6 +14,7 @@ for something of its own to send, which can carry the acknowledgement. A program
 that closes as soon as the other side's FIN is there has just such a thing to
 send: its own FIN. So one segment is both the ACK of the first FIN and the second
 FIN, and the active closer goes from FIN_WAIT1 to TIME_WAIT in one step.`,
+	TimeWaits: 1,
 	Claims: []lab.Claim{{
 		ID:     "three-segments-close",
 		Text:   "The passive side's FIN is also the ACK of the first FIN, so that three segments close the connection.",

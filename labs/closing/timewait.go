@@ -28,7 +28,8 @@ reset with the right sequence number ends TIME_WAIT at once.`,
 	Knobs: []lab.Knob{
 		lab.Switch("wait", "wait until TIME_WAIT is over, a minute, and measure it"),
 	},
-	Sockopts: []string{"SO_REUSEADDR"},
+	Sockopts:  []string{"SO_REUSEADDR"},
+	TimeWaits: 2,
 	Claims: []lab.Claim{{
 		ID:     "lasts-60-seconds",
 		Text:   "TIME_WAIT lasts 60 seconds.",

@@ -25,6 +25,10 @@ type Lab struct {
 	Knobs  []Knob
 	// Alone is set where the story has one host, the client.
 	Alone bool
+	// TimeWaits is how many connections a host of the story keeps as time-wait
+	// sockets at once. With less room (net.ipv4.tcp_max_tw_buckets) the story
+	// has no ground, and all its claims are inapplicable.
+	TimeWaits int
 	// Reads names sysctls that the story's behaviour rests on and that are not
 	// pinned ("server:net.core.somaxconn"), so that the record holds them.
 	Reads []string

@@ -120,8 +120,34 @@ func (r *run) tell() {
 		}
 		r.readCounters()
 	}()
-	r.lab.Script(r.script)
+	if !r.lacksTimeWaits() {
+		r.lab.Script(r.script)
+	}
 	ended = true
+}
+
+// lacksTimeWaits judges all claims where a host may not keep as many time-wait
+// sockets as the story makes. The kernel takes a limit below 0 for a large one
+// (net/ipv4/inet_timewait_sock.c: inet_twsk_alloc).
+func (r *run) lacksTimeWaits() bool {
+	const key = "net.ipv4.tcp_max_tw_buckets"
+	if r.lab.TimeWaits == 0 {
+		return false
+	}
+	for _, h := range r.hosts {
+		room := h.Sysctl(key)
+		if room < 0 || room >= r.lab.TimeWaits {
+			continue
+		}
+		why := fmt.Sprintf("tcp_max_tw_buckets is %d on the %s, and the story needs room for %d", room, h.name, r.lab.TimeWaits)
+		for _, c := range r.lab.Claims {
+			if c.When == nil || c.When(r.args) {
+				r.script.Inapplicable(c.ID, why)
+			}
+		}
+		return true
+	}
+	return false
 }
 
 // fail ends the story.

@@ -217,6 +217,58 @@ func TestSysctls(t *testing.T) {
 	}
 }
 
+// Where a host may not keep the time-wait sockets of a story, there is no story.
+func TestTimeWaits(t *testing.T) {
+	for value, told := range map[string]bool{"0": false, "1": false, "2": true, "-1": true} {
+		room, err := lab.ParseSysctl("server:net.ipv4.tcp_max_tw_buckets=" + value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := &lab.Lab{
+			Name: "test", Title: "A test", TimeWaits: 2,
+			Claims: []lab.Claim{{ID: "fact", Text: "A fact.", Source: "here"}},
+			Script: func(s *lab.Script) { s.Expect("fact", lab.Is("n", 1, 1)) },
+		}
+		r := labtest.Run(t, l, lab.Options{Sysctls: []lab.Sysctl{room}})
+		if r.Outcome != record.Expected || (r.Claims[0].Verdict == record.Confirmed) != told {
+			t.Errorf("%s: outcome %s, claim %s (%s)", value, r.Outcome, r.Claims[0].Verdict, r.Claims[0].Reason)
+		}
+	}
+}
+
+// Stories know segments by their names with ECN, too, and the record has the
+// flags as they were.
+func TestECN(t *testing.T) {
+	ecn, err := lab.ParseSysctl("net.ipv4.tcp_ecn=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := tell(t, lab.Options{Sysctls: []lab.Sysctl{ecn}}, func(s *lab.Script) {
+		client := s.Client.Connect(s.Server.Listen(80, 1))
+		syn := s.Wire.Next("SYN")
+		if syn.Flags != "SYN" || syn.Again {
+			t.Errorf("the first SYN is %s, again %t", syn.Flags, syn.Again)
+		}
+		syn.Deliver()
+		if waiting := s.Wire.Waiting(s.Server); waiting != "SYN,ACK" {
+			t.Errorf("the server sends %s", waiting)
+		}
+		s.Wire.Next("SYN,ACK").Deliver()
+		if state := client.State(); state != record.Established {
+			t.Errorf("the client is %s", state)
+		}
+	})
+	var flags []string
+	for _, e := range r.Events {
+		if s, ok := e.Body.(*record.Segment); ok {
+			flags = append(flags, s.Flags)
+		}
+	}
+	if got, want := strings.Join(flags, " "), "SYN,ECE,CWR SYN,ACK,ECE"; got != want {
+		t.Errorf("recorded %s, want %s", got, want)
+	}
+}
+
 // An interrupted run ends at once, in a wait as between two calls.
 func TestInterrupted(t *testing.T) {
 	for name, busy := range map[string]bool{"waiting": false, "busy": true} {

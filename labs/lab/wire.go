@@ -105,9 +105,13 @@ func (r *run) matcher(name string) func(*wire.Packet) bool {
 	want, err := segment.ParseFlags(flags)
 	r.must(err)
 	return func(p *wire.Packet) bool {
-		return p.Flags == want && (host == "" || r.hosts[p.From].name == host)
+		return plainFlags(p) == want && (host == "" || r.hosts[p.From].name == host)
 	}
 }
+
+// plainFlags are the flags that stories know a packet by: all but those of ECN
+// (RFC 3168 §6.1), which change nothing about what the segment is for.
+func plainFlags(p *wire.Packet) segment.Flags { return p.Flags &^ (segment.ECE | segment.CWR) }
 
 // Waiting names the segments from a host that wait on the wire and that
 // nothing was done with yet, in the order in which they were sent: "none",
@@ -117,7 +121,7 @@ func (w *Wire) Waiting(from *Host) string {
 	var names []string
 	for _, p := range w.run.wire.Waiting() {
 		if w.has(p) && p.From == from.index {
-			names = append(names, p.Flags.String())
+			names = append(names, plainFlags(p).String())
 		}
 	}
 	if names == nil {
@@ -185,7 +189,7 @@ type Segment struct {
 	forged bool // it was never sent by its sender
 	lost   bool // by a control: whatever the story does, it never arrives
 
-	Flags    string
+	Flags    string // without those of ECN
 	Seq, Ack uint32 // relative, as in record.Segment
 	Len      int    // bytes of data
 	Again    bool   // its sender has sent these sequence numbers before
@@ -194,7 +198,7 @@ type Segment struct {
 // read takes over what stories may know of the packet.
 func (s *Segment) read() {
 	p := s.packet
-	s.Flags, s.Seq, s.Ack, s.Len = p.Flags.String(), p.RelSeq, p.RelAck, p.Len
+	s.Flags, s.Seq, s.Ack, s.Len = plainFlags(p).String(), p.RelSeq, p.RelAck, p.Len
 	s.Again = p.Retransmission
 }
 
@@ -272,7 +276,7 @@ func (s *Segment) record(fate record.Fate, to *Host) {
 	p := s.packet
 	s.run.add(&record.Segment{
 		From: s.from.name, To: to.name, SrcPort: p.Src.Port(), DstPort: p.Dst.Port(),
-		Flags: s.Flags, Seq: s.Seq, Ack: s.Ack, Win: p.Window, Len: s.Len, Options: p.Options,
+		Flags: p.Flags.String(), Seq: s.Seq, Ack: s.Ack, Win: p.Window, Len: s.Len, Options: p.Options,
 		Fate: fate, Retransmission: p.Retransmission, Forged: s.forged, ID: p.ID, SentAt: s.run.since(p.SentAt), Raw: p.Raw,
 	})
 }

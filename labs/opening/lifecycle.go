@@ -14,7 +14,8 @@ var lifecycle = lab.Lab{
 them makes the kernel send. The server has two sockets: one listens, and never
 carries data; accept returns another for each connection. Whoever reads after
 the other has closed gets what was sent before, and then 0: the end of the stream.`,
-	Sockopts: []string{"SO_ERROR"},
+	Sockopts:  []string{"SO_ERROR"},
+	TimeWaits: 1,
 	Claims: []lab.Claim{{
 		ID:     "listening-socket-carries-no-data",
 		Text:   "accept returns a new socket, which the client's data is read from; the listening socket stays LISTEN, and read on it fails.",

@@ -30,7 +30,8 @@ chosen, then by a range in which one port is left. --ports lets it in again.`,
 		}
 		return nil
 	},
-	Sockopts: []string{"SO_ERROR"},
+	Sockopts:  []string{"SO_ERROR"},
+	TimeWaits: 1,
 	Claims: []lab.Claim{{
 		ID:     "ephemeral-port-picked-by-chance",
 		Text:   "The kernel may choose as the source port the very port that is connected to.",

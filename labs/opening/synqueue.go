@@ -48,9 +48,9 @@ in the second case alone.`,
 	}, {
 		ID:     "max-syn-backlog-limits-the-syn-queue",
 		Text:   "tcp_max_syn_backlog limits the handshakes under way.",
-		Source: "tcp(7); listen(2), NOTES; Documentation/networking/ip-sysctl.rst",
+		Source: "tcp(7) and Documentation/networking/ip-sysctl.rst: tcp_max_syn_backlog",
 		Myth:   true,
-		Truth:  "Only without cookies (tcp_syncookies 0) is it asked about, and the backlog limits them as well (net/ipv4/tcp_input.c: tcp_conn_request).",
+		Truth:  "Only without cookies (tcp_syncookies 0) is it asked about, as listen(2), NOTES, says; with and without them the backlog is a limit, of which it knows nothing (net/ipv4/tcp_input.c: tcp_conn_request).",
 		Control: lab.Control{
 			Says: "cookies are turned off behind the story's back", Before: "client:connect#2",
 			Do: func(s *lab.Script) { s.Server.SetSysctl(syncookies, "0") },
