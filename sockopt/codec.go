@@ -110,7 +110,7 @@ var unsigned64 = codec[uint64]{
 
 // name is a string in a buffer of size bytes, which the kernel ends or fills
 // up with NUL bytes.
-func name(size int) codec[string] {
+func name(size int) codec[string] { //nolint:unparam // IFNAMSIZ and TCP_CA_NAME_MAX are different things, by chance of one size
 	return codec[string]{
 		size: size,
 		encode: func(v string) ([]byte, error) {
@@ -166,7 +166,7 @@ var timeout = codec[time.Duration]{
 		if int64(len(b)) < int64(unsafe.Sizeof(tv)) {
 			return 0, errShort
 		}
-		if int64(tv.Sec) > math.MaxInt64/int64(time.Second)-1 {
+		if int64(tv.Sec) > math.MaxInt64/int64(time.Second)-1 { //nolint:unconvert // it has 32 bits on some machines
 			return math.MaxInt64, nil
 		}
 		return time.Duration(tv.Nano()), nil

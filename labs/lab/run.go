@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -263,9 +264,12 @@ func (r *run) readCounters() {
 	}
 }
 
-// close lets go of everything. The namespaces go with the last of it.
+// close lets go of everything, of all hosts at once: closing a device takes the
+// kernel up to a millisecond. The namespaces go with the last of it.
 func (r *run) close() {
+	var closing sync.WaitGroup
 	for _, h := range r.hosts {
-		h.close()
+		closing.Go(h.close)
 	}
+	closing.Wait()
 }

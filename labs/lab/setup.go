@@ -199,7 +199,7 @@ func plugIn(prefix netip.Prefix) error {
 		return fmt.Errorf("up: %w", err)
 	}
 	if prefix.Addr().Is6() {
-		return takeIn(nl, link, addr.IPNet.IP)
+		return takeIn(nl, link, addr.IP)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -169,9 +170,15 @@ func cut(text string, width int) string {
 }
 
 // length is the number of columns that a text takes, styles aside.
-func length(text string) int { return utf8.RuneCountInString(escape.ReplaceAllString(text, "")) }
+func length(text string) int {
+	if strings.Contains(text, "\x1b") {
+		text = escape().ReplaceAllString(text, "")
+	}
+	return utf8.RuneCountInString(text)
+}
 
-var escape = regexp.MustCompile("\x1b\\[[0-9;]*m")
+// escape is compiled when there is colour for the first time.
+var escape = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("\x1b\\[[0-9;]*m") })
 
 // pad returns spaces that fill text up to width.
 func pad(text string, width int) string { return strings.Repeat(" ", max(0, width-length(text))) }

@@ -189,8 +189,8 @@ func (r result) outcome() string {
 }
 
 func printJSON(w io.Writer, r result) error {
-	if r.err != nil {
-		return nil // worst tells
+	if r.run == nil {
+		return nil // worst tells why
 	}
 	return report.JSON(w, r.run)
 }

@@ -171,7 +171,6 @@ confirmed; 2 wrong usage; 3 this machine can't run it, or the instrument broke;
 		}
 		return usageError{fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
 	})
-	wrapHelp(root)
 	const others = "others"
 	for _, s := range labs.Sections {
 		root.AddGroup(&cobra.Group{ID: s.Name, Title: s.Title + ":"})
@@ -242,12 +241,4 @@ func versionText() string {
 		return info.Main.Version
 	}
 	return "devel"
-}
-
-// wrapHelp makes help texts break their lines at the terminal's width.
-func wrapHelp(root *cobra.Command) {
-	cobra.AddTemplateFunc("wrapped", func(f *pflag.FlagSet) string { return f.FlagUsagesWrapped(columns(root.OutOrStdout())) })
-	root.SetUsageTemplate(strings.NewReplacer(
-		".LocalFlags.FlagUsages", "wrapped .LocalFlags", ".InheritedFlags.FlagUsages", "wrapped .InheritedFlags",
-	).Replace(root.UsageTemplate()))
 }

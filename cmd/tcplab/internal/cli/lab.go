@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -66,7 +67,7 @@ func labCommand(l *lab.Lab) *cobra.Command {
 		},
 	}
 	for _, k := range l.Knobs {
-		f := cmd.Flags().VarPF(&knobValue{knob: k, args: args}, k.Name, "", k.Help)
+		f := cmd.Flags().VarPF(&knobValue{knob: k, args: args}, k.Name, "", helpText(k.Help))
 		if k.Switch {
 			f.NoOptDefVal = "true"
 		}
@@ -77,9 +78,14 @@ func labCommand(l *lab.Lab) *cobra.Command {
 	return cmd
 }
 
+// helpText breaks a flag's help into lines that stand beside the flag on a
+// terminal of 80 columns. (cobra's templates could do it, but then every start
+// of tcplab would pay for text/template.)
+func helpText(text string) string { return strings.Join(report.Wrap(text, 48), "\n") }
+
 func sysctlFlag(cmd *cobra.Command, sysctls *[]string) {
 	cmd.Flags().StringArrayVar(sysctls, "sysctl", nil,
-		"set `[SIDE:]KEY=VALUE` on the private hosts, or on the client or the server alone")
+		helpText("set `[SIDE:]KEY=VALUE` on the private hosts, or on the client or the server alone"))
 }
 
 func parseSysctls(texts []string) ([]lab.Sysctl, error) {
