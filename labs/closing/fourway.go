@@ -13,7 +13,8 @@ var fourWay = lab.Lab{
 the other side acknowledges it. Whoever closes first (the active closer) goes
 through FIN_WAIT1 and FIN_WAIT2 and ends in TIME_WAIT; the other (the passive
 closer) through CLOSE_WAIT and LAST_ACK, and is gone. Between the two FINs the
-passive side may go on sending: that is why there are four segments.`,
+passive side may go on sending: that is why there are four segments. So that it
+can read what comes, the active closer only shuts down its sending side here.`,
 	Knobs: []lab.Knob{
 		lab.Switch("server-closes-first", "swap the roles: the server is the active closer"),
 	},

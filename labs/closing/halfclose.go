@@ -22,7 +22,7 @@ reads all that comes. The other side reads the end of the stream and may go on
 sending for as long as it likes: no timer ends FIN_WAIT2 while a program holds
 the socket.`,
 	Knobs: []lab.Knob{
-		lab.Number("bytes", 3000, 1, 16384, "how much the server sends after the client's FIN"),
+		lab.Number("bytes", 3000, 1, 16384, "how much the server sends after the client's FIN, unread until the end"),
 	},
 	Claims: []lab.Claim{{
 		ID:     "reader-sees-eof",

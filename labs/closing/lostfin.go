@@ -21,6 +21,15 @@ is told. Either way the other side knows nothing of it and stays ESTABLISHED.`,
 		lab.Switch("shutdown", "shut the connection down instead of closing it: then --retries2 decides"),
 		lab.Turns("retries2", "client:net.ipv4.tcp_retries2", "the client's net.ipv4.tcp_retries2, for --shutdown").Pin("1"),
 	},
+	Check: func(a lab.Args) error {
+		switch {
+		case a["retries2"] != "" && !a.On("shutdown"):
+			return lab.Refuse("retries2", a["retries2"], "it goes with --shutdown")
+		case a["retries"] != "" && a.On("shutdown"):
+			return lab.Refuse("retries", a["retries"], "with --shutdown it is --retries2 that decides")
+		}
+		return nil
+	},
 	Claims: []lab.Claim{{
 		ID:     "fin-retransmitted-with-backoff",
 		Text:   "The FIN is sent again when the retransmission timeout is over, and from then on each pause is twice the one before.",

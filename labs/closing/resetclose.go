@@ -47,7 +47,7 @@ is nothing to acknowledge, and no TIME_WAIT.`,
 		},
 	}, {
 		ID:     "no-time-wait-after-reset",
-		Text:   "After a reset no socket is left on either side, not even in TIME_WAIT.",
+		Text:   "After a reset no connection is left on either side, not even in TIME_WAIT.",
 		Source: "RFC 9293 §3.5.3; net/ipv4/tcp_input.c: tcp_reset; net/ipv4/tcp.c: tcp_done (RFC 9293 §3.5.2 would have the sender of a RST enter TIME-WAIT)",
 		Control: lab.Control{
 			Says: "the server reads the data first", Before: "server:close",

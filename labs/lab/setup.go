@@ -91,6 +91,11 @@ func (r *run) setUp() error {
 	if err := r.makeHosts(); err != nil {
 		return err
 	}
+	for _, k := range r.lab.Knobs { // "8", where "010" was given
+		if side, key, _ := strings.Cut(k.Sysctl, ":"); r.args[k.Name] != "" && k.Sysctl != "" {
+			r.args[k.Name] = r.environment.Sysctls[side][key]
+		}
+	}
 	ports := make([]wire.Port, len(r.hosts))
 	for i, h := range r.hosts {
 		ports[i] = wire.Port{Device: h.tun, Addr: h.addr}
