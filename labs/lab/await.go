@@ -51,11 +51,7 @@ func (e *End) await(what string, hasCome func() bool) time.Duration {
 		}
 		r.pause(time.Now().Add(glance))
 	}
-	waited := time.Since(begin)
-	wait.WaitedMS = max(1, waited.Milliseconds())
-	r.waits(wait)
-	r.addBefore(&wait, true)
-	return waited
+	return r.waited(wait, begin, true)
 }
 
 // pause waits for a time, unless the run is cancelled.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/tcplab/tcplab/labs/internal/sockdiag"
-	"github.com/tcplab/tcplab/labs/internal/sysctl"
 	"github.com/tcplab/tcplab/labs/record"
 )
 
@@ -169,6 +168,3 @@ func (e *End) Path(from string) string {
 	}
 	return strings.Join(path, " → ")
 }
-
-// readProcSys returns a setting of the whole machine, or "".
-func readProcSys(file string) string { return sysctl.Machine(file) }

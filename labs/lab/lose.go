@@ -25,12 +25,10 @@ func (w *Wire) TryRetransmission(name string) *Segment {
 		s := w.repeats().take(name)
 		gone := s == nil && e.State() == record.Close
 		if s != nil || gone {
-			wait.WaitedMS = max(1, time.Since(begin).Milliseconds())
 			if gone {
 				wait.For = record.Close
 			}
-			r.waits(wait)
-			r.addBefore(&wait, gone)
+			r.waited(wait, begin, gone)
 			return s
 		}
 		now := time.Now()
@@ -82,13 +80,18 @@ func (w *Wire) sender(name string) *End {
 	return nil
 }
 
-// addBefore adds an event, before the last one if that is what it led to.
-func (r *run) addBefore(b record.Body, last bool) {
-	r.add(b)
-	if n := len(r.events); last && n > 1 {
+// waited records a wait that is over, before the last event if that is what it
+// led to, and returns how long it was.
+func (r *run) waited(wait record.Wait, begin time.Time, ledToLast bool) time.Duration {
+	took := time.Since(begin)
+	wait.WaitedMS = max(1, took.Milliseconds())
+	r.waits(wait)
+	r.add(&wait)
+	if n := len(r.events); ledToLast && n > 1 {
 		r.events[n-1], r.events[n-2] = r.events[n-2], r.events[n-1]
 		r.events[n-1].At = r.events[n-2].At
 	}
+	return took
 }
 
 // SetDefault sets a sysctl to what suits the lab, as SetSysctl does, unless the

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tcplab/tcplab/labs/internal/sysctl"
 	"github.com/tcplab/tcplab/labs/internal/tun"
 )
 
@@ -53,7 +54,7 @@ func MissingNamespaces(err error) error {
 		{"kernel/apparmor_restrict_unprivileged_userns", "0", "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0"},
 		{"kernel/unprivileged_userns_clone", "1", "sudo sysctl kernel.unprivileged_userns_clone=1"},
 	} {
-		if now := readProcSys(s.file); now != "" && now != s.want {
+		if now := sysctl.Machine(s.file); now != "" && now != s.want {
 			mend = "run it as root, or: " + s.mend
 			break
 		}

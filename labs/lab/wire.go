@@ -149,9 +149,7 @@ func (w *Wire) Retransmission(name string) *Segment {
 	// Timers of the kernel fire up to an eighth late (kernel/time/timer.c:
 	// calc_index), and this machine may be busy.
 	s := w.repeats().next(name, begin.Add(left+left/4+w.run.options.Patience))
-	wait.WaitedMS = max(1, time.Since(begin).Milliseconds())
-	w.run.waits(wait)
-	w.run.add(&wait)
+	w.run.waited(wait, begin, false)
 	return s
 }
 
