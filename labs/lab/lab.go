@@ -20,6 +20,12 @@ type Lab struct {
 	Name  string // the command: "noaccept"
 	Title string // what it shows, in one sentence without a full stop
 	Long  string // the help text, for a newcomer to TCP
+	// Why says why Linux behaves so, for one who has seen the ladder: which
+	// part of the kernel decides it, and to what end. Empty lines part
+	// paragraphs.
+	Why string
+	// Try are commands worth typing next.
+	Try []Try
 	// Claims are judged exactly once each, in a run that they apply to.
 	Claims []Claim
 	Knobs  []Knob
@@ -39,6 +45,12 @@ type Lab struct {
 	// names the flag, the value and what is allowed.
 	Check  func(Args) error
 	Script func(*Script)
+}
+
+// A Try is a command that shows more.
+type Try struct {
+	Command string // what follows "tcplab ": "backlog --n 0"
+	Says    string // what is to be seen then, in a few words
 }
 
 // A Claim is one documented statement, and what would refute it.

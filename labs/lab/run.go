@@ -28,6 +28,12 @@ type Options struct {
 	// begins, with the time left, and again when it is over, with the time
 	// waited.
 	OnWait func(record.Wait)
+	// OnStart, if not nil, is given the record when the story begins: all of
+	// it but what is still to come.
+	OnStart func(*record.Run) error
+	// OnEvent, if not nil, is given each event when it happens. An error of
+	// this or of OnStart ends the story, and the run is broken.
+	OnEvent func(record.Event) error
 	// Patience bounds every wait for something that the kernel does at once;
 	// 0 is 10 seconds. It runs out only if the instrument or the story is wrong.
 	Patience time.Duration
@@ -111,6 +117,7 @@ type run struct {
 func (r *run) tell() {
 	ended := false
 	r.start = time.Now()
+	r.environment.Start = r.start.UTC().Truncate(time.Microsecond)
 	defer func() {
 		r.duration = r.since(time.Now())
 		if wrong := recover(); wrong != nil { // a mistake in the story is no claim's fault
@@ -121,6 +128,9 @@ func (r *run) tell() {
 		}
 		r.readCounters()
 	}()
+	if r.options.OnStart != nil {
+		r.must(r.options.OnStart(r.beginning()))
+	}
 	if !r.lacksTimeWaits() {
 		r.lab.Script(r.script)
 	}
@@ -166,7 +176,11 @@ func (r *run) must(err error) {
 
 // add appends an event.
 func (r *run) add(b record.Body) {
-	r.events = append(r.events, record.Event{At: r.since(time.Now()), Body: b})
+	e := record.Event{At: r.since(time.Now()), Body: b}
+	r.events = append(r.events, e)
+	if r.options.OnEvent != nil {
+		r.must(r.options.OnEvent(e))
+	}
 }
 
 // deadline is when a wait that begins now has lasted too long.
@@ -177,13 +191,18 @@ func (r *run) since(t time.Time) time.Duration {
 	return t.Sub(r.start).Truncate(time.Microsecond)
 }
 
+// beginning is what of the record is known before the story begins.
+func (r *run) beginning() *record.Run {
+	return &record.Run{
+		Lab: r.lab.Name, Title: r.lab.Title, Outcome: record.Expected,
+		Environment: r.environment, Args: r.args,
+	}
+}
+
 // finish makes the record out of what was seen.
 func (r *run) finish() *record.Run {
-	rec := &record.Run{
-		Lab: r.lab.Name, Title: r.lab.Title, Outcome: record.Expected,
-		Environment: r.environment, Args: r.args, Events: r.events,
-		Counters: r.counters, Duration: r.duration,
-	}
+	rec := r.beginning()
+	rec.Events, rec.Counters, rec.Duration = r.events, r.counters, r.duration
 	if r.failure != nil {
 		rec.Error = r.failure.Error()
 	}

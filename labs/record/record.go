@@ -40,6 +40,9 @@ type Environment struct {
 	Tcplab    string `json:"tcplab"`    // tcplab's own version
 	Privilege string `json:"privilege"` // "root", or "userns": an ordinary user in a user namespace
 	IPv6      bool   `json:"ipv6"`
+	// Start is when the story began, by the machine's clock: UTC, to the
+	// microsecond. It is the zero time where the record does not hold it.
+	Start time.Time `json:"start,omitzero"`
 	// Hosts maps each host of the run to its address.
 	Hosts map[string]string `json:"hosts"`
 	// Sysctls holds for each host every sysctl that was pinned, overridden or
