@@ -94,8 +94,12 @@ func golden(t *testing.T, l *lab.Lab, name string, o lab.Options) {
 			declared(t, l, c)
 		}
 	}
-	got := Picture(t, r)
-	file := filepath.Join("testdata", name+".ladder")
+	Golden(t, filepath.Join("testdata", name+".ladder"), Picture(t, r))
+}
+
+// Golden compares a text with that of a file or, with -update, writes it.
+func Golden(t *testing.T, file, got string) {
+	t.Helper()
 	if *update {
 		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
