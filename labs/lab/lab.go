@@ -70,6 +70,18 @@ type Claim struct {
 	Control Control
 }
 
+// Paragraphs parts a text, Long or Why, at its empty lines, and makes each
+// paragraph one line, to be broken where it is shown.
+func Paragraphs(text string) []string {
+	var all []string
+	for p := range strings.SplitSeq(text, "\n\n") {
+		if words := strings.Fields(p); len(words) > 0 {
+			all = append(all, strings.Join(words, " "))
+		}
+	}
+	return all
+}
+
 // A Knob is a flag of a lab's own.
 type Knob struct {
 	Name string
@@ -109,6 +121,22 @@ func Turns(name, sysctl, help string) Knob {
 func (k Knob) Pin(value string) Knob {
 	k.Pinned = value
 	return k
+}
+
+// DefaultText is the knob's default in words, and "" for a switch.
+func (k Knob) DefaultText() string {
+	switch {
+	case k.Auto != "":
+		return k.Auto
+	case k.Pinned != "":
+		return k.Pinned
+	case k.Sysctl != "":
+		return "the kernel's"
+	case k.Switch, k.Name == "":
+		return ""
+	default:
+		return strconv.Itoa(k.Default)
+	}
 }
 
 // Args are the values of a lab's knobs, by name. A knob that turns a sysctl is

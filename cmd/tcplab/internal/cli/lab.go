@@ -106,20 +106,7 @@ type knobValue struct {
 	args lab.Args
 }
 
-func (v *knobValue) String() string {
-	switch k := v.knob; {
-	case k.Auto != "":
-		return k.Auto
-	case k.Pinned != "":
-		return k.Pinned
-	case k.Sysctl != "":
-		return "the kernel's"
-	case k.Switch, k.Name == "":
-		return ""
-	default:
-		return strconv.Itoa(k.Default)
-	}
-}
+func (v *knobValue) String() string { return v.knob.DefaultText() }
 
 func (v *knobValue) Set(text string) error {
 	if v.knob.Switch {
