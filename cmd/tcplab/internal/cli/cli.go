@@ -181,7 +181,7 @@ confirmed; 2 wrong usage; 3 this machine can't run it, or the instrument broke;
 		}
 	}
 	root.AddGroup(&cobra.Group{ID: others, Title: "Other commands:"})
-	for _, cmd := range []*cobra.Command{allCommand(), listCommand(), showCommand(), doctorCommand(), sockoptCommand(), versionCommand()} {
+	for _, cmd := range []*cobra.Command{allCommand(), listCommand(), explainCommand(), showCommand(), doctorCommand(), sockoptCommand(), versionCommand()} {
 		cmd.GroupID = others
 		root.AddCommand(cmd)
 	}
