@@ -153,6 +153,13 @@ func (a Args) Int(name string) int {
 // On returns the value of a switch.
 func (a Args) On(name string) bool { return a[name] == "1" }
 
+// Accepts refuses what Run would refuse of a lab's knobs before it asks the
+// kernel.
+func (l *Lab) Accepts(given Args) error {
+	_, err := l.resolve(given)
+	return err
+}
+
 // resolve fills in the defaults and refuses what is no value of a knob.
 func (l *Lab) resolve(given Args) (Args, error) {
 	args := Args{}
