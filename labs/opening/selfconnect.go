@@ -33,7 +33,7 @@ Once it is hit, the client talks to itself, and the service that comes back find
 its port taken. Service ports outside of the range, or reserved by
 ip_local_reserved_ports, rule that out.`,
 	Try: []lab.Try{
-		{Command: "selfconnect --accident", Says: "as in real life: refused, refused, and then connected to itself"},
+		{Command: "selfconnect --accident", Says: "as in real life: it is refused four times, and then connected to itself"},
 		{Command: "selfconnect --accident --ports 4", Says: "four ports of the right parity to choose from: chance decides how often it is refused"},
 		{Command: "simopen", Says: "the same states, with two sockets"},
 		{Command: "simclose", Says: "the same CLOSING, with two sockets"},

@@ -42,8 +42,9 @@ func labCommand(l *lab.Lab) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   l.Name,
 		Short: l.Title,
-		Long:  l.Title + ".\n\n" + l.Long,
-		Args:  noArgs,
+		Long: l.Title + ".\n\n" + l.Long + "\n\ntcplab explain " + l.Name +
+			" says why Linux behaves so, and what to try next.",
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := v.check(); err != nil {
 				return err

@@ -46,7 +46,6 @@ func prepare(cmd *cobra.Command) {
 		}
 	}
 	if l := labs.Find(cmd.Name()); l != nil {
-		long = append(long, escape("tcplab explain "+l.Name+" says why Linux behaves so, and what the lab claims."))
 		cmd.Example = examples(l)
 	}
 	cmd.Long = strings.Join(long, "\n\n")
