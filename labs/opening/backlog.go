@@ -23,7 +23,7 @@ when its last ACK comes, for the queue may have filled up in between.
 
 Both times a full queue is met by silence. A RST would tell the client that nobody
 listens, and it would give up; a segment that seems lost is sent again, and a short
-burst is over by then. "If overflow occurred due to a burst, connection will recover",
+burst is over by then: "if overflow occurred due to a burst, connection will recover",
 says ip-sysctl.rst, and warns of tcp_abort_on_overflow. The price is latency: what
 is lost is sent again after a second at the earliest, so an overflow shows as connects
 that take a second or more. The counter ListenOverflows tells it from a bad network.`,
