@@ -94,6 +94,7 @@ func manual(cmd *cobra.Command) (string, error) {
 	text = flagWithout.ReplaceAllString(text, "$1")
 	text = flagQuoted.ReplaceAllString(text, "$1$2")
 	text = flagText.ReplaceAllString(text, ".TP\n$1$2")
+	text = flagName.ReplaceAllStringFunc(text, func(s string) string { return strings.ReplaceAll(s, "-", `\-`) })
 	for _, next := range []string{".SH EXAMPLE", ".SH SEE ALSO"} {
 		if i := strings.Index(text, next); i >= 0 {
 			return text[:i] + more + text[i:], nil
@@ -120,10 +121,13 @@ func commands(root *cobra.Command) string {
 
 // What cobra writes of a flag that takes no value, and of one that takes a text;
 // and what a flag does, behind a tab, where man(7) would have a tagged paragraph.
+// The minus of a flag is \- in roff: a bare one may show as a hyphen, which no
+// shell takes.
 var (
 	flagWithout = regexp.MustCompile(`(?m)^(\\fB-.*\\fP)=$`)
 	flagQuoted  = regexp.MustCompile(`(?m)^(\\fB-.*\\fP=)"(.*)"$`)
 	flagText    = regexp.MustCompile(`(?m)^(?:\.PP\n)?(\\fB-.*\n)\t(.*)$`)
+	flagName    = regexp.MustCompile(`--[a-z][a-z0-9-]*|\\fB-[a-z]\\fP`)
 )
 
 // exitStatus is what the help of tcplab says, in roff.
