@@ -65,7 +65,7 @@ mends it.`,
 			lab.Is("server", server.State(), record.CloseWait))
 		timer, _ := server.Timer()
 		s.Expect("no-timer-in-close-wait",
-			lab.Is("timer runs", timer != "", false))
+			lab.Is("server runs a timer", timer != "", false))
 
 		s.Part("The program reads the end of the stream, and does not close")
 		server.TryRead()
@@ -83,11 +83,11 @@ mends it.`,
 		s.Expect("outlives-the-peer",
 			lab.Is("client", client.State(), record.Close),
 			lab.Is("server", alone, record.CloseWait),
-			lab.Is("answer to its FIN", answer, "RST"))
+			lab.Is("client sends", answer, "RST"))
 		s.Expect("only-close-leaves-it",
-			lab.Is("after reading the end", afterRead, record.CloseWait),
-			lab.Is("after the client is gone", alone, record.CloseWait),
-			lab.Is("states", server.Path(record.CloseWait), "CLOSE_WAIT → LAST_ACK → CLOSE"))
+			lab.Is("server after reading the end", afterRead, record.CloseWait),
+			lab.Is("server after the client is gone", alone, record.CloseWait),
+			lab.Is("server in the end", server.Path(record.CloseWait), "CLOSE_WAIT → LAST_ACK → CLOSE"))
 	},
 }
 

@@ -120,7 +120,7 @@ func tellFinWait2(s *lab.Script) {
 	other, _ := shut.Timer()
 	s.Expect("shutdown-does-not",
 		lab.Is("shut down", shut.State(), record.FinWait2),
-		lab.Is("has a timer", other != "", false))
+		lab.Is("runs a timer", other != "", false))
 
 	dataAfterClose(s, shut, late)
 	timeWaitIsNoFinWait2(s)
@@ -138,10 +138,10 @@ func dataAfterClose(s *lab.Script, shut, late *lab.Sock) {
 	answer := wire.Waiting(s.Client)
 	wire.Deliver("client:RST")
 	s.Expect("data-after-close-gets-reset",
-		lab.Is("answer", answer, "RST"),
-		lab.Is("closed", shut.State(), record.Close),
-		lab.Is("other side", late.State(), record.Close),
-		lab.Is("its next write", late.TryWrite("!"), "EPIPE"))
+		lab.Is("client sends", answer, "RST"),
+		lab.Is("client", shut.State(), record.Close),
+		lab.Is("server", late.State(), record.Close),
+		lab.Is("server's next write", late.TryWrite("!"), "EPIPE"))
 }
 
 // timeWaitIsNoFinWait2 compares the time of TIME_WAIT with tcp_fin_timeout.
@@ -158,7 +158,7 @@ func timeWaitIsNoFinWait2(s *lab.Script) {
 		s.Inapplicable("fin-timeout-is-the-time-wait-length", "tcp_fin_timeout is 60 seconds too")
 	} else {
 		s.Expect("fin-timeout-is-the-time-wait-length",
-			lab.Seen("closed", closed.State()),
+			lab.Seen("client", closed.State()),
 			lab.Seen("tcp_fin_timeout", seconds),
 			lab.Left("left", left, time.Duration(seconds)*time.Second))
 	}
@@ -176,7 +176,7 @@ func sixtyOneSeconds(s *lab.Script) {
 	_, left := closed.Timer()
 	s.Expect("61-seconds-are-61-seconds",
 		lab.Seen("first timer", first),
-		lab.Seen("after it", closed.State()),
+		lab.Seen("client after it", closed.State()),
 		lab.Left("then left", left, 60*time.Second))
 }
 

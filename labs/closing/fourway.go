@@ -57,8 +57,10 @@ can read what comes, the active closer only shuts down its sending side here.`,
 	}},
 	Script: func(s *lab.Script) {
 		active, passive := s.Connection()
+		first, second := "client", "server"
 		if s.On("server-closes-first") {
 			active, passive = passive, active
+			first, second = second, first
 		}
 		s.Part("The active closer sends its FIN, and the other side's kernel acknowledges it")
 		active.Shutdown()
@@ -75,19 +77,19 @@ can read what comes, the active closer only shuts down its sending side here.`,
 		s.Wire.Deliver("ACK")
 		data, _ := active.TryRead()
 		s.Expect("ack-and-fin-are-separate",
-			lab.Is("ack of the FIN", ack.Flags, "ACK"),
-			lab.Is("data", data, "the rest"))
+			lab.Is(second+" sends", ack.Flags, "ACK"),
+			lab.Is(first+" reads", data, "the rest"))
 
 		s.Part("The passive side sends its FIN")
 		passive.Close()
 		s.Wire.Next("FIN,ACK").Deliver()
 		s.Wire.Deliver("ACK")
 		s.Expect("active-closer-states",
-			lab.Is("states", active.Path(record.Established), "ESTABLISHED → FIN_WAIT1 → FIN_WAIT2 → TIME_WAIT"))
+			lab.Is(first, active.Path(record.Established), "ESTABLISHED → FIN_WAIT1 → FIN_WAIT2 → TIME_WAIT"))
 		s.Expect("passive-closer-states",
-			lab.Is("states", passive.Path(record.Established), "ESTABLISHED → CLOSE_WAIT → LAST_ACK → CLOSE"))
+			lab.Is(second, passive.Path(record.Established), "ESTABLISHED → CLOSE_WAIT → LAST_ACK → CLOSE"))
 		s.Expect("time-wait-at-active-closer-only",
-			lab.Is("active", active.State(), record.TimeWait),
-			lab.Is("passive", passive.State(), record.Close))
+			lab.Is(first, active.State(), record.TimeWait),
+			lab.Is(second, passive.State(), record.Close))
 	},
 }

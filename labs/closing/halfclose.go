@@ -71,15 +71,15 @@ the socket.`,
 		s.Wire.Next("FIN,ACK").Deliver()
 		end, outcome := server.TryRead()
 		s.Expect("reader-sees-eof",
-			lab.Is("read", outcome, lab.OK),
+			lab.Is("server's read", outcome, lab.OK),
 			lab.Is("bytes", len(end), 0))
 		s.Wire.Next("server:ACK").Deliver()
 		timer, _ := client.Timer()
 		s.Expect("fin-wait2-has-no-timer",
 			lab.Is("client", client.State(), record.FinWait2),
-			lab.Is("timer runs", timer != "", false))
+			lab.Is("client runs a timer", timer != "", false))
 		s.Expect("writer-gets-epipe",
-			lab.Is("write", client.TryWrite("more"), "EPIPE"))
+			lab.Is("client's write", client.TryWrite("more"), "EPIPE"))
 
 		s.Part("The server goes on sending")
 		for left := s.Int("bytes"); left > 0; left -= lump {
@@ -92,8 +92,8 @@ the socket.`,
 			got += len(data)
 		}
 		s.Expect("other-direction-still-works",
-			lab.Is("bytes read", got, s.Int("bytes")),
-			lab.Is("not acknowledged", server.Unacknowledged(), 0),
+			lab.Is("client reads bytes", got, s.Int("bytes")),
+			lab.Is("server's bytes not acknowledged", server.Unacknowledged(), 0),
 			lab.Is("client", client.State(), record.FinWait2))
 
 		s.Part("The server closes as well")

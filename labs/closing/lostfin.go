@@ -15,7 +15,7 @@ the kernel alone sees to it that the FIN arrives. If no acknowledgement comes it
 sends the FIN again, each time after twice the pause, and then gives up without a
 word. When, is decided by tcp_orphan_retries. With --shutdown the program keeps
 its descriptor: then the rule is the one for data, tcp_retries2, and the program
-is told. Either way the other side knows nothing of it and stays ESTABLISHED.`,
+is told. Either way the server knows nothing of it and stays ESTABLISHED.`,
 	Knobs: []lab.Knob{
 		lab.Turns("retries", "client:"+orphanRetries, "the client's net.ipv4.tcp_orphan_retries; 0 takes 107 seconds").Pin("1"),
 		lab.Switch("shutdown", "shut the connection down instead of closing it: then --retries2 decides"),
@@ -121,12 +121,12 @@ func tellLostFIN(s *lab.Script) {
 		lab.GaveUp("last wait", tries, schedule))
 	s.Expect("gives-up-silently",
 		lab.Is("client", client.State(), record.Close),
-		lab.Is("client sends", wire.Waiting(s.Client), "none"),
+		lab.Is("client sends", wire.Waiting(s.Client), "nothing"),
 		lab.Is("server", server.State(), record.Established))
 
 	if s.On("shutdown") {
 		_, outcome := client.TryRead()
-		s.Expect("program-gets-etimedout", lab.Is("read", outcome, "ETIMEDOUT"))
+		s.Expect("program-gets-etimedout", lab.Is("client's read", outcome, "ETIMEDOUT"))
 		return
 	}
 	retries := s.Client.Sysctl(orphanRetries)

@@ -65,7 +65,7 @@ is nothing to acknowledge, and no TIME_WAIT.`,
 		s.Wire.Deliver("server:RST,ACK")
 		_, outcome := client.TryRead()
 		s.Expect("unread-data-sends-rst",
-			lab.Is("close sends", sent, "RST,ACK"),
+			lab.Is("server sends", sent, "RST,ACK"),
 			lab.Is("client's read", outcome, "ECONNRESET"))
 		unread := client
 
@@ -77,13 +77,13 @@ is nothing to acknowledge, and no TIME_WAIT.`,
 		lab.Set(server, sockopt.Linger, sockopt.LingerValue{On: true})
 		server.Close()
 		s.Expect("linger-zero-sends-rst",
-			lab.Is("close sends", s.Wire.Of(client).Waiting(s.Server), "RST,ACK"))
+			lab.Is("server sends", s.Wire.Of(client).Waiting(s.Server), "RST,ACK"))
 		s.Wire.Of(client).Deliver("server:RST,ACK")
 		data, first := client.TryRead()
 		_, second := client.TryRead()
 		end, third := client.TryRead()
 		s.Expect("queued-data-before-econnreset",
-			lab.Is("first read", first, lab.OK),
+			lab.Is("client's first read", first, lab.OK),
 			lab.Is("data", data, "last words"),
 			lab.Is("second read", second, "ECONNRESET"),
 			lab.Is("third read", third, lab.OK),
@@ -99,7 +99,7 @@ is nothing to acknowledge, and no TIME_WAIT.`,
 		s.Wire.Of(client).Next("client:PSH,ACK").Deliver()
 		s.Wire.Of(client).Deliver("server:RST")
 		s.Expect("first-write-succeeds-second-epipe",
-			lab.Is("first write", early, lab.OK),
+			lab.Is("client's first write", early, lab.OK),
 			lab.Is("second write", client.TryWrite("there?"), "EPIPE"))
 
 		s.Part("Nothing is left")

@@ -69,7 +69,7 @@ FIN, and the active closer goes from FIN_WAIT1 to TIME_WAIT in one step.`,
 			lab.Is("client", client.State(), record.TimeWait),
 			lab.Is("server", server.State(), record.Close))
 		s.Expect("fin-wait1-to-time-wait",
-			lab.Is("states", client.Path(record.Established), "ESTABLISHED → FIN_WAIT1 → TIME_WAIT"))
+			lab.Is("client", client.Path(record.Established), "ESTABLISHED → FIN_WAIT1 → TIME_WAIT"))
 		s.Expect("close-always-takes-four",
 			lab.Is("segments", segments, 4))
 	},

@@ -106,7 +106,7 @@ reset with the right sequence number ends TIME_WAIT at once.`,
 		again := s.Server.Socket()
 		plain := again.TryBind(s.Server.Addr(80))
 		s.Expect("blocks-bind-without-reuseaddr",
-			lab.Is("connection", old.State(), record.TimeWait),
+			lab.Is("server", old.State(), record.TimeWait),
 			lab.Is("bind", plain, "EADDRINUSE"))
 		lab.Set(again, sockopt.ReuseAddr, true)
 		newAlone := again.TryBind(s.Server.Addr(80))
@@ -120,7 +120,7 @@ reset with the right sequence number ends TIME_WAIT at once.`,
 		again = s.Server.Socket()
 		lab.Set(again, sockopt.ReuseAddr, true)
 		s.Expect("reuseaddr-on-both-allows-bind",
-			lab.Is("connection", client.Peer().State(), record.TimeWait),
+			lab.Is("server", client.Peer().State(), record.TimeWait),
 			lab.Is("bind, on the new one alone", newAlone, "EADDRINUSE"),
 			lab.Is("bind, on both", again.TryBind(s.Server.Addr(reusedPort)), lab.OK))
 
@@ -139,15 +139,15 @@ reset with the right sequence number ends TIME_WAIT at once.`,
 		s.Server.SetSysctl(rfc1337, "1")
 		reset.Deliver()
 		s.Expect("rfc1337-protects-it",
-			lab.Is("before", before, record.TimeWait),
-			lab.Is("after", server.State(), record.TimeWait))
+			lab.Is("server before", before, record.TimeWait),
+			lab.Is("server after", server.State(), record.TimeWait))
 		s.Server.SetSysctl(rfc1337, "0")
 		reset.Deliver()
 		s.Expect("exact-rst-kills-it",
-			lab.Is("before", before, record.TimeWait),
-			lab.Is("after", server.State(), record.Close))
+			lab.Is("server before", before, record.TimeWait),
+			lab.Is("server after", server.State(), record.Close))
 		s.Expect("rfc1337-off-prevents-assassination",
-			lab.Is("after", server.State(), record.TimeWait))
+			lab.Is("server after", server.State(), record.TimeWait))
 
 		if s.On("wait") {
 			s.Part("A minute later the first connection is gone")

@@ -59,7 +59,7 @@ func TestWireWords(t *testing.T) {
 			if r.Error != "" {
 				t.Fatal(r.Error)
 			}
-			if read != "onetwo" || inFlight != "none" || !strings.HasSuffix(dup, "ACK") {
+			if read != "onetwo" || inFlight != "nothing" || !strings.HasSuffix(dup, "ACK") {
 				t.Errorf("read %q, in flight %s, after a copy %s", read, inFlight, dup)
 			}
 			var fates []string

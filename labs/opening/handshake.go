@@ -64,7 +64,7 @@ has completed by then, and accept has not.`,
 			s.Expect("connect-returns-after-syn-ack",
 				lab.Is("before", early, "EINPROGRESS"),
 				lab.Is("connect", connected, lab.OK),
-				lab.Is("on its way", s.Wire.Waiting(s.Client), "ACK"),
+				lab.Is("client sends", s.Wire.Waiting(s.Client), "ACK"),
 				lab.Is("server", server.State(), record.SynRecv))
 		}
 

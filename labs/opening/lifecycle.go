@@ -91,8 +91,8 @@ the other has closed gets what was sent before, and then 0: the end of the strea
 		before := s.Wire.Waiting(s.Server)
 		server.Close()
 		s.Expect("close-after-eof-sends-fin",
-			lab.Is("before close", before, "none"),
-			lab.Is("after close", s.Wire.Waiting(s.Server), "FIN,ACK"))
+			lab.Is("server sends before close", before, "nothing"),
+			lab.Is("server sends after close", s.Wire.Waiting(s.Server), "FIN,ACK"))
 		s.Wire.Deliver("FIN,ACK")
 		s.Wire.Deliver("ACK")
 		s.Expect("both-ends-gone",

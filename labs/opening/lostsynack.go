@@ -81,7 +81,7 @@ with --forever it stays the kernel's own.`,
 			lab.OnSchedule("sent", tries.Sent, schedule))
 		s.Expect("request-expires-silently",
 			lab.Is("server", silent.Peer().Path(record.SynRecv), "SYN_RECV → CLOSE"),
-			lab.Is("it said", wire.Waiting(s.Server), "none"),
+			lab.Is("server sends", wire.Waiting(s.Server), "nothing"),
 			lab.InTime("after", tries.End, schedule.End))
 	},
 }

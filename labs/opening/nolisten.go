@@ -45,7 +45,7 @@ connects, to the very client that connects to it, the two become one connection
 		answer := s.Wire.Next("RST,ACK")
 		answer.Deliver()
 		s.Expect("bound-port-refuses",
-			lab.Is("answer", answer.Flags, "RST,ACK"),
+			lab.Is("server sends", answer.Flags, "RST,ACK"),
 			lab.Is("ack", answer.Ack, syn.Seq+1),
 			lab.Is("connect", refused.Connected(), "ECONNREFUSED"))
 
