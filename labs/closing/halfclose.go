@@ -27,7 +27,7 @@ the socket.`,
 	Claims: []lab.Claim{{
 		ID:     "reader-sees-eof",
 		Text:   "Once the FIN is there, the other side's read returns 0: the end of the stream.",
-		Source: "read(2); RFC 9293 §3.6, case 2",
+		Source: "recv(2), RETURN VALUE; RFC 9293 §3.6, case 2",
 		Control: lab.Control{
 			Says: "data comes before the FIN and is not read yet", Before: "client:shutdown",
 			Do: func(s *lab.Script) {
@@ -59,7 +59,7 @@ the socket.`,
 	}, {
 		ID:     "other-direction-still-works",
 		Text:   "All that the other side sends after the FIN arrives and is acknowledged, and the reader stays in FIN_WAIT2.",
-		Source: "shutdown(2); RFC 9293 §3.6.1",
+		Source: "RFC 9293 §3.6, §3.6.1",
 		Control: lab.Control{
 			Says: "the data is turned into a reset", Segment: "server:PSH,ACK#1", Args: lab.Args{"bytes": "5"}, Change: lab.IntoReset,
 		},

@@ -58,7 +58,7 @@ is told. Either way the server knows nothing of it and stays ESTABLISHED.`,
 	}, {
 		ID:     "program-gets-etimedout",
 		Text:   "A program that still holds the connection gets ETIMEDOUT.",
-		Source: "read(2); net/ipv4/tcp_timer.c: tcp_write_err",
+		Source: "tcp(7), ETIMEDOUT; net/ipv4/tcp_timer.c: tcp_write_err",
 		When:   func(a lab.Args) bool { return a.On("shutdown") },
 		Control: lab.Control{
 			Says: "somebody else reads the error first", Args: lab.Args{"shutdown": "1"}, Before: "client:read",

@@ -54,7 +54,7 @@ reset with the right sequence number ends TIME_WAIT at once.`,
 	}, {
 		ID:     "reuseaddr-on-both-allows-bind",
 		Text:   "bind succeeds where the old listener and the new socket both have SO_REUSEADDR; on the new one alone it does not help.",
-		Source: "socket(7), SO_REUSEADDR; net/ipv4/inet_connection_sock.c: inet_csk_bind_conflict",
+		Source: "socket(7), NOTES on SO_REUSEADDR; net/ipv4/inet_connection_sock.c: inet_csk_bind_conflict",
 		Control: lab.Control{
 			Says: "the option is turned off again on the new socket", Before: "server:bind#5",
 			Do: func(s *lab.Script) { lab.Set(s.Server.Sock(4), sockopt.ReuseAddr, false) },
