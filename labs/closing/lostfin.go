@@ -42,7 +42,7 @@ is told. Either way the server knows nothing of it and stays ESTABLISHED.`,
 		Text:   "tcp_orphan_retries is how often the FIN is sent again.",
 		Source: "tcp(7): tcp_orphan_retries, “the maximum number of attempts”",
 		Myth:   true,
-		Truth:  "It stands for a time: that of as many doubling timeouts from 200 ms on, counted from the first retransmission. The kernel gives up at the first timeout after it (net/ipv4/tcp_timer.c: retransmits_timed_out, tcp_model_timeout).",
+		Truth:  "It stands for a time: with N, that of N+1 doubling timeouts from 200 ms on, counted from the first retransmission. The kernel gives up at the first timeout after it (net/ipv4/tcp_timer.c: retransmits_timed_out, tcp_model_timeout).",
 		When:   isOrphan,
 		Control: lab.Control{
 			Says: "TCP_USER_TIMEOUT makes the kernel give up sooner", Before: "client:close", Do: tryBriefly,

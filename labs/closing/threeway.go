@@ -25,7 +25,7 @@ FIN, and the active closer goes from FIN_WAIT1 to TIME_WAIT in one step.`,
 		},
 	}, {
 		ID:     "fin-wait1-to-time-wait",
-		Text:   "The active closer goes from FIN_WAIT1 to TIME_WAIT and never is in FIN_WAIT2.",
+		Text:   "By this one segment the active closer goes from FIN_WAIT1 to TIME_WAIT; FIN_WAIT2 is not to be seen.",
 		Source: "RFC 9293 §3.3.2, figure 5, note 2; net/ipv4/tcp_input.c: tcp_rcv_state_process, tcp_fin",
 		Control: lab.Control{
 			Says: "the FIN is acknowledged before the server closes", Before: "server:close",
