@@ -19,6 +19,27 @@ still reads, for as long as it likes. After close(2) nobody is left to read, and
 Linux ends the state after tcp_fin_timeout, or after the socket's own TCP_LINGER2.
 Until then it keeps a small time-wait socket instead of the connection. The sysctl
 has nothing to do with TIME_WAIT.`,
+	Why: `Two places decide: tcp_rcv_state_process where the FIN of an orphan is
+acknowledged, and __tcp_close where close comes only after that. Both ask
+tcp_fin_time for the limit, and up to 60 seconds both call tcp_time_wait: a small
+socket stays that can answer a FIN but has no room for data. So data draws a RST:
+no program is left to read it, and the sender should know (RFC 9293 §3.6.1,
+SHLD-3).
+
+Above 60 seconds the whole socket waits for the excess first. Then one would
+expect the small one to wait for the other 60, but tcp_keepalive_timer gives it
+the excess once more. So 61 is over after 2 seconds, and 90 after 60.
+
+FIN_WAIT2 sockets without a process are bounded, and small. They say that the
+other side got the FIN and does not close: look there for CLOSE_WAIT. Those with a
+process are half-closed connections, and no sysctl bounds them.`,
+	Try: []lab.Try{
+		{Command: "finwait2 --fin-timeout 3", Says: "the closed connection stays three seconds, the one shut down as before"},
+		{Command: "finwait2 --linger2 2", Says: "TCP_LINGER2 sets the limit for one socket"},
+		{Command: "finwait2 --fin-timeout 130", Says: "above 60 seconds: a keepalive timer holds the whole socket first"},
+		{Command: "closewait", Says: "the other side of such a connection"},
+		{Command: "sockopt TCP_LINGER2", Says: "all that the option does"},
+	},
 	Knobs: []lab.Knob{
 		lab.Turns("fin-timeout", "client:"+finTimeout, "the client's net.ipv4.tcp_fin_timeout, in seconds").Pin("1"),
 		{Name: "linger2", Auto: "not set", Min: 1, Max: math.MaxInt32, Help: "the TCP_LINGER2 of the connection that is closed, in seconds"},

@@ -21,6 +21,25 @@ itself. With shutdown(SHUT_WR) a program says that it will send no more; it stil
 reads all that comes. The other side reads the end of the stream and may go on
 sending for as long as it likes: no timer ends FIN_WAIT2 while a program holds
 the socket.`,
+	Why: `shutdown(SHUT_WR) sets a flag in the socket (net/ipv4/af_inet.c: inet_shutdown)
+and has tcp_shutdown send the FIN. From then on tcp_sendmsg_locked answers every
+write with EPIPE, and send(2) adds a SIGPIPE that kills a program not prepared for
+it. When the FIN is acknowledged, tcp_rcv_state_process asks whether a program
+still holds the socket. If one does, it wakes that program and is done: no timer
+is set.
+
+To shut down is the way to say "that was all" and still get the answer. After
+close there would be nobody to read it, and the first byte of it would draw a RST.
+
+The price is that a half-closed connection has no limit in time. Where the other
+side neither sends nor closes, only the program's own timeout ends it, or
+SO_KEEPALIVE where the other side is gone: that timer runs in FIN_WAIT2 as well
+(net/ipv4/tcp_timer.c: tcp_keepalive_timer).`,
+	Try: []lab.Try{
+		{Command: "halfclose --bytes 16384", Says: "twelve segments arrive after the FIN, and all is read"},
+		{Command: "finwait2", Says: "the same state after close: there it has a limit, and data draws a RST"},
+		{Command: "resetclose", Says: "a program that closes with data unread sends RST"},
+	},
 	Knobs: []lab.Knob{
 		lab.Number("bytes", 3000, 1, 16384, "how much the server sends after the client's FIN, unread until the end"),
 	},

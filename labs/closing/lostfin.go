@@ -16,6 +16,27 @@ sends the FIN again, each time after twice the pause, and then gives up without 
 word. When, is decided by tcp_orphan_retries. With --shutdown the program keeps
 its descriptor: then the rule is the one for data, tcp_retries2, and the program
 is told. Either way the server knows nothing of it and stays ESTABLISHED.`,
+	Why: `At each timeout tcp_retransmit_timer asks tcp_write_timeout whether to give up
+(both in net/ipv4/tcp_timer.c). The limit is tcp_orphan_retries for an orphan,
+tcp_retries2 otherwise, and neither is a count: tcp_model_timeout makes a time of
+it, that of N+1 doubling timeouts from 200 ms on, and retransmits_timed_out
+compares that with the time since the first retransmission. tcp_write_err then
+leaves ETIMEDOUT for whoever holds the socket. It sends nothing.
+
+So after close nobody hears that the last data was lost. A program that has to
+know shuts down, reads until the other side has closed as well, and closes then.
+The server hears nothing either, and stays ESTABLISHED unless it writes or has
+keepalive on.
+
+Orphans belong to no process, and each may hold some 64 KB of memory: beyond
+tcp_max_orphans the kernel resets them at once
+(Documentation/networking/ip-sysctl.rst).`,
+	Try: []lab.Try{
+		{Command: "lostfin --retries 3", Says: "the FIN is sent again four times, not three"},
+		{Command: "lostfin --shutdown", Says: "the program is told: its read fails with ETIMEDOUT"},
+		{Command: "lostfin --shutdown --retries2 3", Says: "the same number stands for the same time, in another sysctl"},
+		{Command: "lostfin --retries 0", Says: "0, the kernel's default, means 8: this takes 107 seconds"},
+	},
 	Knobs: []lab.Knob{
 		lab.Turns("retries", "client:"+orphanRetries, "the client's net.ipv4.tcp_orphan_retries; 0 takes 107 seconds").Pin("1"),
 		lab.Switch("shutdown", "shut the connection down instead of closing it: then --retries2 decides"),

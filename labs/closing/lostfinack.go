@@ -13,6 +13,23 @@ var lostFINACK = lab.Lab{
 miss it. Only the client can: it stays in FIN_WAIT1 and sends its FIN again when
 its timer runs out. The server has had that FIN already. It acknowledges it once
 more, and otherwise does nothing.`,
+	Why: `Only what takes a sequence number is sent again. A FIN does, and waits in the
+retransmission queue like data; a bare ACK does not, and no timer runs for it.
+
+The FIN that comes again ends where the server already expects the next byte. So
+tcp_data_queue (net/ipv4/tcp_input.c) takes it for old data: it drops it and has
+an ACK sent at once. tcp_fin is not called a second time, and the program sees
+nothing.
+
+The loss costs one retransmission timeout, 200 ms at the least by default, and
+nobody waits for it: close has long returned. It only shows where FIN_WAIT1
+sockets stay: then the FINs are lost on the way there, or all the ACKs on the way
+back, as behind a firewall that has forgotten the connection.`,
+	Try: []lab.Try{
+		{Command: "lostfin", Says: "no ACK ever comes, and the client gives up"},
+		{Command: "lostlastack", Says: "the other ACK of a close is lost"},
+		{Command: "lostack", Says: "the ACK of a handshake is lost: it is not sent again by itself either"},
+	},
 	TimeWaits: 1,
 	Claims: []lab.Claim{{
 		ID:     "peer-already-close-wait",

@@ -14,6 +14,24 @@ arrives: nothing acknowledges it. Here that is the client, which closed first. I
 its ACK is lost, the server stays in LAST_ACK and sends its FIN again. That is the
 first reason for TIME_WAIT: the client must have a socket left that still knows
 the connection, and answers that FIN.`,
+	Why: `The comment above tcp_timewait_state_process (net/ipv4/tcp_minisocks.c) calls this
+the main purpose of TIME_WAIT: to close gracefully when the other end sits in
+LAST_ACK, sending its FIN again because our ACKs were lost. The connection's
+socket is gone by then. tcp_time_wait has kept what an answer takes: addresses,
+ports, sequence numbers, the window and the timestamp. Each repeated FIN is
+acknowledged, and the 60 seconds begin anew.
+
+Without that socket (after a restart of the client, or beyond tcp_max_tw_buckets)
+the FIN would draw a RST. That ends the server's socket as well, but as a failure
+(tcp_reset), though all data has arrived.
+
+LAST_ACK sockets that stay mean that the other host is gone, or that no ACK of it
+arrives. They are orphans, and end as in lostfin.`,
+	Try: []lab.Try{
+		{Command: "lostpeerfin", Says: "a FIN that finds no socket is answered by a RST"},
+		{Command: "timewait", Says: "how long TIME_WAIT lasts, and what ends it"},
+		{Command: "lostfin", Says: "no ACK ever comes"},
+	},
 	TimeWaits: 1,
 	Claims: []lab.Claim{{
 		ID:     "passive-closer-stays-last-ack",

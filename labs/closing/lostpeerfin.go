@@ -13,6 +13,24 @@ var lostPeerFIN = lab.Lab{
 and sends the FIN again; the client has nothing to send, and waits for it in
 FIN_WAIT2. But Linux lets a closed connection wait for tcp_fin_timeout alone. A
 FIN that comes later finds no socket, and is answered by a RST.`,
+	Why: `In FIN_WAIT2 the client has nothing to send again, so nothing tells it that a FIN
+was lost; the server's retransmission timer does all the work. If the client's
+time-wait socket is still there when the FIN comes, tcp_timewait_state_process
+(net/ipv4/tcp_minisocks.c) makes its FIN_WAIT2 a TIME_WAIT of full length. If not,
+tcp_v4_rcv finds no socket for the FIN, and has a RST sent (RFC 9293 §3.5.2).
+
+That FIN_WAIT2 ends at all is against the RFC, on purpose. The comment in
+__tcp_close (net/ipv4/tcp.c) calls it a useful violation: otherwise the other end
+could keep a socket open for ever that has no program left on this end.
+
+In a capture that is a FIN with a RST for an answer, where the second program
+closed more than tcp_fin_timeout (60 seconds by default) after the first. No data
+is lost by it, and no program is told.`,
+	Try: []lab.Try{
+		{Command: "finwait2 --fin-timeout 3", Says: "the limit of FIN_WAIT2, at three seconds"},
+		{Command: "closewait", Says: "the server closes only when the client has forgotten the connection"},
+		{Command: "lostlastack", Says: "the next segment is lost, the ACK of this FIN"},
+	},
 	TimeWaits: 2,
 	Claims: []lab.Claim{{
 		ID:     "last-ack-retransmits-fin",
