@@ -195,7 +195,7 @@ func overflow(s *lab.Script, listener *lab.Sock, waiting []*lab.Sock) {
 	again := wire.Retransmission("client:SYN")
 	again.Hold()
 	s.Expect("syn-dropped-when-full",
-		lab.Is("answer", wire.Waiting(s.Server), "none"),
+		lab.Is("server sends", wire.Waiting(s.Server), "nothing"),
 		lab.Is("client", last.State(), record.SynSent),
 		lab.Is("sent again", again.Flags, "SYN"),
 		lab.Is("ListenOverflows", overflows, len(waiting)),
@@ -271,5 +271,5 @@ func race(s *lab.Script) {
 	s.Wire.Of(silent).Next("SYN").Deliver()
 	s.Expect("abort-on-overflow-resets",
 		lab.Is("client read", outcome, "ECONNRESET"),
-		lab.Is("answer to a SYN", s.Wire.Of(silent).Waiting(s.Server), "none"))
+		lab.Is("server sends for a SYN", s.Wire.Of(silent).Waiting(s.Server), "nothing"))
 }

@@ -82,7 +82,7 @@ checks that acknowledgement and has the real socket made.`,
 			s.Expect("connect-returns-after-syn-ack",
 				lab.Is("before", early, "EINPROGRESS"),
 				lab.Is("connect", connected, lab.OK),
-				lab.Is("on its way", s.Wire.Waiting(s.Client), "ACK"),
+				lab.Is("client sends", s.Wire.Waiting(s.Client), "ACK"),
 				lab.Is("server", server.State(), record.SynRecv))
 		}
 

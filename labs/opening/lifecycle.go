@@ -107,8 +107,8 @@ goes with it. A server that reads 0 and does not close stays in CLOSE_WAIT.`,
 		before := s.Wire.Waiting(s.Server)
 		server.Close()
 		s.Expect("close-after-eof-sends-fin",
-			lab.Is("before close", before, "none"),
-			lab.Is("after close", s.Wire.Waiting(s.Server), "FIN,ACK"))
+			lab.Is("server sends before close", before, "nothing"),
+			lab.Is("server sends after close", s.Wire.Waiting(s.Server), "FIN,ACK"))
 		s.Wire.Deliver("FIN,ACK")
 		s.Wire.Deliver("ACK")
 		s.Expect("both-ends-gone",

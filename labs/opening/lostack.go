@@ -116,7 +116,7 @@ has no request for a segment with an ACK answers by a RST.`,
 		_, outcome := client.TryRead()
 		s.Expect("expired-request-resets-late-data",
 			lab.Is("server", expired, record.Close),
-			lab.Is("it said", silent, "none"),
+			lab.Is("server sends", silent, "nothing"),
 			lab.Is("client", idle, record.Established),
 			lab.Is("read", outcome, "ECONNRESET"))
 	},
@@ -142,8 +142,8 @@ func answer(s *lab.Script, client *lab.Sock, times int) {
 	again.Deliver()
 	s.Expect("ack-is-not-retransmitted",
 		lab.Is("client runs a timer", timer != "", false),
-		lab.Is("sent by itself", byItself, "none"),
-		lab.Is("sent in answer", wire.Waiting(s.Client), "ACK"))
+		lab.Is("client sends by itself", byItself, "nothing"),
+		lab.Is("client sends in answer", wire.Waiting(s.Client), "ACK"))
 	for range times - 1 {
 		wire.Next("ACK").Drop()
 		wire.Retransmission("server:SYN,ACK").Deliver()

@@ -100,7 +100,7 @@ retries: "we reserve half of room for young embrions", says the handler's commen
 			lab.OnSchedule("sent", tries.Sent, schedule))
 		s.Expect("request-expires-silently",
 			lab.Is("server", silent.Peer().Path(record.SynRecv), "SYN_RECV → CLOSE"),
-			lab.Is("it said", wire.Waiting(s.Server), "none"),
+			lab.Is("server sends", wire.Waiting(s.Server), "nothing"),
 			lab.InTime("after", tries.End, schedule.End))
 	},
 }

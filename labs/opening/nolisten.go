@@ -61,7 +61,7 @@ that it connects to finds it, with no listener anywhere.`,
 		answer := s.Wire.Next("RST,ACK")
 		answer.Deliver()
 		s.Expect("bound-port-refuses",
-			lab.Is("answer", answer.Flags, "RST,ACK"),
+			lab.Is("server sends", answer.Flags, "RST,ACK"),
 			lab.Is("ack", answer.Ack, syn.Seq+1),
 			lab.Is("connect", refused.Connected(), "ECONNREFUSED"))
 

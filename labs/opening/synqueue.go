@@ -167,7 +167,7 @@ func withCookies(s *lab.Script, listener *lab.Sock, always bool) {
 	wire.Deliver("SYN,ACK")
 	wire.Deliver("ACK")
 	s.Expect("cookies-keep-no-state",
-		lab.Is("answer", answer, "SYN,ACK"),
+		lab.Is("server sends", answer, "SYN,ACK"),
 		lab.Is("server", state, "none"),
 		lab.Is("after the ACK", client.Peer().State(), record.Established))
 }
@@ -194,7 +194,7 @@ func withoutCookies(s *lab.Script) {
 	wire := s.Wire.Of(client)
 	wire.Next("SYN").Deliver()
 	s.Expect("without-cookies-syn-dropped",
-		lab.Is("answer", wire.Waiting(s.Server), "none"),
+		lab.Is("server sends", wire.Waiting(s.Server), "nothing"),
 		lab.Is("client", client.State(), record.SynSent),
 		lab.Is("ListenDrops", s.Server.Counter("ListenDrops")-before, 1))
 	client.Close()
