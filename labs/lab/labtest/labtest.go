@@ -160,6 +160,9 @@ func wellFormed(t *testing.T, l *lab.Lab) {
 	if l.Title == "" || strings.HasSuffix(l.Title, ".") || l.Long == "" || l.Script == nil || len(l.Claims) == 0 {
 		t.Error("want a title without a full stop, a long text, claims and a script")
 	}
+	if len(lab.Paragraphs(l.Why)) == 0 || len(l.Try) == 0 {
+		t.Error("want Why, for who has seen the ladder, and something to Try")
+	}
 	pictures, err := filepath.Glob(filepath.Join("testdata", l.Name+"*.ladder"))
 	if err != nil {
 		t.Fatal(err)
