@@ -18,12 +18,15 @@ import (
 
 var soak = flag.Int("soak", 2, "runs of each lab in TestSoak")
 
-// variants are the labs that have more than one picture, with how many and why.
-// There is none: where time could change a story, it waits for an event.
+// variants are the labs that may have more than one picture, with how many and
+// why. Elsewhere, where time could change a story, it waits for an event.
 var variants = map[string]struct {
 	pictures int
 	why      string
-}{}
+}{
+	"threeway": {2, "a machine that holds a program up for 40 ms lets the kernel's delayed ACK go out first; " +
+		"the claims are inapplicable then"},
+}
 
 // A tally counts what came of the runs of one lab.
 type tally struct {
@@ -83,7 +86,11 @@ func TestSoak(t *testing.T) {
 	fmt.Fprintln(w, "runs\tladders\tsurprises\tbroken\t  lab")
 	for _, c := range tallies {
 		fmt.Fprintf(w, "%d\t%d\t%d\t%d\t  %s\n", c.runs, len(c.pictures), c.surprises, c.brokenOff, c.name)
-		want := max(1, variants[strings.Fields(c.name)[0]].pictures)
+		v := variants[strings.Fields(c.name)[0]]
+		want := max(1, v.pictures)
+		if len(c.pictures) > 1 && want > 1 {
+			t.Logf("%s: %s", c.name, v.why)
+		}
 		if len(c.pictures) > want || c.surprises+c.brokenOff > 0 {
 			for p, n := range c.pictures {
 				t.Errorf("%s, %d times:\n%s", c.name, n, p)

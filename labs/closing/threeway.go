@@ -76,6 +76,13 @@ it was faster than the delayed ACK.`,
 		client.Close()
 		s.Wire.Next("client:FIN,ACK").Deliver()
 		server.Close()
+		if s.Wire.Take("server:ACK") != nil {
+			const late = "this machine held the server's program up for longer than its kernel puts an ACK off (40 ms)"
+			s.Inapplicable("three-segments-close", late)
+			s.Inapplicable("fin-wait1-to-time-wait", late)
+			s.Inapplicable("close-always-takes-four", late)
+			return
+		}
 		answer := s.Wire.Next("server:FIN,ACK")
 		answer.Deliver()
 		s.Wire.Next("client:ACK").Deliver()
