@@ -33,6 +33,7 @@ type Capture struct {
 	w       io.Writer
 	block   bytes.Buffer // what is not written to w yet
 	file    *pcapgo.NgWriter
+	version int // of IP
 	start   time.Time
 	hosts   map[string]int      // their interfaces
 	fates   map[int]record.Fate // the latest of each packet, by its ID
@@ -61,10 +62,17 @@ func Pcap(w io.Writer, r *record.Run) error {
 // events.
 func NewCapture(w io.Writer, r *record.Run) (*Capture, error) {
 	c := &Capture{
-		w: w, start: r.Environment.Start, hosts: map[string]int{}, fates: map[int]record.Fate{}, sockets: newSockets(r),
+		w: w, version: 4, start: r.Environment.Start,
+		hosts: map[string]int{}, fates: map[int]record.Fate{}, sockets: newSockets(r),
 	}
 	if c.start.IsZero() { // the record is older than the field
 		c.start = time.Unix(0, 0)
+	}
+	// Not LinkTypeRaw, which stands for both: tcpdump (libpcap 1.10) refuses a
+	// file with two interfaces of that type.
+	link := layers.LinkTypeIPv4
+	if r.Environment.IPv6 {
+		c.version, link = 6, layers.LinkTypeIPv6
 	}
 	names := slices.Sorted(maps.Keys(r.Environment.Hosts)) // client, server
 	if len(names) == 0 {
@@ -73,7 +81,7 @@ func NewCapture(w io.Writer, r *record.Run) (*Capture, error) {
 	for i, name := range names {
 		intf := pcapgo.NgInterface{
 			Name: optionText(name), Description: optionText(name + " " + r.Environment.Hosts[name]),
-			LinkType: layers.LinkTypeRaw, TimestampResolution: 9,
+			LinkType: link, TimestampResolution: 9,
 		}
 		c.hosts[name] = i
 		var err error
@@ -117,11 +125,13 @@ func (c *Capture) Add(e record.Event) error {
 		c.moves = append(c.moves, move{c.sockets.see(s), s})
 		return c.err
 	}
-	c.Flush()
-	if s, ok := e.Body.(*record.Segment); ok && c.err == nil {
+	if err := c.Flush(); err != nil {
+		return err
+	}
+	if s, ok := e.Body.(*record.Segment); ok {
 		c.latest, c.at = s, e.At
 	}
-	return c.err
+	return nil
 }
 
 // Flush writes the latest segment: nothing that comes is to be taken for what it
@@ -164,8 +174,8 @@ func (c *Capture) packet(s *record.Segment, host string, at time.Duration, direc
 	case !ok:
 		c.err = fmt.Errorf("pcap: segment %d: there is no host %q", s.ID, host)
 		return
-	case !isIP(s.Raw):
-		c.err = fmt.Errorf("pcap: segment %d: its %d raw bytes are no IP packet", s.ID, len(s.Raw))
+	case !isIP(c.version, s.Raw):
+		c.err = fmt.Errorf("pcap: segment %d: its %d raw bytes are no IPv%d packet", s.ID, len(s.Raw), c.version)
 		return
 	case when.Before(time.Unix(0, 0)) || when.After(time.Unix(0, math.MaxInt64)):
 		c.err = fmt.Errorf("pcap: segment %d: pcapng has no time for %v", s.ID, when)
@@ -179,17 +189,14 @@ func (c *Capture) packet(s *record.Segment, host string, at time.Duration, direc
 	)
 }
 
-// isIP tells whether raw may be an IP packet: it has a header's length and
-// version, and no more than the header has room to tell of.
-func isIP(raw []byte) bool {
-	const v4, v6, most = 20, 40, 1<<16 - 1
-	switch {
-	case len(raw) >= v4 && raw[0]>>4 == 4:
-		return len(raw) <= most
-	case len(raw) >= v6 && raw[0]>>4 == 6:
-		return len(raw) <= v6+most
+// isIP tells whether raw may be a packet of that version of IP: it has at least
+// a header, and no more than the header has room to tell of.
+func isIP(version int, raw []byte) bool {
+	header, most := 20, 1<<16-1
+	if version == 6 {
+		header, most = 40, 40+1<<16-1
 	}
-	return false
+	return len(raw) >= header && len(raw) <= most && int(raw[0]>>4) == version
 }
 
 // write hands over what is complete, at once.
