@@ -11,17 +11,17 @@ type Node struct {
 
 // Machine is the TCP connection state diagram of RFC 9293, figure 5.
 var Machine = []Node{
-	{State: record.Close, RFC: "CLOSED", x: 230, y: 28},
-	{State: record.Listen, x: 112, y: 104},
-	{State: record.SynSent, RFC: "SYN-SENT", x: 348, y: 104},
-	{State: record.SynRecv, RFC: "SYN-RECEIVED", x: 112, y: 180},
-	{State: record.Established, x: 348, y: 180},
-	{State: record.FinWait1, RFC: "FIN-WAIT-1", x: 64, y: 270},
-	{State: record.Closing, x: 230, y: 270},
-	{State: record.CloseWait, RFC: "CLOSE-WAIT", x: 396, y: 270},
-	{State: record.FinWait2, RFC: "FIN-WAIT-2", x: 64, y: 350},
-	{State: record.TimeWait, RFC: "TIME-WAIT", x: 230, y: 350},
-	{State: record.LastAck, RFC: "LAST-ACK", x: 396, y: 350},
+	{State: record.Close, RFC: "CLOSED", x: 248, y: 28},
+	{State: record.Listen, x: 118, y: 104},
+	{State: record.SynSent, RFC: "SYN-SENT", x: 378, y: 104},
+	{State: record.SynRecv, RFC: "SYN-RECEIVED", x: 118, y: 180},
+	{State: record.Established, x: 378, y: 180},
+	{State: record.FinWait1, RFC: "FIN-WAIT-1", x: 72, y: 270},
+	{State: record.Closing, x: 248, y: 270},
+	{State: record.CloseWait, RFC: "CLOSE-WAIT", x: 424, y: 270},
+	{State: record.FinWait2, RFC: "FIN-WAIT-2", x: 72, y: 350},
+	{State: record.TimeWait, RFC: "TIME-WAIT", x: 248, y: 350},
+	{State: record.LastAck, RFC: "LAST-ACK", x: 424, y: 350},
 }
 
 // An Edge is a transition of RFC 9293's diagram.

@@ -139,14 +139,27 @@ func (b *rowBuilder) call(e record.Event, c *record.Call) {
 	case "socket":
 		args = ""
 	}
-	r := row{at: e.At, host: c.Host, call: c, text: fmt.Sprintf("%s(%s)", c.Call, args)}
+	b.rows = append(b.rows, row{at: e.At, host: c.Host, call: c, text: fmt.Sprintf("%s(%s)", c.Call, args), result: resultText(c)})
+}
+
+// resultText is what a call has returned, where that is worth a word.
+func resultText(c *record.Call) string {
 	switch {
 	case c.Errno != "":
-		r.result = " = " + c.Errno
+		return " = " + c.Errno
 	case c.Result != "0", c.Call == "read": // read returns 0 at the end of the stream
-		r.result = " = " + c.Result
+		return " = " + c.Result
 	}
-	b.rows = append(b.rows, r)
+	return ""
+}
+
+// callText is a call as strace prints it.
+func callText(c *record.Call) string {
+	text := c.Call + "(" + strings.Join(c.Args, ", ") + ") = " + c.Result
+	if c.Errno != "" {
+		text += " " + c.Errno
+	}
+	return text
 }
 
 // label writes what a segment says, as Wireshark does.

@@ -9,9 +9,11 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -56,7 +58,7 @@ func Main(args []string, stdout, stderr *os.File) int {
 		if _, ok := terminal(stderr); ok && errors.Is(err, context.Canceled) {
 			fmt.Fprint(stderr, clearLine) // of what was being waited for
 		}
-		fmt.Fprintln(stderr, "tcplab: "+text)
+		fmt.Fprintln(stderr, "tcplab: "+oneLine(text))
 	}
 	return exitStatus(err)
 }
@@ -132,6 +134,20 @@ func message(err error) string {
 		return "interrupted"
 	}
 	return err.Error()
+}
+
+// oneLine makes a message one line that a terminal does not act on, whatever
+// names of files and of fields are in it.
+func oneLine(text string) string {
+	var b strings.Builder
+	for _, r := range strings.ReplaceAll(text, "\n", "; ") {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+		}
+	}
+	return b.String()
 }
 
 func rootCommand() *cobra.Command {

@@ -82,6 +82,9 @@ func showCommand() *cobra.Command {
 			if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 				return usageError{fmt.Errorf("show: %s holds more than one record", args[0])}
 			}
+			if err := v.files.open(cmd.OutOrStdout()); err != nil {
+				return err
+			}
 			return show(cmd, &r, v)
 		},
 	}

@@ -17,12 +17,14 @@ import (
 // view is how a record is to be shown.
 type view struct {
 	json, quiet, noTimes bool
+	files                files
 }
 
 func (v *view) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&v.json, "json", false, "print the record as one line of JSON")
 	cmd.Flags().BoolVarP(&v.quiet, "quiet", "q", false, "print a line for each claim and no ladder")
 	cmd.Flags().BoolVar(&v.noTimes, "no-times", false, "leave out times: every run then looks the same")
+	v.files.flags(cmd)
 }
 
 // check refuses flags that do not go together.
@@ -30,7 +32,7 @@ func (v *view) check() error {
 	if v.json && (v.quiet || v.noTimes) {
 		return usageError{errors.New("--json prints the whole record: it takes no --quiet and no --no-times")}
 	}
-	return nil
+	return v.files.check(v)
 }
 
 // labCommand makes the command of a lab.
@@ -56,12 +58,15 @@ func labCommand(l *lab.Lab) *cobra.Command {
 			if !privileged() {
 				return inUserNamespace(cmd.Context())
 			}
+			if err := v.files.open(cmd.OutOrStdout()); err != nil {
+				return err
+			}
 			progress := newProgress(cmd.ErrOrStderr())
 			o.OnWait = progress.wait
 			r, err := lab.Run(cmd.Context(), l, o)
 			progress.end()
 			if err != nil {
-				return err
+				return errors.Join(err, v.files.close(false))
 			}
 			return show(cmd, r, v)
 		},
@@ -151,8 +156,9 @@ func show(cmd *cobra.Command, r *record.Run, v view) error {
 		Width: columns(cmd.OutOrStdout()), Times: !v.noTimes,
 		Color: colored(cmd.OutOrStdout()), ASCII: !utf8Locale(os.Getenv),
 	}
-	var err error
+	err := v.files.write(r, o)
 	switch {
+	case err != nil, v.files.toStdout():
 	case v.json:
 		err = report.JSON(out, r)
 	case v.quiet:
@@ -164,6 +170,9 @@ func show(cmd *cobra.Command, r *record.Run, v view) error {
 	}
 	if err == nil {
 		err = out.Flush()
+	}
+	if closed := v.files.close(true); err == nil {
+		err = closed
 	}
 	if err != nil {
 		return err
