@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -76,7 +77,7 @@ func NewCapture(w io.Writer, r *record.Run) (*Capture, error) {
 	}
 	names := slices.Sorted(maps.Keys(r.Environment.Hosts)) // client, server
 	if len(names) == 0 {
-		return nil, fmt.Errorf("pcap: the record has no hosts")
+		return nil, errors.New("the record has no hosts")
 	}
 	for i, name := range names {
 		intf := pcapgo.NgInterface{
@@ -91,10 +92,13 @@ func NewCapture(w io.Writer, r *record.Run) (*Capture, error) {
 			_, err = c.file.AddInterface(intf)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("pcap: %w", err)
+			return nil, err
 		}
 	}
-	return c, c.write()
+	if err := c.write(); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // section says in the file's header what the capture is of.
@@ -117,7 +121,14 @@ func section(r *record.Run) pcapgo.NgSectionInfo {
 
 // optionText is a text that may stand in an option: it has no character that a
 // terminal would act on, and is far shorter than the 64 KiB that an option holds.
-func optionText(text string) string { return cut((&printer{}).clean(text), 2000) }
+func optionText(text string) string {
+	const most = 2000
+	text = (&printer{}).clean(text)
+	if len(text) > most {
+		text = cut(text, most)
+	}
+	return text
+}
 
 // Add takes the next event of the run.
 func (c *Capture) Add(e record.Event) error {
@@ -172,13 +183,13 @@ func (c *Capture) packet(s *record.Segment, host string, at time.Duration, direc
 	when := c.start.Add(at)
 	switch {
 	case !ok:
-		c.err = fmt.Errorf("pcap: segment %d: there is no host %q", s.ID, host)
+		c.err = fmt.Errorf("segment %d: there is no host %q", s.ID, host)
 		return
 	case !isIP(c.version, s.Raw):
-		c.err = fmt.Errorf("pcap: segment %d: its %d raw bytes are no IPv%d packet", s.ID, len(s.Raw), c.version)
+		c.err = fmt.Errorf("segment %d: its %d raw bytes are no IPv%d packet", s.ID, len(s.Raw), c.version)
 		return
 	case when.Before(time.Unix(0, 0)) || when.After(time.Unix(0, math.MaxInt64)):
-		c.err = fmt.Errorf("pcap: segment %d: pcapng has no time for %v", s.ID, when)
+		c.err = fmt.Errorf("segment %d: pcapng has no time for %v", s.ID, when)
 		return
 	}
 	id := uint64(s.ID)

@@ -187,16 +187,16 @@ func TestPcapRefuses(t *testing.T) {
 		return func(r *record.Run) { change(r.Events[12].Body.(*record.Segment)) }
 	}
 	for want, change := range map[string]func(*record.Run){
-		"pcap: segment 3: its 0 raw bytes are no IPv4 packet":                          segment(func(s *record.Segment) { s.Raw = nil }),
-		"pcap: segment 3: its 19 raw bytes are no IPv4 packet":                         segment(func(s *record.Segment) { s.Raw = s.Raw[:19] }),
-		"pcap: segment 3: its 40 raw bytes are no IPv4 packet":                         segment(func(s *record.Segment) { s.Raw[0] = 0x55 }),
-		"pcap: segment 3: its 100000 raw bytes are no IPv4 packet":                     segment(func(s *record.Segment) { s.Raw = append(s.Raw, make([]byte, 100_000-40)...) }),
-		`pcap: segment 3: there is no host "router"`:                                   segment(func(s *record.Segment) { s.To = "router" }),
-		"pcap: segment 3: pcapng has no time for 1969-12-31 23:59:59.999999 +0000 UTC": segment(func(s *record.Segment) { s.SentAt = -time.Microsecond }),
-		"pcap: segment 1: pcapng has no time for 2300-01-01 00:00:00 +0000 UTC": func(r *record.Run) {
+		"segment 3: its 0 raw bytes are no IPv4 packet":                          segment(func(s *record.Segment) { s.Raw = nil }),
+		"segment 3: its 19 raw bytes are no IPv4 packet":                         segment(func(s *record.Segment) { s.Raw = s.Raw[:19] }),
+		"segment 3: its 40 raw bytes are no IPv4 packet":                         segment(func(s *record.Segment) { s.Raw[0] = 0x55 }),
+		"segment 3: its 100000 raw bytes are no IPv4 packet":                     segment(func(s *record.Segment) { s.Raw = append(s.Raw, make([]byte, 100_000-40)...) }),
+		`segment 3: there is no host "router"`:                                   segment(func(s *record.Segment) { s.To = "router" }),
+		"segment 3: pcapng has no time for 1969-12-31 23:59:59.999999 +0000 UTC": segment(func(s *record.Segment) { s.SentAt = -time.Microsecond }),
+		"segment 1: pcapng has no time for 2300-01-01 00:00:00 +0000 UTC": func(r *record.Run) {
 			r.Environment.Start = time.Date(2300, 1, 1, 0, 0, 0, 0, time.UTC)
 		},
-		"pcap: the record has no hosts": func(r *record.Run) { r.Environment.Hosts = nil },
+		"the record has no hosts": func(r *record.Run) { r.Environment.Hosts = nil },
 	} {
 		r := handshake()
 		r.Environment.Start = time.Unix(0, 0).UTC()
