@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -285,4 +286,48 @@ func TestPageOnPhone(t *testing.T) {
 		t.Errorf("after Home: %+v", at)
 	}
 	b.clean(t, file)
+}
+
+// A record from elsewhere can't act in the browser.
+func TestPageOfHostileRecord(t *testing.T) {
+	t.Parallel()
+	record := contents(t, "../../labs/report/testdata/hostile.json")
+	evil := `</script><script>document.title=\"pwned\"</script><img src=x onerror='document.title=\"pwned\"'>`
+	record = strings.Replace(record, `"title":"`, `"title":"`+evil, 1)
+	file := filepath.Join(t.TempDir(), "run.html")
+	cmd := exec.Command(binary, "show", "-", "--quiet", "--html", file)
+	cmd.Stdin = strings.NewReader(record)
+	if out, err := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != 3 { // that run is broken
+		t.Fatalf("%v: %s", err, out)
+	}
+	b := browse(t, "file://"+file)
+	for at := b.press(t, kb.Home); at.At < at.Steps-1; at = b.press(t, kb.ArrowRight) {
+		if at.Says == "" {
+			t.Errorf("nothing is said of step %d", at.At)
+		}
+	}
+	if title := evaluate[string](t, b, "document.title"); !strings.Contains(title, "<img src=x") {
+		t.Errorf("the title is %q", title)
+	}
+	b.clean(t, file)
+}
+
+// The index's links lead to the labs' pages and their claims.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	labs.orSkip(t)
+	dir := t.TempDir()
+	if out, err := exec.Command(binary, "all", "--filter", "*close", "--html", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	index := contents(t, filepath.Join(dir, "index.html"))
+	links := regexp.MustCompile(`href="([^"#]+)#([^"]+)"`).FindAllStringSubmatch(index, -1)
+	if len(links) < 10 {
+		t.Fatalf("the index has %d links to claims", len(links))
+	}
+	for _, l := range links {
+		if page := contents(t, filepath.Join(dir, l[1])); !strings.Contains(page, `id="`+l[2]+`"`) {
+			t.Errorf("%s has no %s", l[1], l[2])
+		}
+	}
 }

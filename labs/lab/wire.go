@@ -76,7 +76,7 @@ func (r *run) onTheWire() string {
 	var names []string
 	for _, h := range r.hosts {
 		text := h.name + ": " + r.script.Wire.Waiting(h)
-		if again := r.script.Wire.repeats().Waiting(h); again != "none" {
+		if again := r.script.Wire.repeats().Waiting(h); again != "nothing" {
 			text += ", again " + again
 		}
 		names = append(names, text)
@@ -114,7 +114,7 @@ func (r *run) matcher(name string) func(*wire.Packet) bool {
 func plainFlags(p *wire.Packet) segment.Flags { return p.Flags &^ (segment.ECE | segment.CWR) }
 
 // Waiting names the segments from a host that wait on the wire and that
-// nothing was done with yet, in the order in which they were sent: "none",
+// nothing was done with yet, in the order in which they were sent: "nothing",
 // "SYN,ACK", "ACK ACK".
 func (w *Wire) Waiting(from *Host) string {
 	w.run.must(w.run.wire.Drain(from.index))
@@ -125,7 +125,7 @@ func (w *Wire) Waiting(from *Host) string {
 		}
 	}
 	if names == nil {
-		return "none"
+		return "nothing"
 	}
 	return strings.Join(names, " ")
 }

@@ -114,3 +114,12 @@ func TestIndex(t *testing.T) {
 		}
 	}
 }
+
+// The hostile record is kept as JSON as well, for what reads saved records.
+func TestHostileGolden(t *testing.T) {
+	var b bytes.Buffer
+	if err := JSON(&b, hostile()); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "hostile.json", b.Bytes())
+}

@@ -45,7 +45,7 @@ func Main(args []string, stdout, stderr *os.File) int {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 
-	root := rootCommand()
+	root := Command()
 	root.SetArgs(args)
 	out := &output{file: stdout}
 	root.SetOut(out)
@@ -150,7 +150,8 @@ func oneLine(text string) string {
 	return b.String()
 }
 
-func rootCommand() *cobra.Command {
+// Command returns tcplab's command line.
+func Command() *cobra.Command {
 	cobra.EnableCommandSorting = false // teaching order
 	root := &cobra.Command{
 		Use:   "tcplab",
@@ -197,7 +198,7 @@ confirmed; 2 wrong usage; 3 this machine can't run it, or the instrument broke;
 		}
 	}
 	root.AddGroup(&cobra.Group{ID: others, Title: "Other commands:"})
-	for _, cmd := range []*cobra.Command{allCommand(), listCommand(), showCommand(), doctorCommand(), sockoptCommand(), versionCommand()} {
+	for _, cmd := range []*cobra.Command{allCommand(), listCommand(), explainCommand(), showCommand(), doctorCommand(), sockoptCommand(), manCommand(), versionCommand()} {
 		cmd.GroupID = others
 		root.AddCommand(cmd)
 	}

@@ -44,8 +44,9 @@ func labCommand(l *lab.Lab) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   l.Name,
 		Short: l.Title,
-		Long:  l.Title + ".\n\n" + l.Long,
-		Args:  noArgs,
+		Long: l.Title + ".\n\n" + l.Long + "\n\ntcplab explain " + l.Name +
+			" says why Linux behaves so, and what to try next.",
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := v.check(); err != nil {
 				return err
@@ -115,20 +116,7 @@ type knobValue struct {
 	args lab.Args
 }
 
-func (v *knobValue) String() string {
-	switch k := v.knob; {
-	case k.Auto != "":
-		return k.Auto
-	case k.Pinned != "":
-		return k.Pinned
-	case k.Sysctl != "":
-		return "the kernel's"
-	case k.Switch, k.Name == "":
-		return ""
-	default:
-		return strconv.Itoa(k.Default)
-	}
-}
+func (v *knobValue) String() string { return v.knob.DefaultText() }
 
 func (v *knobValue) Set(text string) error {
 	if v.knob.Switch {
