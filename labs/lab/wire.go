@@ -144,23 +144,16 @@ func (w *Wire) Sent() int {
 func (w *Wire) Retransmission(name string) *Segment {
 	e := w.sender(name)
 	wait, left := w.awaited(e, name)
-	begin := time.Now()
-	w.run.waits(wait)
+	begin := w.run.waits(wait)
 	// Timers of the kernel fire up to an eighth late (kernel/time/timer.c:
 	// calc_index), and this machine may be busy.
 	s := w.repeats().next(name, begin.Add(left+left/4+w.run.options.Patience))
-	w.run.waited(wait, begin, false)
+	w.run.waited()
 	return s
 }
 
 // repeats is the wire with the segments that were sent before, and no others.
 func (w *Wire) repeats() *Wire { return &Wire{run: w.run, only: w.only, again: true} }
-
-func (r *run) waits(w record.Wait) {
-	if r.options.OnWait != nil {
-		r.options.OnWait(w)
-	}
-}
 
 // Deliver delivers the next segment of that name where there is one, and does
 // nothing where there is none: for what a control may have made impossible.

@@ -86,6 +86,20 @@ func (k *sockets) ends() []End {
 	return ends
 }
 
+// endsAfter are both ends after what has become of sockets, with the states
+// that they have left by it.
+func (k *sockets) endsAfter(moves []move) []End {
+	ends := k.ends()
+	for _, m := range moves {
+		for i := range ends {
+			if m.changed() && ends[i].Host == m.now.Host && ends[i].Socket == m.now.Socket {
+				ends[i].From = m.from()
+			}
+		}
+	}
+	return ends
+}
+
 // end is the connection's socket on a host, or else the latest that listens.
 func (k *sockets) end(host string) *record.State {
 	a, b := k.conn[0], k.conn[1]

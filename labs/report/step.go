@@ -63,7 +63,7 @@ func Steps(r *record.Run, o Options) []Step {
 
 // stepRows are the ladder's rows with what the hosts' sockets were after each.
 func stepRows(r *record.Run, times bool) []row {
-	rows := build(r, times, func(b *rowBuilder, last *row) { last.ends = b.endsAfter(last) })
+	rows := build(r, times, func(b *rowBuilder, last *row) { last.ends = b.endsAfter(last.moves) })
 	rows = folded(rows)
 	for i := range rows { // a fold stands for the last row in it
 		if rows[i].ends == nil && i > 0 {
@@ -74,19 +74,6 @@ func stepRows(r *record.Run, times bool) []row {
 		}
 	}
 	return rows
-}
-
-// endsAfter are both ends after a row, with the states that it has changed.
-func (b *rowBuilder) endsAfter(last *row) []End {
-	ends := b.ends()
-	for _, m := range last.moves {
-		for i := range ends {
-			if m.changed() && ends[i].Host == m.now.Host && ends[i].Socket == m.now.Socket {
-				ends[i].From = m.from()
-			}
-		}
-	}
-	return ends
 }
 
 // still are the same ends one step later, when nothing has happened to them.

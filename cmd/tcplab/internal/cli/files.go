@@ -8,13 +8,16 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tcplab/tcplab/labs/lab"
 	"github.com/tcplab/tcplab/labs/record"
 	"github.com/tcplab/tcplab/labs/report"
 )
 
 // files are the views that are written to files, beside what stdout gets.
 type files struct {
-	html, svg viewFile
+	pcap, html, svg viewFile
+	capture         *report.Capture // of a run that goes on
+	failed          error           // what became of the capture
 }
 
 // A viewFile is a file that one view of a run is to be written to. "-" is
@@ -27,6 +30,7 @@ type viewFile struct {
 }
 
 func (f *files) flags(cmd *cobra.Command) {
+	f.pcap.addTo(cmd, "pcap", "write the segments to `FILE` for Wireshark (pcapng)")
 	f.html.addTo(cmd, "html", "write a page to step through in a browser to `FILE`")
 	f.svg.addTo(cmd, "svg", "write the ladder as a picture to `FILE`")
 }
@@ -36,7 +40,7 @@ func (v *viewFile) addTo(cmd *cobra.Command, flag, help string) {
 	cmd.Flags().StringVar(&v.path, flag, "", helpText(help))
 }
 
-func (f *files) all() []*viewFile { return []*viewFile{&f.html, &f.svg} }
+func (f *files) all() []*viewFile { return []*viewFile{&f.pcap, &f.html, &f.svg} }
 
 // toStdout tells whether one of the views takes stdout.
 func (f *files) toStdout() bool {
@@ -110,13 +114,46 @@ func (v *viewFile) begin() error {
 	return v.file.Truncate(0)
 }
 
+// follow has the capture written while the run goes on.
+func (f *files) follow(o *lab.Options) {
+	if f.pcap.out == nil {
+		return
+	}
+	o.OnStart = func(r *record.Run) error {
+		if f.failed = f.pcap.begin(); f.failed == nil {
+			f.capture, f.failed = report.NewCapture(f.pcap.out, r)
+		}
+		return f.failed
+	}
+	o.OnEvent = func(e record.Event) error {
+		f.failed = f.capture.Add(e)
+		return f.failed
+	}
+	show := o.OnWait
+	o.OnWait = func(w record.Wait) {
+		_ = f.capture.Flush() // the next event is told of an error
+		show(w)
+	}
+}
+
+// endCapture ends the capture of a run that has ended, however it did.
+func (f *files) endCapture() error {
+	if f.capture != nil && f.failed == nil {
+		f.failed = f.capture.Close()
+	}
+	if f.failed != nil {
+		return f.pcap.wrap(f.failed)
+	}
+	return nil
+}
+
 // write writes the views that are made of a whole record.
 func (f *files) write(r *record.Run, o report.Options) error {
 	for _, view := range []struct {
 		to    *viewFile
 		write func(io.Writer, *record.Run, report.Options) error
-	}{{&f.html, report.HTML}, {&f.svg, report.SVG}} {
-		if view.to.out == nil {
+	}{{&f.pcap, pcap}, {&f.html, report.HTML}, {&f.svg, report.SVG}} {
+		if view.to.out == nil || view.to == &f.pcap && f.capture != nil {
 			continue
 		}
 		err := view.to.begin()
@@ -129,6 +166,8 @@ func (f *files) write(r *record.Run, o report.Options) error {
 	}
 	return nil
 }
+
+func pcap(w io.Writer, r *record.Run, _ report.Options) error { return report.Pcap(w, r) }
 
 func (v *viewFile) wrap(err error) error {
 	return fmt.Errorf("--%s %s: %w", v.flag, v.path, cause(err))

@@ -64,8 +64,12 @@ func labCommand(l *lab.Lab) *cobra.Command {
 			}
 			progress := newProgress(cmd.ErrOrStderr())
 			o.OnWait = progress.wait
+			v.files.follow(&o)
 			r, err := lab.Run(cmd.Context(), l, o)
 			progress.end()
+			if failed := v.files.endCapture(); err == nil {
+				err = failed
+			}
 			if err != nil {
 				return errors.Join(err, v.files.close(false))
 			}
