@@ -17,12 +17,14 @@ import (
 // view is how a record is to be shown.
 type view struct {
 	json, quiet, noTimes bool
+	step                 bool
 }
 
 func (v *view) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&v.json, "json", false, "print the record as one line of JSON")
 	cmd.Flags().BoolVarP(&v.quiet, "quiet", "q", false, "print a line for each claim and no ladder")
 	cmd.Flags().BoolVar(&v.noTimes, "no-times", false, "leave out times: every run then looks the same")
+	stepFlag(cmd, v)
 }
 
 // check refuses flags that do not go together.
@@ -30,7 +32,7 @@ func (v *view) check() error {
 	if v.json && (v.quiet || v.noTimes) {
 		return usageError{errors.New("--json prints the whole record: it takes no --quiet and no --no-times")}
 	}
-	return nil
+	return v.checkStep()
 }
 
 // labCommand makes the command of a lab.
@@ -153,6 +155,8 @@ func show(cmd *cobra.Command, r *record.Run, v view) error {
 	}
 	var err error
 	switch {
+	case v.step:
+		err = stepThrough(cmd, out, r, o)
 	case v.json:
 		err = report.JSON(out, r)
 	case v.quiet:
