@@ -87,7 +87,7 @@ func ASCII(text string) string { return drawnInASCII.Replace(saidInASCII.Replace
 var drawnInASCII = strings.NewReplacer(
 	"─", "-", "│", "|", "├", "+", "┤", "+", "▶", ">", "◀", "<", "╳", "X", "●", "o",
 	"╮", ".", "╯", "'", "╭", ".", "╰", "'", "⋮", ":", "✔", "+", "✘", "-", "‼", "!", "…", "~", "·", "*",
-	"━", "=", "┃", "#", "┏", "#", "┓", "#", "┗", "#", "┛", "#", "▼", "v", "▲", "^",
+	"━", "=", "┃", "#", "┏", "#", "┓", "#", "┗", "#", "┛", "#", "▼", "v", "▲", "^", "↓", "v", "↑", "^",
 )
 
 // saidInASCII has a stand-in for what the labs' texts use outside ASCII. It is

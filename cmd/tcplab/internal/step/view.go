@@ -60,10 +60,11 @@ func (v *view) lines() []string {
 	for len(lines) < v.height {
 		lines = append(lines, "")
 	}
-	if v.options.ASCII {
-		for i, l := range lines {
-			lines[i] = report.ASCII(strings.ReplaceAll(l, "…", "~")) // no wider than before
+	for i, l := range lines {
+		if v.options.ASCII {
+			l = report.ASCII(strings.ReplaceAll(l, "…", "~")) // no wider than before
 		}
+		lines[i] = strings.TrimRight(l, " ")
 	}
 	return lines
 }
@@ -73,8 +74,8 @@ func (v *view) screen() []string {
 		return append(slices.Clone(v.header), "", "Nothing has happened in this run.", "", "q leaves")
 	}
 	header := v.header
-	if v.height < tall { // the title, and whose columns these are
-		header = []string{header[0], header[len(header)-1]}
+	if n := len(header); v.height < tall && n > 2 { // without the command
+		header = slices.Delete(slices.Clone(header), n-2, n-1)
 	}
 	bottom := slices.Concat([]string{v.rule()}, v.ends(), []string{v.rule()}, v.says(), []string{v.status()})
 	room := max(3, v.height-len(header)-len(bottom))
