@@ -1,6 +1,7 @@
 package step
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/tcplab/tcplab/labs/record"
@@ -91,7 +92,7 @@ func diagram(e report.End, p paint) []string {
 	for _, w := range wires {
 		c.wire(w.points, light, dim)
 	}
-	for _, w := range append(backWires[:len(backWires):len(backWires)], wires...) {
+	for _, w := range slices.Concat(backWires, wires) {
 		if w.from == e.From && w.to == e.State {
 			c.wire(w.points, heavy, taken)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -204,7 +205,7 @@ func TestKeys(t *testing.T) {
 
 // Every edge of RFC 9293's diagram is drawn, and nothing else.
 func TestEdges(t *testing.T) {
-	all := append(wires[:len(wires):len(wires)], backWires...)
+	all := slices.Concat(wires, backWires)
 	if len(all) != len(report.Edges) {
 		t.Errorf("%d edges are drawn, and the diagram has %d", len(all), len(report.Edges))
 	}
