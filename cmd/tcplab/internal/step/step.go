@@ -50,7 +50,7 @@ func (m model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 }
 
 func (m model) View() tea.View {
-	v := tea.NewView(strings.Join(m.lines(), "\n"))
+	v := tea.NewView(strings.Join(m.lines(), "\n")) // no lines as long as the window's size is unknown
 	v.AltScreen = true
 	return v
 }

@@ -14,7 +14,7 @@ const (
 	bold    style = "1"
 	dim     style = "2"
 	present style = "1;7"
-	taken   style = "1;33"
+	taken   style = "1;35" // to be read on black and on white
 )
 
 // paint gives a text a style, where there is colour.

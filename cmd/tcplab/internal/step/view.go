@@ -18,25 +18,26 @@ type view struct {
 	paint   paint
 	header  []string
 	steps   []report.Step
+	saying  int // the lines that a sentence gets, the same at all steps
 	now     int // the step that is shown
 	note    string
 	help    bool
 
-	width, height int
+	width, height int // of the window
 }
 
 const (
-	margin = 2  // before the ladder, for the mark of the present step
-	tall   = 34 // rows from which on there is room for the diagrams
+	margin     = 2  // before the ladder, for the mark of the present step
+	tall       = 34 // rows from which on there is room for the diagrams
+	mostSaying = 5
 )
 
 func newView(run *record.Run, o report.Options) *view {
-	v := &view{run: run, options: o, paint: painter(o.Color)}
-	v.resize(o.Width, 24)
-	return v
+	return &view{run: run, options: o, paint: painter(o.Color)}
 }
 
-// resize draws the ladder anew when it gets another width.
+// resize makes the view as large as the window, and draws the ladder anew when
+// it gets another width. There is nothing to be seen before.
 func (v *view) resize(width, height int) {
 	v.height = height
 	if width == v.width {
@@ -46,6 +47,11 @@ func (v *view) resize(width, height int) {
 	o := v.options
 	o.Width = width - margin
 	v.header, v.steps = report.Header(v.run, o), report.Steps(v.run, o)
+	v.saying = 2
+	for i := range v.steps {
+		v.saying = max(v.saying, len(report.Wrap(v.steps[i].Says, width)))
+	}
+	v.saying = min(v.saying, mostSaying)
 }
 
 // lines are the screen: as many as it has rows.
@@ -176,23 +182,17 @@ func cause(e report.End) string {
 	return "on " + on + ", sends " + sends
 }
 
-// says is the sentence, on as many lines whatever the step.
+// says is the sentence of the present step.
 func (v *view) says() []string {
-	const most = 5
-	room := 2
-	for i := range v.steps {
-		room = max(room, len(report.Wrap(v.steps[i].Says, v.width)))
-	}
-	room = min(room, most)
 	lines := report.Wrap(v.steps[v.now].Says, v.width)
-	if len(lines) > room {
-		lines = lines[:room]
-		lines[room-1] = cut(lines[room-1]+" …", v.width)
+	if len(lines) > v.saying {
+		lines = lines[:v.saying]
+		lines[v.saying-1] = cut(lines[v.saying-1]+" …", v.width)
 	}
 	for i, l := range lines {
 		lines[i] = v.paint(bold, l)
 	}
-	for len(lines) < room {
+	for len(lines) < v.saying {
 		lines = append(lines, "")
 	}
 	return lines

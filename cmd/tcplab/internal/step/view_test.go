@@ -153,7 +153,7 @@ func wrong(v *view) string {
 }
 
 // styled takes away the styles that this package and the ladder use.
-var styled = strings.NewReplacer("\x1b[0m", "", "\x1b[1m", "", "\x1b[2m", "", "\x1b[1;7m", "", "\x1b[1;33m", "",
+var styled = strings.NewReplacer("\x1b[0m", "", "\x1b[1m", "", "\x1b[2m", "", "\x1b[1;7m", "", "\x1b[1;35m", "",
 	"\x1b[1;31m", "", "\x1b[32m", "", "\x1b[36m", "")
 
 func TestKeys(t *testing.T) {
@@ -188,7 +188,8 @@ func TestKeys(t *testing.T) {
 		{"noaccept", "x up", 1, ""},
 		{"noaccept", "? right right", 2, ""}, // the first takes the help away
 	} {
-		v := newView(saved(t, test.lab), report.Options{Width: 100})
+		v := newView(saved(t, test.lab), report.Options{})
+		v.resize(100, 40)
 		presses(v, test.keys)
 		if v.now+1 != test.want || v.note != test.note {
 			t.Errorf("%s: %s leads to step %d (%q), want %d (%q)", test.lab, test.keys, v.now+1, v.note, test.want, test.note)
@@ -196,7 +197,9 @@ func TestKeys(t *testing.T) {
 	}
 	for _, key := range []string{"q", "esc", "ctrl+c"} {
 		for _, run := range []*record.Run{saved(t, "noaccept"), {}} {
-			if v := newView(run, report.Options{}); !v.press(key) || v.press("right") {
+			v := newView(run, report.Options{})
+			v.resize(100, 40)
+			if !v.press(key) || v.press("right") {
 				t.Errorf("%s does not leave, or → does", key)
 			}
 		}
@@ -215,7 +218,7 @@ func TestEdges(t *testing.T) {
 		}
 		end := report.End{From: w.from, State: w.to}
 		lines := strings.Join(diagram(end, painter(true)), "\n")
-		for _, want := range []string{"\x1b[1;7m[" + w.to + "]", "\x1b[1;33m"} {
+		for _, want := range []string{"\x1b[1;7m[" + w.to + "]", "\x1b[1;35m"} {
 			if !strings.Contains(lines, want) {
 				t.Errorf("%s to %s has no %q:\n%s", w.from, w.to, want, lines)
 			}
