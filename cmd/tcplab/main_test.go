@@ -68,6 +68,7 @@ type need string
 const (
 	labs = need("labs") // that labs can run
 	user = need("user") // that root can become an ordinary user, and labs run then
+	tmux = need("tmux") // a terminal whose screen can be read
 )
 
 // found says for each need why it is not met, or "".
@@ -87,6 +88,12 @@ var found = map[need]func() string{
 		}
 		return why
 	}),
+	tmux: func() string {
+		if _, err := exec.LookPath("tmux"); err != nil {
+			return err.Error()
+		}
+		return ""
+	},
 }
 
 var labsLack = sync.OnceValue(doctor)

@@ -54,11 +54,27 @@ func Steps(r *record.Run, o Options) []Step {
 			continue
 		}
 		steps = append(steps, Step{
-			At: row.at, Kind: kindOf(&row), Says: d.clean(says(&row)), Lines: drawn, Ends: row.ends,
+			At: row.at, Kind: kindOf(&row), Says: d.clean(says(&row)), Lines: drawn, Ends: d.cleanedEnds(row.ends),
 			Segment: row.segment, Call: row.call, Claim: row.claim,
 		})
 	}
 	return steps
+}
+
+// Header are the lines above the ladder: the title, the command, the hosts.
+func Header(r *record.Run, o Options) []string {
+	var lines bytes.Buffer
+	newDrawing(&lines, r, o).header(r)
+	return strings.FieldsFunc(lines.String(), func(c rune) bool { return c == '\n' })
+}
+
+// cleanedEnds are ends whose text from the record is safe to print.
+func (p *printer) cleanedEnds(ends []End) []End {
+	safe := make([]End, len(ends))
+	for i, e := range ends {
+		safe[i] = End{p.clean(e.Host), p.clean(e.Socket), p.clean(e.State), p.clean(e.From), p.clean(e.Detail)}
+	}
+	return safe
 }
 
 // stepRows are the ladder's rows with what the hosts' sockets were after each.

@@ -95,9 +95,30 @@ func TestStepsLines(t *testing.T) {
 			lines = append(lines, s.Lines...)
 		}
 		all := strings.Split(strings.TrimSpace(ladder.String()), "\n")
+		header := []string{all[0], all[1], all[3]} // without the empty line
+		if diff := cmp.Diff(header, Header(r, o)); diff != "" {
+			t.Errorf("%s (-ladder +header):\n%s", name, diff)
+		}
 		want := strings.TrimSpace(strings.Join(all[4:], "\n")) // without the header
 		if diff := cmp.Diff(want, strings.TrimSpace(strings.Join(lines, "\n"))); diff != "" {
 			t.Errorf("%s (-ladder +steps):\n%s", name, diff)
 		}
+	}
+}
+
+// No text of a record reaches a terminal that would act on it.
+func TestStepsAreClean(t *testing.T) {
+	for _, ascii := range []bool{false, true} {
+		o := Options{Width: 80, ASCII: ascii}
+		lines := Header(hostile(), o)
+		for _, s := range Steps(hostile(), o) {
+			lines = append(append(lines, s.Lines...), Wrap(s.Says, 80)...)
+			for _, e := range s.Ends {
+				for _, text := range []string{e.Host, e.Socket, e.State, e.From, e.Detail} {
+					lines = append(lines, Wrap(text, 80)...)
+				}
+			}
+		}
+		inspect(t, strings.Join(lines, "\n"), o)
 	}
 }

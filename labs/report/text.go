@@ -23,7 +23,7 @@ type Options struct {
 }
 
 const (
-	minWidth = 80
+	minWidth = 78  // a terminal's 80, less the margin of a view that marks lines
 	maxWidth = 120 // a ladder that is wider is harder to read
 )
 
@@ -91,6 +91,7 @@ func ASCII(text string) string { return drawnInASCII.Replace(saidInASCII.Replace
 var drawnInASCII = strings.NewReplacer(
 	"─", "-", "│", "|", "├", "+", "┤", "+", "▶", ">", "◀", "<", "╳", "X", "●", "o",
 	"╮", ".", "╯", "'", "╭", ".", "╰", "'", "⋮", ":", "✔", "+", "✘", "-", "‼", "!", "…", "~", "·", "*",
+	"━", "=", "┃", "#", "┏", "#", "┓", "#", "┗", "#", "┛", "#", "▼", "v", "▲", "^", "↓", "v", "↑", "^",
 )
 
 // saidInASCII has a stand-in for what the labs' texts use outside ASCII. It is

@@ -80,9 +80,13 @@ func execute(ctx context.Context, root *cobra.Command) error {
 		return err
 	case <-ctx.Done():
 	}
+	wait := grace
+	if onTerminal.Load() {
+		wait = stepGrace
+	}
 	select {
 	case <-done:
-	case <-time.After(grace):
+	case <-time.After(wait):
 	}
 	return ctx.Err()
 }

@@ -55,8 +55,11 @@ func (f *files) toStdout() bool {
 // check refuses more than one output for stdout.
 func (f *files) check(v *view) error {
 	taken := ""
-	if v.json {
+	switch {
+	case v.json:
 		taken = "--json"
+	case v.step:
+		taken = "--step"
 	}
 	for _, file := range f.all() {
 		if file.path != "-" {

@@ -18,6 +18,7 @@ import (
 type view struct {
 	json, quiet, noTimes bool
 	files                files
+	step                 bool
 }
 
 func (v *view) flags(cmd *cobra.Command) {
@@ -25,12 +26,16 @@ func (v *view) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVarP(&v.quiet, "quiet", "q", false, "print a line for each claim and no ladder")
 	cmd.Flags().BoolVar(&v.noTimes, "no-times", false, "leave out times: every run then looks the same")
 	v.files.flags(cmd)
+	stepFlag(cmd, v)
 }
 
 // check refuses flags that do not go together.
 func (v *view) check() error {
 	if v.json && (v.quiet || v.noTimes) {
 		return usageError{errors.New("--json prints the whole record: it takes no --quiet and no --no-times")}
+	}
+	if err := v.checkStep(); err != nil {
+		return err
 	}
 	return v.files.check(v)
 }
@@ -151,6 +156,8 @@ func show(cmd *cobra.Command, r *record.Run, v view) error {
 	err := v.files.write(r, o)
 	switch {
 	case err != nil, v.files.toStdout():
+	case v.step:
+		err = stepThrough(cmd, out, r, o)
 	case v.json:
 		err = report.JSON(out, r)
 	case v.quiet:
