@@ -88,8 +88,10 @@ func (r *run) waited(wait record.Wait, begin time.Time, ledToLast bool) time.Dur
 	r.waits(wait)
 	r.add(&wait)
 	if n := len(r.events); ledToLast && n > 1 {
-		r.events[n-1], r.events[n-2] = r.events[n-2], r.events[n-1]
-		r.events[n-1].At = r.events[n-2].At
+		r.locked(func() {
+			r.events[n-1], r.events[n-2] = r.events[n-2], r.events[n-1]
+			r.events[n-1].At = r.events[n-2].At
+		})
 	}
 	return took
 }

@@ -98,7 +98,11 @@ func (r *run) setUp() error {
 	}
 	ports := make([]wire.Port, len(r.hosts))
 	for i, h := range r.hosts {
-		ports[i] = wire.Port{Device: h.tun, Addr: h.addr}
+		h.instruments = instruments{h.tun, h.diag.Get}
+		if r.options.faulty != nil {
+			r.options.faulty(h.name, &h.instruments)
+		}
+		ports[i] = wire.Port{Device: h.device, Addr: h.addr}
 	}
 	r.wire = wire.New(r.cancel, ports...)
 	r.script = &Script{Client: r.hosts[0], run: r}

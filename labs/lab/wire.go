@@ -156,7 +156,9 @@ func (w *Wire) Retransmission(name string) *Segment {
 // repeats is the wire with the segments that were sent before, and no others.
 func (w *Wire) repeats() *Wire { return &Wire{run: w.run, only: w.only, again: true} }
 
+// waits tells that a wait for a timer of the kernel begins, or is over.
 func (r *run) waits(w record.Wait) {
+	r.budget.waits(w)
 	if r.options.OnWait != nil {
 		r.options.OnWait(w)
 	}
