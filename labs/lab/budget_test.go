@@ -20,7 +20,6 @@ const bound = 20 * time.Second
 // A run ends when its budget is used up: whether its story goes on for ever,
 // spins, or is stuck in a system call. It is broken, and says where.
 func TestBudget(t *testing.T) {
-	t.Parallel()
 	claim := lab.Claim{ID: "it-is", Text: "It is.", Source: "here"}
 	var pipe [2]int
 	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
@@ -55,18 +54,25 @@ func TestBudget(t *testing.T) {
 			_, _ = unix.Read(pipe[0], make([]byte, 1)) // until the test ends
 			s.Client.Socket()
 		}, "server: listen(3, 1)"},
+		"is interrupted whenever it waits": {func(s *lab.Script) {
+			s.Server.Listen(80, 1)
+			if err := failFromNowOn(unix.SYS_PPOLL, unix.EINTR); err != nil {
+				t.Error(err)
+			}
+			s.Wire.Next("SYN")
+		}, "server: listen(3, 1)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			begin := time.Now()
-			r := tell(t, lab.Options{Budget: 200 * time.Millisecond}, func(s *lab.Script) {
+			r := tell(t, lab.Options{Budget: time.Second}, func(s *lab.Script) {
 				s.Expect("it-is", lab.Is("it", true, false)) // a surprise, for now
 				test.story(s)
 			}, claim)
 			if took := time.Since(begin); took > bound {
 				t.Errorf("it took %v", took)
 			}
-			want := "after 200ms, besides what it waited for timers of the kernel, the story had not ended; last came " + test.last
+			want := "after 1s, besides what it waited for timers of the kernel, the story had not ended; last came " + test.last
 			if r.Outcome != record.Broken || r.Error != want {
 				t.Errorf("outcome %s: %s\nwant broken: %s", r.Outcome, r.Error, want)
 			}
@@ -95,7 +101,6 @@ func TestBudgetWaits(t *testing.T) {
 
 // What is stuck before the story begins ends the run, too.
 func TestBudgetHosts(t *testing.T) {
-	t.Parallel()
 	stuck := make(chan struct{})
 	o := lab.Faulty(lab.Options{Budget: 100 * time.Millisecond}, func(string, *lab.Instruments) { <-stuck })
 	defer close(stuck)
@@ -108,7 +113,6 @@ func TestBudgetHosts(t *testing.T) {
 
 // An interrupt ends even a run that is stuck.
 func TestInterruptStuck(t *testing.T) {
-	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	stuck := make(chan struct{})
 	defer close(stuck)
