@@ -49,7 +49,7 @@ var pinned = []Sysctl{
 	{Key: "net.ipv4.tcp_ecn", Value: "2"},
 	{Key: "net.ipv4.tcp_fin_timeout", Value: "60"},
 	{Key: "net.ipv4.tcp_no_metrics_save", Value: "1"}, // no connection inherits another's RTT
-	{Key: "net.ipv4.tcp_orphan_retries", Value: "0"},
+	{Key: "net.ipv4.tcp_orphan_retries", Value: "3"},  // for whoever kills a run after a close: see ARCHITECTURE.md
 	{Key: "net.ipv4.tcp_retries2", Value: "15"},
 	{Key: "net.ipv4.tcp_rfc1337", Value: "0"},
 	{Key: "net.ipv4.tcp_rmem", Value: "4096 131072 6291456"}, // decides the window scale
