@@ -57,6 +57,9 @@ type Options struct {
 // interrupted. A story that the instrument could not tell to its end is no
 // error: its record has the outcome Broken and says why.
 func Run(ctx context.Context, l *Lab, o Options) (*record.Run, error) {
+	if err := enoughDescriptors(); err != nil {
+		return nil, err
+	}
 	args, err := l.resolve(o.Args)
 	if err != nil {
 		return nil, err
