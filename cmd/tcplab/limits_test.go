@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -57,5 +59,57 @@ func TestDescriptorLimit(t *testing.T) {
 				t.Errorf("at most %s fit, and then %s", n, again)
 			}
 		})
+	}
+}
+
+// Where descriptors are used up, a run is broken or does not begin. It says so
+// in one line or in its verdicts, with status 3, and no claim is judged.
+func TestDescriptorsUsedUp(t *testing.T) {
+	t.Parallel()
+	labs.orSkip(t)
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	const limit = 60
+	broken := 0
+	for free := 5; free <= 20; free++ {
+		cmd := exec.Command("sh", "-c", fmt.Sprintf(`ulimit -n %d; exec "$0" "$@"`, limit), binary, "fourway", "--json")
+		for range limit - 3 - free {
+			cmd.ExtraFiles = append(cmd.ExtraFiles, null)
+		}
+		var stdout, stderr bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		err := cmd.Run()
+		if err == nil {
+			continue // there was room
+		}
+		broken++
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != 3 || !oneLine.MatchString(stderr.String()) {
+			t.Errorf("%d free: %v, %s", free, err, &stderr)
+		}
+		if regexp.MustCompile(`"verdict":"(confirmed|refuted)","surprise":[a-z]+,"(reason|evidence)"`).Match(stdout.Bytes()) {
+			t.Errorf("%d free: a claim was judged: %s", free, &stdout)
+		}
+	}
+	if broken < 5 {
+		t.Errorf("descriptors were used up %d times", broken)
+	}
+}
+
+var oneLine = regexp.MustCompile(`\Atcplab: .*too many open files\n\z`)
+
+// A limit under which no run can be is told before anything is done.
+func TestTooFewDescriptors(t *testing.T) {
+	t.Parallel()
+	for limit := 4; limit < 40; limit += 5 {
+		out, err := exec.Command("sh", "-c", fmt.Sprintf(`ulimit -n %d; exec "$0" fourway`, limit), binary).CombinedOutput()
+		want := fmt.Sprintf("tcplab: a run needs 40 descriptors (ulimit -n allows %d); to mend it: ulimit -n 1024\n", limit)
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != 3 || string(out) != want {
+			t.Errorf("ulimit -n %d: %v, %s", limit, err, out)
+		}
 	}
 }

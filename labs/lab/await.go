@@ -73,6 +73,7 @@ type pending struct {
 // waits tells that a wait begins, and returns when.
 func (r *run) waits(wait record.Wait) (begin time.Time) {
 	r.wait = &pending{wait, time.Now(), len(r.events)}
+	r.budget.waits(wait)
 	if r.options.OnWait != nil {
 		r.options.OnWait(wait)
 	}
@@ -83,6 +84,7 @@ func (r *run) waits(wait record.Wait) (begin time.Time) {
 func (r *run) waited() time.Duration {
 	took := time.Since(r.wait.begin)
 	over := r.endWait()
+	r.budget.waits(*over)
 	if r.options.OnWait != nil {
 		r.options.OnWait(*over)
 	}
@@ -103,6 +105,6 @@ func (r *run) endWait() *record.Wait {
 	if w.events < len(r.events) {
 		at = r.events[w.events].At
 	}
-	r.events = slices.Insert(r.events, w.events, record.Event{At: at, Body: &w.Wait})
+	r.locked(func() { r.events = slices.Insert(r.events, w.events, record.Event{At: at, Body: &w.Wait}) })
 	return &w.Wait
 }

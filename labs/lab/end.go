@@ -51,7 +51,7 @@ func (e *End) look() bool {
 	if e.host.run.options.Blind {
 		return false
 	}
-	now, found, err := e.host.diag.Get(e.local, e.remote)
+	now, found, err := e.host.lookUp(e.local, e.remote)
 	e.host.run.must(e.host.wrap(err))
 	if found && now.State == record.Listen && e.remote.Port() != 0 {
 		found = false // the kernel has the listener for it, and no connection

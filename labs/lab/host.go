@@ -37,12 +37,20 @@ type Host struct {
 	ns     *netns.Namespace
 	tun    *tun.Device
 	diag   *sockdiag.Conn
+	instruments
 
 	ends     map[pair]*End
 	order    []*End        // as they were met
 	socks    map[int]*Sock // by the descriptor's number in the story
 	lowest   int           // no number below it is free
 	nextPort uint16
+}
+
+// instruments are what a host is fed and observed through: its tun and diag,
+// unless a test puts faulty ones in their stead.
+type instruments struct {
+	device wire.Device
+	lookUp func(local, remote netip.AddrPort) (s sockdiag.Socket, found bool, err error)
 }
 
 // enter puts the story's thread into the host's namespace. Sockets, sysctls and
@@ -95,7 +103,7 @@ func (h *Host) call(name string, result int, err error, args []string, expected 
 // before is called before every system call of the story. It ends the story
 // where the run is interrupted, and lets a control do its mischief.
 func (h *Host) before(call string) {
-	if h.run.interrupted.Load() {
+	if h.run.ctx.Err() != nil {
 		h.run.fail(wire.ErrCanceled)
 	}
 	h.run.beforeCall(h.name, call)

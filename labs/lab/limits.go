@@ -35,6 +35,18 @@ func CheckConnections(flag string, n, each, sockets, connections int) error {
 		"%s (ulimit -n allows %d descriptors, and there are %d client ports)", fit, limit, maxConnections))
 }
 
+// enoughDescriptors tells a limit that leaves no room for any run. With a few
+// less the Go runtime itself would give up in the middle of one.
+func enoughDescriptors() error {
+	limit, err := raiseDescriptors()
+	if err != nil || limit >= spare {
+		return err
+	}
+	return &MissingError{
+		fmt.Sprintf("a run needs %d descriptors", spare), "ulimit -n 1024", fmt.Errorf("ulimit -n allows %d", limit),
+	}
+}
+
 // raiseDescriptors raises the soft limit on open descriptors to the hard one
 // and returns it.
 func raiseDescriptors() (int, error) {

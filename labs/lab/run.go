@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -38,11 +37,18 @@ type Options struct {
 	// Patience bounds every wait for something that the kernel does at once;
 	// 0 is 10 seconds. It runs out only if the instrument or the story is wrong.
 	Patience time.Duration
+	// Budget bounds the whole run, all but the time that the kernel's timers
+	// have left when they are waited for; 0 is 2 minutes. It runs out only where
+	// the story, the kernel or one of the functions above is stuck. The run is
+	// then broken, and Run returns though its thread may still be stuck.
+	Budget time.Duration
 	// Control, if not nil, sabotages the run.
 	Control *Control
 	// Blind leaves out all observation: segments are carried but no socket is
 	// looked at. A benchmark measures against it.
 	Blind bool
+	// faulty, if not nil, changes a host's instruments: for tests.
+	faulty func(host string, i *instruments)
 }
 
 // Run runs a lab and returns the record of it.
@@ -52,6 +58,9 @@ type Options struct {
 // interrupted. A story that the instrument could not tell to its end is no
 // error: its record has the outcome Broken and says why.
 func Run(ctx context.Context, l *Lab, o Options) (*record.Run, error) {
+	if err := enoughDescriptors(); err != nil {
+		return nil, err
+	}
 	args, err := l.resolve(o.Args)
 	if err != nil {
 		return nil, err
@@ -59,28 +68,46 @@ func Run(ctx context.Context, l *Lab, o Options) (*record.Run, error) {
 	if o.Patience == 0 {
 		o.Patience = 10 * time.Second
 	}
+	if o.Budget == 0 {
+		o.Budget = 2 * time.Minute
+	}
 	r := &run{lab: l, args: args, options: o}
 	r.cancel, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
 		return nil, os.NewSyscallError("eventfd", err)
 	}
-	defer unix.Close(r.cancel)
+	var end context.CancelCauseFunc
+	r.ctx, end = context.WithCancelCause(ctx)
+	defer end(nil)
+	r.budget = newBudget(o.Budget, func() { end(errBudget) })
+	defer r.budget.stop()
 	wake := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
+	stop := context.AfterFunc(r.ctx, func() {
 		defer close(wake)
-		r.interrupted.Store(true)
 		_, _ = unix.Write(r.cancel, []byte{7: 1}) // adds to the counter; can't fail while it is 0
 	})
-	netns.Do(func(t *netns.Thread) {
+	ended := netns.Start(func(t *netns.Thread) {
 		r.thread = t
 		defer r.close()
 		if r.err = r.setUp(); r.err == nil {
 			r.tell()
 		}
 	})
-	if !stop() {
-		<-wake // the descriptor must not be closed under it
+	release := func() {
+		<-ended
+		if !stop() {
+			<-wake // the descriptor must not be closed under it
+		}
+		unix.Close(r.cancel)
 	}
+	if !r.endsByItself(ended) {
+		go release()
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		return r.abandoned()
+	}
+	release()
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -89,23 +116,30 @@ func Run(ctx context.Context, l *Lab, o Options) (*record.Run, error) {
 
 // run is the engine behind a Script: what a run has made and what it has seen.
 type run struct {
-	lab         *Lab
-	args        Args
-	options     Options
-	start       time.Time // of the story
-	duration    time.Duration
-	cancel      int // eventfd, readable once the run is to end
-	interrupted atomic.Bool
+	lab      *Lab
+	args     Args
+	options  Options
+	start    time.Time // of the story
+	duration time.Duration
+	ctx      context.Context // done once the run is to end
+	cancel   int             // eventfd, readable then
+	budget   *budget
 
 	thread *netns.Thread
 	hosts  []*Host // client, then server
 	wire   *wire.Wire
 	script *Script
 
-	events      []record.Event
-	told        int      // how many of them OnEvent has been given
-	wait        *pending // for a timer of the kernel; nil where there is none
-	verdicts    map[string]*record.Claim
+	// The story's thread alone changes these, but where it is stuck they
+	// are read from elsewhere.
+	mu       sync.Mutex
+	telling  bool // the story has begun; what is known before it stays as it is
+	events   []record.Event
+	verdicts map[string]*record.Claim
+
+	told int      // how many of the events OnEvent has been given
+	wait *pending // for a timer of the kernel; nil where there is none
+
 	environment record.Environment
 	counters    map[string]map[string]int64
 
@@ -121,6 +155,7 @@ func (r *run) tell() {
 	ended := false
 	r.start = time.Now()
 	r.environment.Start = r.start.UTC().Truncate(time.Microsecond)
+	r.locked(func() { r.telling = true })
 	defer func() {
 		r.duration = r.since(time.Now())
 		if wrong := recover(); wrong != nil { // a mistake in the story is no claim's fault
@@ -140,6 +175,9 @@ func (r *run) tell() {
 	}
 	if !r.lacksTimeWaits() {
 		r.lab.Script(r.script)
+	}
+	for _, h := range r.hosts {
+		r.must(h.wrap(h.intact()))
 	}
 	ended = true
 }
@@ -170,6 +208,9 @@ func (r *run) lacksTimeWaits() bool {
 
 // fail ends the story.
 func (r *run) fail(err error) {
+	if errors.Is(err, wire.ErrCanceled) && r.overBudget() {
+		err = r.stuck()
+	}
 	r.failure = err
 	runtime.Goexit()
 }
@@ -183,7 +224,8 @@ func (r *run) must(err error) {
 
 // add appends an event.
 func (r *run) add(b record.Body) {
-	r.events = append(r.events, record.Event{At: r.since(time.Now()), Body: b})
+	e := record.Event{At: r.since(time.Now()), Body: b}
+	r.locked(func() { r.events = append(r.events, e) })
 	r.must(r.tellEvents())
 }
 
@@ -200,6 +242,13 @@ func (r *run) tellEvents() error {
 		}
 	}
 	return nil
+}
+
+// locked changes what may be read from elsewhere.
+func (r *run) locked(change func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	change()
 }
 
 // deadline is when a wait that begins now has lasted too long.
@@ -245,8 +294,22 @@ func (r *run) finish() *record.Run {
 	}
 	if rec.Error != "" {
 		rec.Outcome = record.Broken
+		for i := range rec.Claims {
+			unprove(&rec.Claims[i])
+		}
 	}
 	return rec
+}
+
+// unprove takes back the verdict on a claim of a broken run. Nobody knows for
+// how long the fault had been there when it showed, so what was judged before is
+// worth no more than what came after. The verdict's event still tells of it.
+func unprove(c *record.Claim) {
+	if c.Verdict == record.VerdictBroken {
+		return
+	}
+	c.Reason = fmt.Sprintf("the run broke; until then it was %s", c.Verdict)
+	c.Verdict, c.Surprise = record.VerdictBroken, false
 }
 
 func (c *Claim) record() *record.Claim {

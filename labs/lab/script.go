@@ -109,18 +109,17 @@ func (s *Script) Expect(id string, checks ...Check) {
 			verdict = record.Refuted
 		}
 	}
-	c := s.run.judge(id, verdict)
-	c.Evidence, c.Expected = evidence, expected
+	s.run.judge(id, record.Claim{Verdict: verdict, Evidence: evidence, Expected: expected})
 }
 
 // Inapplicable judges a claim that this kernel or these knobs lack the ground
 // for: reason says what.
 func (s *Script) Inapplicable(id, reason string) {
-	s.run.judge(id, record.Inapplicable).Reason = reason
+	s.run.judge(id, record.Claim{Verdict: record.Inapplicable, Reason: reason, Evidence: record.Evidence{}})
 }
 
 // judge gives the verdict on a claim of the lab, once.
-func (r *run) judge(id string, v record.Verdict) *record.Claim {
+func (r *run) judge(id string, found record.Claim) {
 	i := slices.IndexFunc(r.lab.Claims, func(c Claim) bool { return c.ID == id })
 	if i < 0 {
 		r.fail(fmt.Errorf("claim %s: the lab has none of that name", id))
@@ -133,12 +132,14 @@ func (r *run) judge(id string, v record.Verdict) *record.Claim {
 		r.fail(fmt.Errorf("claim %s was judged twice", id))
 	}
 	judged := claim.record()
-	judged.Verdict = v
-	judged.Surprise = v.IsSurprise(claim.Myth)
-	if r.verdicts == nil {
-		r.verdicts = map[string]*record.Claim{}
-	}
-	r.verdicts[id] = judged
-	r.add(&record.VerdictGiven{Claim: id, Verdict: v, Surprise: judged.Surprise})
-	return judged
+	judged.Verdict, judged.Reason = found.Verdict, found.Reason
+	judged.Evidence, judged.Expected = found.Evidence, found.Expected
+	judged.Surprise = judged.Verdict.IsSurprise(claim.Myth)
+	r.locked(func() {
+		if r.verdicts == nil {
+			r.verdicts = map[string]*record.Claim{}
+		}
+		r.verdicts[id] = judged
+	})
+	r.add(&record.VerdictGiven{Claim: id, Verdict: judged.Verdict, Surprise: judged.Surprise})
 }

@@ -49,7 +49,7 @@ var pinned = []Sysctl{
 	{Key: "net.ipv4.tcp_ecn", Value: "2"},
 	{Key: "net.ipv4.tcp_fin_timeout", Value: "60"},
 	{Key: "net.ipv4.tcp_no_metrics_save", Value: "1"}, // no connection inherits another's RTT
-	{Key: "net.ipv4.tcp_orphan_retries", Value: "0"},
+	{Key: "net.ipv4.tcp_orphan_retries", Value: "3"},  // for whoever kills a run after a close: see ARCHITECTURE.md
 	{Key: "net.ipv4.tcp_retries2", Value: "15"},
 	{Key: "net.ipv4.tcp_rfc1337", Value: "0"},
 	{Key: "net.ipv4.tcp_rmem", Value: "4096 131072 6291456"}, // decides the window scale
@@ -98,7 +98,11 @@ func (r *run) setUp() error {
 	}
 	ports := make([]wire.Port, len(r.hosts))
 	for i, h := range r.hosts {
-		ports[i] = wire.Port{Device: h.tun, Addr: h.addr}
+		h.instruments = instruments{h.tun, h.diag.Get}
+		if r.options.faulty != nil {
+			r.options.faulty(h.name, &h.instruments)
+		}
+		ports[i] = wire.Port{Device: h.device, Addr: h.addr}
 	}
 	r.wire = wire.New(r.cancel, ports...)
 	r.script = &Script{Client: r.hosts[0], run: r}

@@ -18,7 +18,10 @@ import (
 
 // Do runs fn on a thread of its own and returns when fn has returned or has
 // ended its goroutine by runtime.Goexit. Only inside fn may a Thread be used.
-func Do(fn func(*Thread)) {
+func Do(fn func(*Thread)) { <-Start(fn) }
+
+// Start is Do without waiting: the channel is closed when fn has ended.
+func Start(fn func(*Thread)) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
 		// Locked and never unlocked: when this goroutine ends, so does its thread.
@@ -35,7 +38,7 @@ func Do(fn func(*Thread)) {
 		defer close(done)
 		fn(&Thread{})
 	}()
-	<-done
+	return done
 }
 
 // A Thread is the calling thread of a function run by Do. It must not leave it.

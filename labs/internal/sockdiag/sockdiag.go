@@ -9,6 +9,7 @@ package sockdiag
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -59,9 +60,11 @@ type Conn struct {
 	buf [4096]byte
 }
 
-// Open opens a Conn in the calling thread's network namespace.
+// Open opens a Conn in the calling thread's network namespace. It does not
+// block: the kernel has answered a look-up when it has taken the question, so
+// an answer that is not there then never comes.
 func Open() (*Conn, error) {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
 	if err != nil {
 		return nil, fmt.Errorf("NETLINK_SOCK_DIAG: %w", os.NewSyscallError("socket", err))
 	}
@@ -82,13 +85,20 @@ func (c *Conn) Get(local, remote netip.AddrPort) (s Socket, found bool, err erro
 	}
 	for {
 		n, err := retry(func() (int, error) { return unix.Read(c.fd, c.buf[:]) })
+		if err == unix.EAGAIN {
+			return Socket{}, false, errors.New("inet_diag: no answer")
+		}
 		if err != nil {
 			return Socket{}, false, fmt.Errorf("inet_diag: %w", os.NewSyscallError("read", err))
 		}
 		if n >= headerLen && native.Uint32(c.buf[8:]) != c.seq {
 			continue // the answer to a question that was given up
 		}
-		return Decode(c.buf[:n])
+		s, found, err := Decode(c.buf[:n])
+		if port := binary.BigEndian.Uint16(c.buf[headerLen+4:]); found && port != local.Port() {
+			return Socket{}, false, fmt.Errorf("inet_diag: answer about port %d, asked about %d", port, local.Port())
+		}
+		return s, found, err
 	}
 }
 
@@ -151,6 +161,8 @@ func Decode(b []byte) (s Socket, found bool, err error) {
 	if len(b) < answerLen {
 		return Socket{}, false, fmt.Errorf("inet_diag: answer of %d bytes, want %d", len(b), answerLen)
 	}
+	// A timer that has run out is told as 0, or by some kernels as less than 0.
+	expires := max(0, int32(native.Uint32(b[52:])))
 	state, timer := int(b[1]), int(b[2])
 	if state >= len(states) || states[state] == "" {
 		return Socket{}, false, fmt.Errorf("inet_diag: unknown state %d", state)
@@ -162,7 +174,7 @@ func Decode(b []byte) (s Socket, found bool, err error) {
 		State:       states[state],
 		Timer:       timers[timer],
 		Retransmits: int(b[3]),
-		Expires:     time.Duration(native.Uint32(b[52:])) * time.Millisecond,
+		Expires:     time.Duration(expires) * time.Millisecond,
 		RQueue:      native.Uint32(b[56:]),
 		WQueue:      native.Uint32(b[60:]),
 		Inode:       native.Uint32(b[68:]),

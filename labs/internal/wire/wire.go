@@ -143,7 +143,7 @@ func (w *Wire) Wait(deadline time.Time) error {
 		for i := range w.ports {
 			if fds[i].Revents != 0 {
 				if err := w.Drain(i); err != nil {
-					return err
+					return fmt.Errorf("device of %v: %w", w.ports[i].Addr, err)
 				}
 			}
 		}

@@ -29,7 +29,10 @@ const (
 	exitSurprise    = 1   // a verdict was not the catalogue's
 	exitUsage       = 2   // a wrong argument
 	exitUnable      = 3   // this machine can't run it, or the instrument broke
-	exitInterrupted = 130 // by SIGINT or SIGTERM
+	exitInterrupted = 130 // by SIGINT, SIGTERM or SIGHUP
+	// exitPipe is an ordinary user's where the reader of the output has gone:
+	// as the shell has it for root's tcplab, which SIGPIPE ends.
+	exitPipe = 128 + int(syscall.SIGPIPE)
 )
 
 // version is set by the Makefile: -ldflags "-X …/cli.version=v1.2.3".

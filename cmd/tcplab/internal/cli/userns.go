@@ -66,11 +66,14 @@ func inUserNamespace(ctx context.Context) error {
 	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		switch code := exit.ExitCode(); {
-		case code == exitInterrupted:
+		how := exit.Sys().(syscall.WaitStatus)
+		switch {
+		case how.ExitStatus() == exitInterrupted:
 			return context.Canceled
-		case code >= 0:
-			return statusError(code)
+		case how.Exited():
+			return statusError(how.ExitStatus())
+		case how.Signal() == syscall.SIGPIPE: // nobody reads any more; that is no fault
+			return statusError(exitPipe)
 		}
 	}
 	return err

@@ -1,0 +1,237 @@
+package lab_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/tcplab/tcplab/labs"
+	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/labs/lab/labtest"
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+// sabotaged returns options of a run in which do is done on the story's own
+// thread just before a system call of it, if that call comes.
+func sabotaged(before string, do func(*lab.Script)) lab.Options {
+	return lab.Options{Control: &lab.Control{Before: before, Do: do}, Patience: time.Second}
+}
+
+// each runs labs, several at once.
+func each(t *testing.T, some []*lab.Lab, options func(*lab.Lab) lab.Options, check func(l *lab.Lab, r *record.Run)) {
+	t.Helper()
+	var all sync.WaitGroup
+	for _, l := range some {
+		all.Go(func() {
+			r, err := run(t, l, options(l))
+			if err != nil {
+				t.Errorf("%s: %v", l.Name, err)
+				return
+			}
+			check(l, r)
+		})
+	}
+	all.Wait()
+}
+
+// An interface that goes down, or goes away, in the middle of a lab breaks the
+// run, even where the story never gets to see it: what a timer of the kernel then
+// sends is lost without a trace.
+func TestInterfaceLost(t *testing.T) {
+	t.Parallel()
+	for name, lose := range map[string]func(netlink.Link) error{"down": netlink.LinkSetDown, "gone": netlink.LinkDel} {
+		for _, before := range []string{"client:connect", "client:close"} {
+			t.Run(name+" before "+before, func(t *testing.T) {
+				t.Parallel()
+				done := make(map[string]bool)
+				var mu sync.Mutex
+				options := func(l *lab.Lab) lab.Options {
+					return sabotaged(before, func(s *lab.Script) {
+						s.Client.Sysctl("net.ipv4.tcp_sack") // puts the thread where the interface is
+						link, err := netlink.LinkByName("wire0")
+						if err == nil {
+							err = lose(link)
+						}
+						if err != nil {
+							t.Errorf("%s: %v", l.Name, err)
+						}
+						mu.Lock()
+						defer mu.Unlock()
+						done[l.Name] = true
+					})
+				}
+				undisturbed(t)
+				each(t, labs.All(), options, func(l *lab.Lab, r *record.Run) {
+					mu.Lock()
+					defer mu.Unlock()
+					if done[l.Name] {
+						provesNothing(t, l.Name, r, "")
+					}
+				})
+				if len(done) == 0 {
+					t.Error("no lab was disturbed")
+				}
+			})
+		}
+	}
+}
+
+// A system call that fails breaks the run, or the story never makes it: then the
+// run is what it always is. No errno that the story does not know is evidence.
+func TestSystemCallFails(t *testing.T) {
+	t.Parallel()
+	if err := trySeccomp(); err != nil {
+		t.Skipf("needs seccomp filters: %v", err)
+	}
+	for _, f := range []struct {
+		call   string
+		number uintptr
+		errno  unix.Errno
+	}{
+		{"socket", unix.SYS_SOCKET, unix.ENOBUFS},
+		{"socket", unix.SYS_SOCKET, unix.EMFILE},
+		{"connect", unix.SYS_CONNECT, unix.ENOBUFS},
+		{"accept4", unix.SYS_ACCEPT4, unix.ENOBUFS},
+		{"accept4", unix.SYS_ACCEPT4, unix.ENFILE},
+		{"setns", unix.SYS_SETNS, unix.EPERM},
+		{"ppoll", unix.SYS_PPOLL, unix.ENOMEM},
+		{"openat", unix.SYS_OPENAT, unix.EMFILE},
+		{"getsockopt", unix.SYS_GETSOCKOPT, unix.ENOBUFS},
+		{"setsockopt", unix.SYS_SETSOCKOPT, unix.ENOBUFS},
+		{"shutdown", unix.SYS_SHUTDOWN, unix.ENOBUFS},
+	} {
+		t.Run(fmt.Sprintf("%s %s", f.call, unix.ErrnoName(f.errno)), func(t *testing.T) {
+			t.Parallel()
+			var mu sync.Mutex
+			broken := 0
+			options := func(l *lab.Lab) lab.Options {
+				return sabotaged("client:connect", func(*lab.Script) {
+					if err := failFromNowOn(f.number, f.errno); err != nil {
+						t.Errorf("%s: seccomp: %v", l.Name, err)
+					}
+				})
+			}
+			each(t, quick(t), options, func(l *lab.Lab, r *record.Run) {
+				mu.Lock()
+				defer mu.Unlock()
+				switch {
+				case r.Outcome == record.Broken:
+					provesNothing(t, l.Name, r, "")
+					broken++
+				case r.Outcome != record.Expected:
+					t.Errorf("%s: outcome %s", l.Name, r.Outcome)
+				}
+			})
+			if broken == 0 {
+				t.Error("no lab was disturbed")
+			}
+		})
+	}
+}
+
+// trySeccomp tells whether a thread may have a filter, on one that then ends.
+func trySeccomp() error {
+	tried := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		tried <- failFromNowOn(unix.SYS_ACCT, unix.ENOSYS)
+	}()
+	return <-tried
+}
+
+// failFromNowOn makes a system call fail for the calling thread, for as long as
+// it lives: seccomp(2). The thread must be locked, and end.
+func failFromNowOn(number uintptr, errno unix.Errno) error {
+	const retErrno, retAllow = 0x00050000, 0x7fff0000 // SECCOMP_RET_*
+	filter := []unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}, // seccomp_data.nr
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: uint32(number), Jf: 1},
+		{Code: unix.BPF_RET | unix.BPF_K, K: retErrno | uint32(errno)},
+		{Code: unix.BPF_RET | unix.BPF_K, K: retAllow},
+	}
+	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return os.NewSyscallError("prctl PR_SET_NO_NEW_PRIVS", err)
+	}
+	_, _, failed := unix.Syscall(unix.SYS_PRCTL, unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&program)))
+	runtime.KeepAlive(filter)
+	if failed != 0 {
+		return os.NewSyscallError("prctl PR_SET_SECCOMP", failed)
+	}
+	return nil
+}
+
+// Signals that interrupt every system call change nothing.
+func TestSignalStorm(t *testing.T) {
+	t.Parallel()
+	var stormy []*lab.Lab
+	for _, l := range append(quick(t), labs.Find("backlog"), labs.Find("lostsynack")) {
+		copied := *l
+		copied.Script = func(s *lab.Script) {
+			ctx, stop := context.WithCancel(t.Context())
+			begun, over := make(chan struct{}), make(chan struct{})
+			go func(thread int) {
+				defer close(over)
+				storm(ctx, thread, begun)
+			}(unix.Gettid())
+			<-begun
+			l.Script(s)
+			stop()
+			<-over // the thread's number may be another's once it has ended
+		}
+		stormy = append(stormy, &copied)
+	}
+	calm := func(*lab.Lab) lab.Options { return lab.Options{} }
+	each(t, stormy, calm, func(l *lab.Lab, r *record.Run) {
+		provesTheSame(t, l.Name, r, undisturbed(t)[l.Name])
+		if got, want := labtest.Picture(t, r), labtest.Picture(t, undisturbed(t)[l.Name].Run); got != want {
+			t.Errorf("%s, with signals:\n%s\nwithout:\n%s", l.Name, got, want)
+		}
+	})
+}
+
+// storm sends a thread signals: first some thousands as fast as it can, then one
+// every millisecond. SIGURG is what the Go runtime itself interrupts threads with.
+func storm(ctx context.Context, thread int, begun chan<- struct{}) {
+	ticker := time.NewTicker(time.Millisecond)
+	defer ticker.Stop()
+	for n := 0; ctx.Err() == nil; n++ {
+		_ = unix.Tgkill(os.Getpid(), thread, unix.SIGURG)
+		if n == 100 {
+			close(begun)
+		}
+		if n > 5000 {
+			<-ticker.C
+		}
+	}
+}
+
+// What went wrong leaves nothing behind: no descriptor, no goroutine, no thread
+// in another namespace.
+func TestFaultsLeaveNothing(t *testing.T) {
+	tell(t, lab.Options{}, func(*lab.Script) {})
+	before := count(t)
+	for _, f := range faults {
+		for nth := 1; nth < 4; nth++ {
+			s := saboteur{fault: f, nth: nth}
+			r, err := lab.Run(t.Context(), labs.Find("noaccept"), s.options())
+			if err != nil || !s.struck || r.Outcome != record.Broken {
+				t.Errorf("%s at %d: %v, outcome %s", f.name, nth, err, r.Outcome)
+			}
+		}
+	}
+	r := tell(t, lab.Options{Budget: 50 * time.Millisecond}, func(s *lab.Script) { s.Wire.Next("SYN") })
+	if !strings.HasPrefix(r.Error, "after 50ms") {
+		t.Errorf("outcome %s: %s", r.Outcome, r.Error)
+	}
+	leftNothing(t, before)
+}
