@@ -37,7 +37,7 @@ fuzz: ## run every fuzz target for FUZZTIME
 	done
 
 golden: ## write the golden ladders and reports anew
-	$(GO) test $(addprefix ./,$(patsubst %/testdata,%,$(wildcard labs/*/testdata))) -run 'TestLabs|Golden' -update
+	$(GO) test $(addprefix ./,$(patsubst %/testdata,%,$(wildcard labs/*/testdata cmd/tcplab/internal/*/testdata))) -run 'TestLabs|Golden' -update
 
 soak: ## run every lab SOAK times with all processors busy
 	$(GO) test ./labs -run TestSoak -soak $(SOAK) -timeout 120m -v
