@@ -12,7 +12,7 @@ LINT      = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 PICTURED  = $(sort $(dir $(wildcard $(addsuffix /testdata/*.ladder,$(wildcard labs/*)) \
 	$(addsuffix /testdata/*.golden,$(wildcard labs/* cmd/tcplab/internal/*)))))
 
-.PHONY: help build install test bench lint fuzz golden docs soak clean
+.PHONY: help build install test bench lint fuzz golden docs controls soak clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ golden: ## write the golden ladders and reports anew
 docs: ## write the labs' pages, the claims' table and the man pages anew
 	$(GO) run ./cmd/tcplab/internal/docs .
 
+
+controls: ## print each claim, its sabotage, and what came of it (as root)
+	@$(GO) run ./cmd/tcplab/internal/controls
 
 soak: ## run every lab SOAK times with all processors busy
 	$(GO) test ./labs -run TestSoak -soak $(SOAK) -timeout 120m -v

@@ -1,13 +1,17 @@
 package lab
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/gopacket/gopacket/layers"
 
 	"github.com/tcplab/tcplab/labs/internal/segment"
 	"github.com/tcplab/tcplab/labs/internal/wire"
+	"github.com/tcplab/tcplab/labs/record"
 )
 
 // A Control is a sabotage, done behind the story's back, under which a claim
@@ -27,9 +31,36 @@ type Control struct {
 	acted bool
 }
 
-// Acted tells whether the segment or the call came, in the run that was given
-// this Control.
-func (c *Control) Acted() bool { return c.acted }
+// sabotagedPatience is how long a sabotaged run waits for what its sabotage
+// keeps from coming, once the claim is judged.
+const sabotagedPatience = 3 * time.Second
+
+// Sabotage runs the lab with the control of one of its claims. It returns what
+// the run said of the claim, and an error where that is not the opposite of what
+// the catalogue expects, or where the control never came to act. The run may
+// have broken after the claim was judged.
+func Sabotage(ctx context.Context, l *Lab, c *Claim) (*record.Run, record.Verdict, error) {
+	act := c.Control // a copy: it remembers whether it has acted
+	r, err := Run(ctx, l, Options{Args: act.Args, Control: &act, Patience: sabotagedPatience})
+	if err != nil {
+		return nil, "", err
+	}
+	var verdict record.Verdict
+	for _, e := range r.Events { // in a broken run the claim itself is broken
+		if v, ok := e.Body.(*record.VerdictGiven); ok && v.Claim == c.ID {
+			verdict = v.Verdict
+		}
+	}
+	switch {
+	case !act.acted:
+		err = fmt.Errorf("the control never acts: nothing is %s%s", act.Segment, act.Before)
+	case verdict == "":
+		err = errors.New("in the control's run the claim is not judged: " + r.Error)
+	case !verdict.IsSurprise(c.Myth):
+		err = fmt.Errorf("though %s, the claim is %s", act.Says, verdict)
+	}
+	return r, verdict, err
+}
 
 // tamper does what the control of the run does to segments.
 func (r *run) tamper(s *Segment) {

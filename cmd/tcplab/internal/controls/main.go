@@ -1,0 +1,80 @@
+// Controls prints the table of all claims, each with its control and what the
+// sabotaged run says of it: a fact has to be refuted, and a myth confirmed. It
+// needs root.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"text/tabwriter"
+
+	"github.com/tcplab/tcplab/labs"
+	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+// atOnce is how many sabotaged runs go on at a time: most of them wait.
+const atOnce = 16
+
+// A trial is what came of one claim's control.
+type trial struct {
+	lab     *lab.Lab
+	claim   *lab.Claim
+	verdict record.Verdict
+	err     error
+}
+
+func main() {
+	var trials []*trial
+	for _, l := range labs.All() {
+		for i := range l.Claims {
+			trials = append(trials, &trial{lab: l, claim: &l.Claims[i]})
+		}
+	}
+	turns := make(chan struct{}, atOnce)
+	var running sync.WaitGroup
+	for _, t := range trials {
+		running.Go(func() {
+			turns <- struct{}{}
+			defer func() { <-turns }()
+			_, t.verdict, t.err = lab.Sabotage(context.Background(), t.lab, t.claim)
+		})
+	}
+	running.Wait()
+	if !table(trials) {
+		os.Exit(1)
+	}
+}
+
+// table prints the trials, and tells whether all of them came out as they had to.
+func table(trials []*trial) bool {
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "LAB\tCLAIM\tSABOTAGE\tVERDICT")
+	bad := 0
+	for _, t := range trials {
+		verdict := string(t.verdict)
+		if t.claim.Myth {
+			verdict += " (a myth)"
+		}
+		if t.err != nil {
+			bad++
+			verdict = "FAILED: " + t.err.Error()
+		}
+		says := t.claim.Control.Says
+		for _, k := range t.lab.Knobs {
+			if value, ok := t.claim.Control.Args[k.Name]; ok {
+				says += fmt.Sprintf(" (--%s %s)", k.Name, value)
+			}
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", t.lab.Name, t.claim.ID, strings.TrimSpace(says), verdict)
+	}
+	if err := w.Flush(); err != nil {
+		fmt.Fprintln(os.Stderr, "controls:", err)
+		return false
+	}
+	fmt.Printf("\n%d claims, %d controls that did not refute\n", len(trials), bad)
+	return bad == 0
+}
