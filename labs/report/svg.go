@@ -161,10 +161,8 @@ func (p *picture) row(r row, step int) string {
 		p.text((p.left+p.right)/2, p.y+15, "middle", "dim", r.remark)
 		p.y += lineStep + 6
 	case r.kind == verdict:
-		look := "good"
-		if r.style == red {
-			look = "bad"
-		} else if r.style == dim {
+		look := map[style]string{red: "bad", green: "good"}[r.style]
+		if look == "" {
 			look = "dim"
 		}
 		p.stamp(r, p.y+13)

@@ -88,7 +88,7 @@ func (f *files) open(stdout io.Writer) error {
 		v.made = errors.Is(err, os.ErrNotExist)
 		v.file, err = os.OpenFile(v.path, os.O_WRONLY|os.O_CREATE, 0o666)
 		if err != nil {
-			f.close(false)
+			_ = f.close(false)
 			return usageError{fmt.Errorf("--%s %s: want a file that can be written: %w", v.flag, v.path, cause(err))}
 		}
 		v.out = v.file
