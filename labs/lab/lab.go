@@ -226,15 +226,15 @@ type Sysctl struct {
 // ParseSysctl reads KEY=VALUE, client:KEY=VALUE or server:KEY=VALUE.
 func ParseSysctl(text string) (Sysctl, error) {
 	key, value, ok := strings.Cut(text, "=")
-	if !ok || key == "" || value == "" {
-		return Sysctl{}, usage("--sysctl %s: want KEY=VALUE, with client: or server: before it for one side", text)
-	}
 	s := Sysctl{Key: key, Value: value, flag: "--sysctl " + text}
 	if side, key, ok := strings.Cut(s.Key, ":"); ok {
 		s.Side, s.Key = side, key
 		if side != clientName && side != serverName {
 			return Sysctl{}, usage("--sysctl %s: want client: or server: before the key, not %s:", text, side)
 		}
+	}
+	if !ok || s.Key == "" || value == "" {
+		return Sysctl{}, usage("--sysctl %s: want KEY=VALUE, with client: or server: before it for one side", text)
 	}
 	return s, nil
 }

@@ -241,7 +241,7 @@ func (d device) Write(b []byte) error {
 }
 
 // plug makes a wire between two hosts.
-func plug(t *testing.T) (*Wire, [2]host) {
+func plug(t testing.TB) (*Wire, [2]host) {
 	t.Helper()
 	var hosts [2]host
 	var ports [2]Port
@@ -289,7 +289,7 @@ func (s step) packet(t *testing.T) []byte {
 }
 
 // packet makes a segment between the client's port and port 80 of the server.
-func packet(t *testing.T, from int, clientPort uint16, flags string, seq, ack uint32, data string) []byte {
+func packet(t testing.TB, from int, clientPort uint16, flags string, seq, ack uint32, data string) []byte {
 	t.Helper()
 	ip := &layers.IPv4{
 		Version: 4, TTL: 64, Protocol: layers.IPProtocolTCP,
