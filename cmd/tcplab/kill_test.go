@@ -66,8 +66,10 @@ const moments = 10
 // selfconnect, which takes one, succeeds there when one is all that is allowed,
 // then none is left. To the kernel its root is as good as the machine's; for what
 // only that may do, some runs are ended by the machine's root, too.
+//
+// It runs apart from the other tests: it keeps all processors busy, and they look
+// at what a run judges.
 func TestKill(t *testing.T) {
-	t.Parallel()
 	user.orSkip(t)
 	before := lookAtHost(t)
 	t.Run("all", func(t *testing.T) { // returns when all in it have ended
