@@ -35,7 +35,7 @@ func TestHostUntouched(t *testing.T) {
 					if err := place(); err != nil {
 						return err
 					}
-					if before, err = look(); err != nil {
+					if before, err = lookHere(); err != nil {
 						return err
 					}
 					var exit *exec.ExitError
@@ -43,7 +43,7 @@ func TestHostUntouched(t *testing.T) {
 					if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1) { // a surprise is no matter here
 						return err
 					}
-					poll(func() bool { after, err = look(); return err != nil || cmp.Equal(before, after) })
+					poll(func() bool { after, err = lookHere(); return err != nil || cmp.Equal(before, after) })
 					return err
 				})
 				if err != nil {
@@ -67,7 +67,7 @@ func TestHostLook(t *testing.T) {
 		if err := makeHost(); err != nil {
 			return err
 		}
-		if before, err = look(); err != nil {
+		if before, err = lookHere(); err != nil {
 			return err
 		}
 		if err := os.WriteFile("/proc/sys/net/ipv4/tcp_fin_timeout", []byte("7"), 0); err != nil {
@@ -88,7 +88,7 @@ func TestHostLook(t *testing.T) {
 			return err
 		}
 		defer unix.Close(fd)
-		after, err = look()
+		after, err = lookHere()
 		return err
 	})
 	if err != nil {
@@ -158,13 +158,13 @@ func listenOn(port int) (fd int, err error) {
 // A host is what can be seen of one, each thing under its name.
 type host map[string]string
 
-// look looks at the host that the calling thread is on. Sockets are looked at
+// lookHere looks at the host that the calling thread is on. Sockets are looked at
 // only where no other process has any: on this machine they come and go.
-func look() (host, error) {
+func lookHere() (host, error) {
 	h := host{}
 	for what, see := range map[string]func() (string, error){
 		"links": links, "routes": routes, "nftables": firewall, "tracing instances": tracingInstances,
-		"mounts": func() (string, error) { return contents("/proc/self/mountinfo") }, // the main thread's, not this one's
+		"mounts": func() (string, error) { return fileText("/proc/self/mountinfo") }, // the main thread's, not this one's
 	} {
 		text, err := see()
 		if err != nil {
@@ -181,7 +181,7 @@ func look() (host, error) {
 	return h, h.sysctls()
 }
 
-func contents(file string) (string, error) {
+func fileText(file string) (string, error) {
 	text, err := os.ReadFile(file)
 	return string(text), err
 }
@@ -335,7 +335,7 @@ func sockets() (string, error) {
 // lookAtHost looks at this machine.
 func lookAtHost(t *testing.T) (h host) {
 	t.Helper()
-	if err := aside(func() (err error) { h, err = look(); return err }); err != nil {
+	if err := aside(func() (err error) { h, err = lookHere(); return err }); err != nil {
 		t.Fatal(err)
 	}
 	return h

@@ -69,6 +69,7 @@ const (
 	labs = need("labs") // that labs can run
 	user = need("user") // that root can become an ordinary user, and labs run then
 	nft  = need("nft")  // that root can see the firewall: the package nftables
+	tmux = need("tmux") // a terminal whose screen can be read
 )
 
 // found says for each need why it is not met, or "".
@@ -89,6 +90,12 @@ var found = map[need]func() string{
 		}
 		return why
 	}),
+	tmux: func() string {
+		if _, err := exec.LookPath("tmux"); err != nil {
+			return err.Error()
+		}
+		return ""
+	},
 }
 
 // nftLacks says why the firewall can't be seen.

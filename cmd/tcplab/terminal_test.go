@@ -178,6 +178,24 @@ func TestTerminalWidth(t *testing.T) {
 	}
 }
 
+// An explanation fits the terminal as well; where the ladder does not, it says so.
+func TestTerminalExplain(t *testing.T) {
+	t.Parallel()
+	const apology = "The ladder is 100 columns wide, and this terminal has "
+	for _, columns := range []int{80, 99, 100, 120} {
+		printed := show(t, columns, nil, binary, "explain", "backlog")
+		if line := widest(printed); utf8.RuneCountInString(line) > columns {
+			t.Errorf("at %d columns: %s", columns, line)
+		}
+		if drawn := strings.Contains(printed, "SYN seq=0"); drawn != (columns >= 100) || drawn == strings.Contains(printed, apology) {
+			t.Errorf("at %d columns the ladder is drawn: %t\n%s", columns, drawn, printed)
+		}
+		if !strings.Contains(printed, "\x1b[1mWhy Linux behaves so\x1b[0m") {
+			t.Error("no colour on a terminal")
+		}
+	}
+}
+
 // There is colour on a terminal only, and only where it is wanted.
 func TestTerminalColor(t *testing.T) {
 	t.Parallel()

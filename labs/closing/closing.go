@@ -1,7 +1,11 @@
 // Package closing holds the labs about how connections end.
 package closing
 
-import "github.com/tcplab/tcplab/labs/lab"
+import (
+	"embed"
+
+	"github.com/tcplab/tcplab/labs/lab"
+)
 
 // Labs are the section's labs, in teaching order.
 var Labs = []*lab.Lab{
@@ -18,3 +22,8 @@ var Labs = []*lab.Lab{
 	&timeWait,
 	&resetClose,
 }
+
+// Pictures holds the labs' golden ladders, NAME.ladder and its variants.
+//
+//go:embed testdata/*.ladder
+var Pictures embed.FS

@@ -19,6 +19,27 @@ still reads, for as long as it likes. After close(2) nobody is left to read, and
 Linux ends the state after tcp_fin_timeout, or after the socket's own TCP_LINGER2.
 Until then it keeps a small time-wait socket instead of the connection. The sysctl
 has nothing to do with TIME_WAIT.`,
+	Why: `Two places decide: tcp_rcv_state_process where the FIN of an orphan is
+acknowledged, and __tcp_close where close comes only after that. Both ask
+tcp_fin_time for the limit, and up to 60 seconds both call tcp_time_wait: a small
+socket stays that can answer a FIN but has no room for data. So data draws a RST:
+no program is left to read it, and the sender should know (RFC 9293 §3.6.1,
+SHLD-3).
+
+Above 60 seconds the whole socket waits for the excess first. Then one would
+expect the small one to wait for the other 60, but tcp_keepalive_timer gives it
+the excess once more. So 61 is over after 2 seconds, and 90 after 60.
+
+FIN_WAIT2 sockets without a process are bounded, and small. They say that the
+other side got the FIN and does not close: look there for CLOSE_WAIT. Those with a
+process are half-closed connections, and no sysctl bounds them.`,
+	Try: []lab.Try{
+		{Command: "finwait2 --fin-timeout 3", Says: "the closed connection stays three seconds, the one shut down as before"},
+		{Command: "finwait2 --linger2 2", Says: "TCP_LINGER2 sets the limit for one socket"},
+		{Command: "finwait2 --fin-timeout 130", Says: "above 60 seconds: a keepalive timer holds the whole socket first"},
+		{Command: "closewait", Says: "the other side of such a connection"},
+		{Command: "sockopt TCP_LINGER2", Says: "all that the option does"},
+	},
 	Knobs: []lab.Knob{
 		lab.Turns("fin-timeout", "client:"+finTimeout, "the client's net.ipv4.tcp_fin_timeout, in seconds").Pin("1"),
 		{Name: "linger2", Auto: "not set", Min: 1, Max: math.MaxInt32, Help: "the TCP_LINGER2 of the connection that is closed, in seconds"},
@@ -120,7 +141,7 @@ func tellFinWait2(s *lab.Script) {
 	other, _ := shut.Timer()
 	s.Expect("shutdown-does-not",
 		lab.Is("shut down", shut.State(), record.FinWait2),
-		lab.Is("has a timer", other != "", false))
+		lab.Is("runs a timer", other != "", false))
 
 	dataAfterClose(s, shut, late)
 	timeWaitIsNoFinWait2(s)
@@ -138,10 +159,10 @@ func dataAfterClose(s *lab.Script, shut, late *lab.Sock) {
 	answer := wire.Waiting(s.Client)
 	wire.Deliver("client:RST")
 	s.Expect("data-after-close-gets-reset",
-		lab.Is("answer", answer, "RST"),
-		lab.Is("closed", shut.State(), record.Close),
-		lab.Is("other side", late.State(), record.Close),
-		lab.Is("its next write", late.TryWrite("!"), "EPIPE"))
+		lab.Is("client sends", answer, "RST"),
+		lab.Is("client", shut.State(), record.Close),
+		lab.Is("server", late.State(), record.Close),
+		lab.Is("server's next write", late.TryWrite("!"), "EPIPE"))
 }
 
 // timeWaitIsNoFinWait2 compares the time of TIME_WAIT with tcp_fin_timeout.
@@ -158,7 +179,7 @@ func timeWaitIsNoFinWait2(s *lab.Script) {
 		s.Inapplicable("fin-timeout-is-the-time-wait-length", "tcp_fin_timeout is 60 seconds too")
 	} else {
 		s.Expect("fin-timeout-is-the-time-wait-length",
-			lab.Seen("closed", closed.State()),
+			lab.Seen("client", closed.State()),
 			lab.Seen("tcp_fin_timeout", seconds),
 			lab.Left("left", left, time.Duration(seconds)*time.Second))
 	}
@@ -176,7 +197,7 @@ func sixtyOneSeconds(s *lab.Script) {
 	_, left := closed.Timer()
 	s.Expect("61-seconds-are-61-seconds",
 		lab.Seen("first timer", first),
-		lab.Seen("after it", closed.State()),
+		lab.Seen("client after it", closed.State()),
 		lab.Left("then left", left, 60*time.Second))
 }
 

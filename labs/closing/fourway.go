@@ -15,6 +15,25 @@ through FIN_WAIT1 and FIN_WAIT2 and ends in TIME_WAIT; the other (the passive
 closer) through CLOSE_WAIT and LAST_ACK, and is gone. Between the two FINs the
 passive side may go on sending: that is why there are four segments. So that it
 can read what comes, the active closer only shuts down its sending side here.`,
+	Why: `close and shutdown(SHUT_WR) do the same to the sending direction. The table
+new_state in net/ipv4/tcp.c says which state follows, and tcp_send_fin puts the
+FIN behind all data that is not sent yet. So a FIN is a part of the stream: it
+takes a sequence number, it is sent again until it is acknowledged, and it
+overtakes no data.
+
+The second FIN is never sent by itself. The kernel acknowledges the first one and
+goes to CLOSE_WAIT (net/ipv4/tcp_input.c: tcp_fin), but only the program knows
+whether it has more to send (RFC 9293 §3.6, case 1).
+
+TIME_WAIT is left to whoever closes first, so it matters who does. A server that
+closes idle connections collects TIME_WAIT sockets; with a client that closes
+first, each of them keeps one of the client's ports from that server for a minute.`,
+	Try: []lab.Try{
+		{Command: "fourway --server-closes-first", Says: "the roles are swapped, and it is the server that ends in TIME_WAIT"},
+		{Command: "threeway", Says: "the server closes at once, and three segments do"},
+		{Command: "halfclose --bytes 16384", Says: "much data in the direction that is still open"},
+		{Command: "lostlastack", Says: "what TIME_WAIT is good for"},
+	},
 	Knobs: []lab.Knob{
 		lab.Switch("server-closes-first", "swap the roles: the server is the active closer"),
 	},
@@ -57,8 +76,10 @@ can read what comes, the active closer only shuts down its sending side here.`,
 	}},
 	Script: func(s *lab.Script) {
 		active, passive := s.Connection()
+		first, second := "client", "server"
 		if s.On("server-closes-first") {
 			active, passive = passive, active
+			first, second = second, first
 		}
 		s.Part("The active closer sends its FIN, and the other side's kernel acknowledges it")
 		active.Shutdown()
@@ -75,19 +96,19 @@ can read what comes, the active closer only shuts down its sending side here.`,
 		s.Wire.Deliver("ACK")
 		data, _ := active.TryRead()
 		s.Expect("ack-and-fin-are-separate",
-			lab.Is("ack of the FIN", ack.Flags, "ACK"),
-			lab.Is("data", data, "the rest"))
+			lab.Is(second+" sends", ack.Flags, "ACK"),
+			lab.Is(first+" reads", data, "the rest"))
 
 		s.Part("The passive side sends its FIN")
 		passive.Close()
 		s.Wire.Next("FIN,ACK").Deliver()
 		s.Wire.Deliver("ACK")
 		s.Expect("active-closer-states",
-			lab.Is("states", active.Path(record.Established), "ESTABLISHED → FIN_WAIT1 → FIN_WAIT2 → TIME_WAIT"))
+			lab.Is(first, active.Path(record.Established), "ESTABLISHED → FIN_WAIT1 → FIN_WAIT2 → TIME_WAIT"))
 		s.Expect("passive-closer-states",
-			lab.Is("states", passive.Path(record.Established), "ESTABLISHED → CLOSE_WAIT → LAST_ACK → CLOSE"))
+			lab.Is(second, passive.Path(record.Established), "ESTABLISHED → CLOSE_WAIT → LAST_ACK → CLOSE"))
 		s.Expect("time-wait-at-active-closer-only",
-			lab.Is("active", active.State(), record.TimeWait),
-			lab.Is("passive", passive.State(), record.Close))
+			lab.Is(first, active.State(), record.TimeWait),
+			lab.Is(second, passive.State(), record.Close))
 	},
 }

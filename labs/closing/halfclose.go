@@ -21,13 +21,32 @@ itself. With shutdown(SHUT_WR) a program says that it will send no more; it stil
 reads all that comes. The other side reads the end of the stream and may go on
 sending for as long as it likes: no timer ends FIN_WAIT2 while a program holds
 the socket.`,
+	Why: `shutdown(SHUT_WR) sets a flag in the socket (net/ipv4/af_inet.c: inet_shutdown)
+and has tcp_shutdown send the FIN. From then on tcp_sendmsg_locked answers every
+write with EPIPE, and send(2) adds a SIGPIPE that kills a program not prepared for
+it. When the FIN is acknowledged, tcp_rcv_state_process asks whether a program
+still holds the socket. If one does, it wakes that program and is done: no timer
+is set.
+
+To shut down is the way to say "that was all" and still get the answer. After
+close there would be nobody to read it, and the first byte of it would draw a RST.
+
+The price is that a half-closed connection has no limit in time. Where the other
+side neither sends nor closes, only the program's own timeout ends it, or
+SO_KEEPALIVE where the other side is gone: that timer runs in FIN_WAIT2 as well
+(net/ipv4/tcp_timer.c: tcp_keepalive_timer).`,
+	Try: []lab.Try{
+		{Command: "halfclose --bytes 16384", Says: "twelve segments arrive after the FIN, and all is read"},
+		{Command: "finwait2", Says: "the same state after close: there it has a limit, and data draws a RST"},
+		{Command: "resetclose", Says: "a program that closes with data unread sends RST"},
+	},
 	Knobs: []lab.Knob{
 		lab.Number("bytes", 3000, 1, 16384, "how much the server sends after the client's FIN, unread until the end"),
 	},
 	Claims: []lab.Claim{{
 		ID:     "reader-sees-eof",
 		Text:   "Once the FIN is there, the other side's read returns 0: the end of the stream.",
-		Source: "read(2); RFC 9293 §3.6, case 2",
+		Source: "recv(2), RETURN VALUE; RFC 9293 §3.6, case 2",
 		Control: lab.Control{
 			Says: "data comes before the FIN and is not read yet", Before: "client:shutdown",
 			Do: func(s *lab.Script) {
@@ -59,7 +78,7 @@ the socket.`,
 	}, {
 		ID:     "other-direction-still-works",
 		Text:   "All that the other side sends after the FIN arrives and is acknowledged, and the reader stays in FIN_WAIT2.",
-		Source: "shutdown(2); RFC 9293 §3.6.1",
+		Source: "RFC 9293 §3.6, §3.6.1",
 		Control: lab.Control{
 			Says: "the data is turned into a reset", Segment: "server:PSH,ACK#1", Args: lab.Args{"bytes": "5"}, Change: lab.IntoReset,
 		},
@@ -71,15 +90,15 @@ the socket.`,
 		s.Wire.Next("FIN,ACK").Deliver()
 		end, outcome := server.TryRead()
 		s.Expect("reader-sees-eof",
-			lab.Is("read", outcome, lab.OK),
+			lab.Is("server's read", outcome, lab.OK),
 			lab.Is("bytes", len(end), 0))
 		s.Wire.Next("server:ACK").Deliver()
 		timer, _ := client.Timer()
 		s.Expect("fin-wait2-has-no-timer",
 			lab.Is("client", client.State(), record.FinWait2),
-			lab.Is("timer runs", timer != "", false))
+			lab.Is("client runs a timer", timer != "", false))
 		s.Expect("writer-gets-epipe",
-			lab.Is("write", client.TryWrite("more"), "EPIPE"))
+			lab.Is("client's write", client.TryWrite("more"), "EPIPE"))
 
 		s.Part("The server goes on sending")
 		for left := s.Int("bytes"); left > 0; left -= lump {
@@ -92,8 +111,8 @@ the socket.`,
 			got += len(data)
 		}
 		s.Expect("other-direction-still-works",
-			lab.Is("bytes read", got, s.Int("bytes")),
-			lab.Is("not acknowledged", server.Unacknowledged(), 0),
+			lab.Is("client reads bytes", got, s.Int("bytes")),
+			lab.Is("server's bytes not acknowledged", server.Unacknowledged(), 0),
 			lab.Is("client", client.State(), record.FinWait2))
 
 		s.Part("The server closes as well")

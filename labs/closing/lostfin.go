@@ -15,7 +15,28 @@ the kernel alone sees to it that the FIN arrives. If no acknowledgement comes it
 sends the FIN again, each time after twice the pause, and then gives up without a
 word. When, is decided by tcp_orphan_retries. With --shutdown the program keeps
 its descriptor: then the rule is the one for data, tcp_retries2, and the program
-is told. Either way the other side knows nothing of it and stays ESTABLISHED.`,
+is told. Either way the server knows nothing of it and stays ESTABLISHED.`,
+	Why: `At each timeout tcp_retransmit_timer asks tcp_write_timeout whether to give up
+(both in net/ipv4/tcp_timer.c). The limit is tcp_orphan_retries for an orphan,
+tcp_retries2 otherwise, and neither is a count: tcp_model_timeout makes a time of
+it, that of N+1 doubling timeouts from 200 ms on, and retransmits_timed_out
+compares that with the time since the first retransmission. tcp_write_err then
+leaves ETIMEDOUT for whoever holds the socket. It sends nothing.
+
+So after close nobody hears that the last data was lost. A program that has to
+know shuts down, reads until the other side has closed as well, and closes then.
+The server hears nothing either, and stays ESTABLISHED unless it writes or has
+keepalive on.
+
+Orphans belong to no process, and each may hold some 64 KB of memory: beyond
+tcp_max_orphans the kernel resets them at once
+(Documentation/networking/ip-sysctl.rst).`,
+	Try: []lab.Try{
+		{Command: "lostfin --retries 3", Says: "the FIN is sent again four times, not three"},
+		{Command: "lostfin --shutdown", Says: "the program is told: its read fails with ETIMEDOUT"},
+		{Command: "lostfin --shutdown --retries2 3", Says: "the same number stands for the same time, in another sysctl"},
+		{Command: "lostfin --retries 0", Says: "0, the kernel's default, means 8: this takes 107 seconds"},
+	},
 	Knobs: []lab.Knob{
 		lab.Turns("retries", "client:"+orphanRetries, "the client's net.ipv4.tcp_orphan_retries; 0 takes 107 seconds").Pin("1"),
 		lab.Switch("shutdown", "shut the connection down instead of closing it: then --retries2 decides"),
@@ -42,7 +63,7 @@ is told. Either way the other side knows nothing of it and stays ESTABLISHED.`,
 		Text:   "tcp_orphan_retries is how often the FIN is sent again.",
 		Source: "tcp(7): tcp_orphan_retries, “the maximum number of attempts”",
 		Myth:   true,
-		Truth:  "It stands for a time: that of as many doubling timeouts from 200 ms on, counted from the first retransmission. The kernel gives up at the first timeout after it (net/ipv4/tcp_timer.c: retransmits_timed_out, tcp_model_timeout).",
+		Truth:  "It stands for a time: with N, that of N+1 doubling timeouts from 200 ms on, counted from the first retransmission. The kernel gives up at the first timeout after it (net/ipv4/tcp_timer.c: retransmits_timed_out, tcp_model_timeout).",
 		When:   isOrphan,
 		Control: lab.Control{
 			Says: "TCP_USER_TIMEOUT makes the kernel give up sooner", Before: "client:close", Do: tryBriefly,
@@ -58,7 +79,7 @@ is told. Either way the other side knows nothing of it and stays ESTABLISHED.`,
 	}, {
 		ID:     "program-gets-etimedout",
 		Text:   "A program that still holds the connection gets ETIMEDOUT.",
-		Source: "read(2); net/ipv4/tcp_timer.c: tcp_write_err",
+		Source: "tcp(7), ETIMEDOUT; net/ipv4/tcp_timer.c: tcp_write_err",
 		When:   func(a lab.Args) bool { return a.On("shutdown") },
 		Control: lab.Control{
 			Says: "somebody else reads the error first", Args: lab.Args{"shutdown": "1"}, Before: "client:read",
@@ -121,12 +142,12 @@ func tellLostFIN(s *lab.Script) {
 		lab.GaveUp("last wait", tries, schedule))
 	s.Expect("gives-up-silently",
 		lab.Is("client", client.State(), record.Close),
-		lab.Is("client sends", wire.Waiting(s.Client), "none"),
+		lab.Is("client sends", wire.Waiting(s.Client), "nothing"),
 		lab.Is("server", server.State(), record.Established))
 
 	if s.On("shutdown") {
 		_, outcome := client.TryRead()
-		s.Expect("program-gets-etimedout", lab.Is("read", outcome, "ETIMEDOUT"))
+		s.Expect("program-gets-etimedout", lab.Is("client's read", outcome, "ETIMEDOUT"))
 		return
 	}
 	retries := s.Client.Sysctl(orphanRetries)

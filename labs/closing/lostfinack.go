@@ -9,36 +9,53 @@ import (
 var lostFINACK = lab.Lab{
 	Name:  "lostfinack",
 	Title: "If the ACK of a FIN is lost, the FIN is sent again, not the ACK",
-	Long: `An acknowledgement is not itself acknowledged, so its sender can't miss it. Only
-the other side can: it stays in FIN_WAIT1 and sends its FIN again when its timer
-runs out. The receiver has had that FIN already. It acknowledges it once more,
-and otherwise does nothing.`,
+	Long: `An acknowledgement is not itself acknowledged, so the server, which sent it, can't
+miss it. Only the client can: it stays in FIN_WAIT1 and sends its FIN again when
+its timer runs out. The server has had that FIN already. It acknowledges it once
+more, and otherwise does nothing.`,
+	Why: `Only what takes a sequence number is sent again. A FIN does, and waits in the
+retransmission queue like data; a bare ACK does not, and no timer runs for it.
+
+The FIN that comes again ends where the server already expects the next byte. So
+tcp_data_queue (net/ipv4/tcp_input.c) takes it for old data: it drops it and has
+an ACK sent at once. tcp_fin is not called a second time, and the program sees
+nothing.
+
+The loss costs one retransmission timeout, 200 ms at the least by default, and
+nobody waits for it: close has long returned. It only shows where FIN_WAIT1
+sockets stay: then the FINs are lost on the way there, or all the ACKs on the way
+back, as behind a firewall that has forgotten the connection.`,
+	Try: []lab.Try{
+		{Command: "lostfin", Says: "no ACK ever comes, and the client gives up"},
+		{Command: "lostlastack", Says: "the other ACK of a close is lost"},
+		{Command: "lostack", Says: "the ACK of a handshake is lost: it is not sent again by itself either"},
+	},
 	TimeWaits: 1,
 	Claims: []lab.Claim{{
 		ID:     "peer-already-close-wait",
-		Text:   "The loss keeps the closer in FIN_WAIT1, while the other side is in CLOSE_WAIT.",
+		Text:   "The loss keeps the client in FIN_WAIT1, while the server is in CLOSE_WAIT.",
 		Source: "RFC 9293 §3.6, figure 12; net/ipv4/tcp_input.c: tcp_fin",
 		Control: lab.Control{
 			Says: "the FIN is changed to come too early", Segment: "client:FIN,ACK#1", Change: lab.SeqMore(1),
 		},
 	}, {
 		ID:     "fin-retransmitted-not-the-ack",
-		Text:   "The closer sends its FIN again when its retransmission timeout is over; the other side sends nothing by itself.",
+		Text:   "The client sends its FIN again when its retransmission timeout is over; the server sends nothing by itself.",
 		Source: "RFC 9293 §3.10.8; RFC 6298 §5; net/ipv4/tcp_timer.c: tcp_retransmit_timer",
 		Control: lab.Control{
-			Says: "the other side has sent data that gets no answer", Before: "client:close",
+			Says: "the server has sent data that gets no answer", Before: "client:close",
 			Do: func(s *lab.Script) { s.Server.Sock(4).Write("!") },
 		},
 	}, {
 		ID:     "duplicate-fin-acked-again",
-		Text:   "The other side acknowledges the FIN again, and stays in CLOSE_WAIT.",
+		Text:   "The server acknowledges the FIN again, and stays in CLOSE_WAIT.",
 		Source: "RFC 9293 §3.10.7.4; net/ipv4/tcp_input.c: tcp_data_queue",
 		Control: lab.Control{
 			Says: "the second FIN is lost", Segment: "client:FIN,ACK#2",
 		},
 	}, {
 		ID:     "then-fin-wait2",
-		Text:   "With this acknowledgement the closer is in FIN_WAIT2, as if nothing had been lost.",
+		Text:   "With this acknowledgement the client is in FIN_WAIT2, as if nothing had been lost.",
 		Source: "RFC 9293 §3.6, figure 12; net/ipv4/tcp_input.c: tcp_rcv_state_process",
 		Control: lab.Control{
 			Says: "the second acknowledgement is lost", Segment: "server:ACK#2",
@@ -55,22 +72,22 @@ and otherwise does nothing.`,
 		lost := wire.Next("server:ACK")
 		lost.Drop()
 		s.Expect("peer-already-close-wait",
-			lab.Is("closer", client.State(), record.FinWait1),
-			lab.Is("other side", server.State(), record.CloseWait))
+			lab.Is("client", client.State(), record.FinWait1),
+			lab.Is("server", server.State(), record.CloseWait))
 
 		s.Part("The client sends its FIN again, and the server acknowledges it again")
 		again := wire.Retransmission("client:FIN,ACK")
 		s.Expect("fin-retransmitted-not-the-ack",
 			lab.Is("seq", again.Seq, fin.Seq),
 			lab.InTime("after", again.Since(fin), rto),
-			lab.Is("the other side sends", wire.Waiting(s.Server), "none"))
+			lab.Is("server sends", wire.Waiting(s.Server), "nothing"))
 		again.Deliver()
 		answer := wire.Waiting(s.Server)
 		s.Expect("duplicate-fin-acked-again",
-			lab.Is("answer", answer, "ACK"),
-			lab.Is("other side", server.State(), record.CloseWait))
+			lab.Is("server sends", answer, "ACK"),
+			lab.Is("server", server.State(), record.CloseWait))
 		wire.Deliver("server:ACK")
 		s.Expect("then-fin-wait2",
-			lab.Is("closer", client.State(), record.FinWait2))
+			lab.Is("client", client.State(), record.FinWait2))
 	},
 }

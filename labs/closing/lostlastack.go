@@ -10,37 +10,56 @@ var lostLastACK = lab.Lab{
 	Name:  "lostlastack",
 	Title: "If the last ACK is lost, TIME_WAIT is there to send it again",
 	Long: `Whoever sends the last acknowledgement of a connection can't know whether it
-arrives: nothing acknowledges it. If it is lost, the passive closer stays in
-LAST_ACK and sends its FIN again. That is the first reason for TIME_WAIT: a
-socket must be left that still knows the connection, and answers that FIN.`,
+arrives: nothing acknowledges it. Here that is the client, which closed first. If
+its ACK is lost, the server stays in LAST_ACK and sends its FIN again. That is the
+first reason for TIME_WAIT: the client must have a socket left that still knows
+the connection, and answers that FIN.`,
+	Why: `The comment above tcp_timewait_state_process (net/ipv4/tcp_minisocks.c) calls this
+the main purpose of TIME_WAIT: to close gracefully when the other end sits in
+LAST_ACK, sending its FIN again because our ACKs were lost. The connection's
+socket is gone by then. tcp_time_wait has kept what an answer takes: addresses,
+ports, sequence numbers, the window and the timestamp. Each repeated FIN is
+acknowledged, and the 60 seconds begin anew.
+
+Without that socket (after a restart of the client, or beyond tcp_max_tw_buckets)
+the FIN would draw a RST. That ends the server's socket as well, but as a failure
+(tcp_reset), though all data has arrived.
+
+LAST_ACK sockets that stay mean that the other host is gone, or that no ACK of it
+arrives. They are orphans, and end as in lostfin.`,
+	Try: []lab.Try{
+		{Command: "lostpeerfin", Says: "a FIN that finds no socket is answered by a RST"},
+		{Command: "timewait", Says: "how long TIME_WAIT lasts, and what ends it"},
+		{Command: "lostfin", Says: "no ACK ever comes"},
+	},
 	TimeWaits: 1,
 	Claims: []lab.Claim{{
 		ID:     "passive-closer-stays-last-ack",
-		Text:   "As long as its FIN is not acknowledged the passive closer stays in LAST_ACK, though the other side has received it.",
+		Text:   "As long as its FIN is not acknowledged the server stays in LAST_ACK, though the client has received it.",
 		Source: "RFC 9293 §3.10.7.4; net/ipv4/tcp_input.c: tcp_rcv_state_process",
 		Control: lab.Control{
-			Says: "the first FIN is changed to come too early", Segment: "client:FIN,ACK#1", Change: lab.SeqMore(1),
+			Says: "the client's FIN is changed to come too early", Segment: "client:FIN,ACK#1", Change: lab.SeqMore(1),
 		},
 	}, {
 		ID:     "fin-retransmitted",
-		Text:   "The passive closer sends its FIN again when its retransmission timeout is over.",
+		Text:   "The server sends its FIN again when its retransmission timeout is over.",
 		Source: "RFC 9293 §3.10.8; RFC 6298 §5; net/ipv4/tcp_timer.c: tcp_retransmit_timer",
 		Control: lab.Control{
-			Says: "the second FIN is another one", Segment: "server:FIN,ACK#2", Change: lab.SeqMore(1),
+			Says: "the repeated FIN is another one", Segment: "server:FIN,ACK#2", Change: lab.SeqMore(1),
 		},
 	}, {
 		ID:     "time-wait-acks-again",
-		Text:   "The socket in TIME_WAIT acknowledges the FIN again, and the passive closer is gone.",
+		Text:   "The client's socket in TIME_WAIT acknowledges the FIN again, and the server's is gone.",
 		Source: "RFC 9293 §3.10.7.4, TIME-WAIT STATE; net/ipv4/tcp_minisocks.c: tcp_timewait_state_process",
 		Control: lab.Control{
-			Says: "the second FIN is lost too", Segment: "server:FIN,ACK#2",
+			Says: "the repeated FIN is lost too", Segment: "server:FIN,ACK#2",
 		},
 	}, {
 		ID:     "time-wait-restarts",
 		Text:   "The FIN that comes again starts the time of TIME_WAIT anew.",
 		Source: "RFC 9293 §3.10.7.4, TIME-WAIT STATE; net/ipv4/tcp_minisocks.c: tcp_timewait_state_process",
 		Control: lab.Control{
-			Says: "the second FIN is lost too", Segment: "server:FIN,ACK#2",
+			Says: "the repeated FIN is lost too", Segment: "server:FIN,ACK#2",
 		},
 	}},
 	Script: func(s *lab.Script) {
@@ -56,10 +75,10 @@ socket must be left that still knows the connection, and answers that FIN.`,
 		fin.Deliver()
 		wire.Next("client:ACK").Drop()
 		s.Expect("passive-closer-stays-last-ack",
-			lab.Is("passive", server.State(), record.LastAck),
-			lab.Is("active", client.State(), record.TimeWait))
+			lab.Is("server", server.State(), record.LastAck),
+			lab.Is("client", client.State(), record.TimeWait))
 
-		s.Part("The passive closer sends its FIN again, and TIME_WAIT answers it")
+		s.Part("The server sends its FIN again, and TIME_WAIT answers it")
 		again := wire.Retransmission("server:FIN,ACK")
 		s.Expect("fin-retransmitted",
 			lab.Is("seq", again.Seq, fin.Seq),
@@ -68,14 +87,14 @@ socket must be left that still knows the connection, and answers that FIN.`,
 		again.Deliver()
 		_, after := client.Timer()
 		s.Expect("time-wait-restarts",
-			lab.Is("state", client.State(), record.TimeWait),
+			lab.Is("client", client.State(), record.TimeWait),
 			lab.Is("started anew", after > before, true),
 			lab.Seen("left before_ms", before.Milliseconds()),
 			lab.Seen("left after_ms", after.Milliseconds()))
 		answer := wire.Waiting(s.Client)
 		wire.Deliver("client:ACK")
 		s.Expect("time-wait-acks-again",
-			lab.Is("answer", answer, "ACK"),
-			lab.Is("passive", server.State(), record.Close))
+			lab.Is("client sends", answer, "ACK"),
+			lab.Is("server", server.State(), record.Close))
 	},
 }

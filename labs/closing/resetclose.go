@@ -14,6 +14,26 @@ closes with data unread, so that the sender learns that it was lost, and where a
 program asks for it with SO_LINGER and a time of 0. And whoever writes to a side
 that is closed gets a RST for an answer. A reset ends both sides at once: there
 is nothing to acknowledge, and no TIME_WAIT.`,
+	Why: `__tcp_close (net/ipv4/tcp.c) decides, in this order: unread data, then SO_LINGER
+with 0, then the FIN. An ACK only says that the kernel has the data, not that a
+program has read it. So a RST is the one way left to tell the sender that it was
+in vain (RFC 2525 §2.17). On the other side tcp_reset picks the error, EPIPE in
+CLOSE_WAIT and ECONNRESET elsewhere, and tcp_done ends the connection. What was
+received before can still be read; what was to be sent is thrown away.
+
+"Connection reset by peer" often means a server that refused a request before it
+had read all of it, and closed. A client that is still writing then meets the
+error before it reads the answer. The cure is to shut down, to read until the
+client has closed, and to close then.
+
+SO_LINGER with 0 is sometimes used to be rid of TIME_WAIT. It also throws away
+data that is not acknowledged yet, and the protection against old segments.`,
+	Try: []lab.Try{
+		{Command: "closewait", Says: "a FIN that comes too late is answered by a RST"},
+		{Command: "nolisten", Says: "the RST of a port where nobody listens: ECONNREFUSED"},
+		{Command: "backlog --n 2 --abort-on-overflow", Says: "the RST of an accept queue that is full"},
+		{Command: "sockopt SO_LINGER", Says: "all that the option does"},
+	},
 	Sockopts: []string{"SO_LINGER"},
 	Claims: []lab.Claim{{
 		ID:     "unread-data-sends-rst",
@@ -65,7 +85,7 @@ is nothing to acknowledge, and no TIME_WAIT.`,
 		s.Wire.Deliver("server:RST,ACK")
 		_, outcome := client.TryRead()
 		s.Expect("unread-data-sends-rst",
-			lab.Is("close sends", sent, "RST,ACK"),
+			lab.Is("server sends", sent, "RST,ACK"),
 			lab.Is("client's read", outcome, "ECONNRESET"))
 		unread := client
 
@@ -77,13 +97,13 @@ is nothing to acknowledge, and no TIME_WAIT.`,
 		lab.Set(server, sockopt.Linger, sockopt.LingerValue{On: true})
 		server.Close()
 		s.Expect("linger-zero-sends-rst",
-			lab.Is("close sends", s.Wire.Of(client).Waiting(s.Server), "RST,ACK"))
+			lab.Is("server sends", s.Wire.Of(client).Waiting(s.Server), "RST,ACK"))
 		s.Wire.Of(client).Deliver("server:RST,ACK")
 		data, first := client.TryRead()
 		_, second := client.TryRead()
 		end, third := client.TryRead()
 		s.Expect("queued-data-before-econnreset",
-			lab.Is("first read", first, lab.OK),
+			lab.Is("client's first read", first, lab.OK),
 			lab.Is("data", data, "last words"),
 			lab.Is("second read", second, "ECONNRESET"),
 			lab.Is("third read", third, lab.OK),
@@ -99,7 +119,7 @@ is nothing to acknowledge, and no TIME_WAIT.`,
 		s.Wire.Of(client).Next("client:PSH,ACK").Deliver()
 		s.Wire.Of(client).Deliver("server:RST")
 		s.Expect("first-write-succeeds-second-epipe",
-			lab.Is("first write", early, lab.OK),
+			lab.Is("client's first write", early, lab.OK),
 			lab.Is("second write", client.TryWrite("there?"), "EPIPE"))
 
 		s.Part("Nothing is left")

@@ -13,6 +13,24 @@ var simClose = lab.Lab{
 cross on the way: each side gets a FIN that does not acknowledge its own. Neither
 is the passive closer. Both go from FIN_WAIT1 to CLOSING, acknowledge the FIN
 that they got, and are in TIME_WAIT once their own is acknowledged.`,
+	Why: `tcp_fin (net/ipv4/tcp_input.c) looks at the state alone. In FIN_WAIT1 the own FIN
+is not acknowledged yet, so it sends an ACK and goes to CLOSING;
+tcp_rcv_state_process makes that TIME_WAIT when the ACK of the own FIN comes. Both
+sides run the same code, and each has sent an ACK that may be lost: each needs
+TIME_WAIT to send it again.
+
+The text of RFC 9293 §3.6, case 3, has both sides delete the connection at that
+point; its figure 13 shows TIME-WAIT first. Linux does what the figure shows.
+
+It happens where both ends have the same idle timeout, or where both close after
+the same last message. CLOSING lasts as long as one ACK travels. Sockets that stay
+in it show that this host gets segments of the other side, but not the ACK of its
+FIN.`,
+	Try: []lab.Try{
+		{Command: "selfconnect", Says: "a socket that is connected to itself meets its own FIN: CLOSING again"},
+		{Command: "simopen", Says: "two SYNs that cross make one connection"},
+		{Command: "fourway", Says: "one side closes first, and the other is never in TIME_WAIT"},
+	},
 	TimeWaits: 1,
 	Claims: []lab.Claim{{
 		ID:     "both-pass-through-closing",

@@ -25,6 +25,28 @@ connection with the same addresses. Here that is the server, whose program then
 starts again: it can't bind its port, unless the old socket and the new one both
 have SO_REUSEADDR. A client may open the same connection anew at any time, and a
 reset with the right sequence number ends TIME_WAIT at once.`,
+	Why: `The length is a constant: tcp_time_wait takes TCP_TIMEWAIT_LEN, whatever it is
+given. (RFC 9293 §3.6.1 asks for two MSL, of two minutes each.) Whether bind
+succeeds is for inet_bind_conflict to say: a port is shared if both sockets have
+SO_REUSEADDR and the other does not listen. The time-wait socket has the flag from
+its connection, and that one from the old listener.
+
+A SYN with a higher sequence number, or a newer timestamp, is no old one:
+tcp_timewait_state_process lets it pass to the listener. A RST may be the answer
+to an old duplicate and should not end the state; by default it does.
+
+On the side that connects, TIME_WAIT keeps the port. The 28,232 of
+ip_local_port_range make some 470 connections a second to one address and port of
+a server; beyond that connect fails with EADDRNOTAVAIL. Keep connections open, or
+set tcp_tw_reuse=1: with timestamps connect then takes over such a port after a
+second (tcp_twsk_unique; the default, 2, is for loopback only). A lower
+tcp_max_tw_buckets only takes the protection away.`,
+	Try: []lab.Try{
+		{Command: "timewait --wait", Says: "the end is awaited and measured: this takes a minute"},
+		{Command: "timewait --sysctl net.ipv4.tcp_timestamps=0", Says: "a new SYN is let pass by its sequence number alone"},
+		{Command: "lostlastack", Says: "the FIN that TIME_WAIT is there to answer"},
+		{Command: "simclose", Says: "a close that leaves both sides in TIME_WAIT"},
+	},
 	Knobs: []lab.Knob{
 		lab.Switch("wait", "wait until TIME_WAIT is over, a minute, and measure it"),
 	},
@@ -54,7 +76,7 @@ reset with the right sequence number ends TIME_WAIT at once.`,
 	}, {
 		ID:     "reuseaddr-on-both-allows-bind",
 		Text:   "bind succeeds where the old listener and the new socket both have SO_REUSEADDR; on the new one alone it does not help.",
-		Source: "socket(7), SO_REUSEADDR; net/ipv4/inet_connection_sock.c: inet_csk_bind_conflict",
+		Source: "socket(7), NOTES on SO_REUSEADDR; net/ipv4/inet_connection_sock.c: inet_csk_bind_conflict",
 		Control: lab.Control{
 			Says: "the option is turned off again on the new socket", Before: "server:bind#5",
 			Do: func(s *lab.Script) { lab.Set(s.Server.Sock(4), sockopt.ReuseAddr, false) },
@@ -106,7 +128,7 @@ reset with the right sequence number ends TIME_WAIT at once.`,
 		again := s.Server.Socket()
 		plain := again.TryBind(s.Server.Addr(80))
 		s.Expect("blocks-bind-without-reuseaddr",
-			lab.Is("connection", old.State(), record.TimeWait),
+			lab.Is("server", old.State(), record.TimeWait),
 			lab.Is("bind", plain, "EADDRINUSE"))
 		lab.Set(again, sockopt.ReuseAddr, true)
 		newAlone := again.TryBind(s.Server.Addr(80))
@@ -120,7 +142,7 @@ reset with the right sequence number ends TIME_WAIT at once.`,
 		again = s.Server.Socket()
 		lab.Set(again, sockopt.ReuseAddr, true)
 		s.Expect("reuseaddr-on-both-allows-bind",
-			lab.Is("connection", client.Peer().State(), record.TimeWait),
+			lab.Is("server", client.Peer().State(), record.TimeWait),
 			lab.Is("bind, on the new one alone", newAlone, "EADDRINUSE"),
 			lab.Is("bind, on both", again.TryBind(s.Server.Addr(reusedPort)), lab.OK))
 
@@ -139,15 +161,15 @@ reset with the right sequence number ends TIME_WAIT at once.`,
 		s.Server.SetSysctl(rfc1337, "1")
 		reset.Deliver()
 		s.Expect("rfc1337-protects-it",
-			lab.Is("before", before, record.TimeWait),
-			lab.Is("after", server.State(), record.TimeWait))
+			lab.Is("server before", before, record.TimeWait),
+			lab.Is("server after", server.State(), record.TimeWait))
 		s.Server.SetSysctl(rfc1337, "0")
 		reset.Deliver()
 		s.Expect("exact-rst-kills-it",
-			lab.Is("before", before, record.TimeWait),
-			lab.Is("after", server.State(), record.Close))
+			lab.Is("server before", before, record.TimeWait),
+			lab.Is("server after", server.State(), record.Close))
 		s.Expect("rfc1337-off-prevents-assassination",
-			lab.Is("after", server.State(), record.TimeWait))
+			lab.Is("server after", server.State(), record.TimeWait))
 
 		if s.On("wait") {
 			s.Part("A minute later the first connection is gone")

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -42,8 +43,7 @@ func (e *End) await(what string, hasCome func() bool) time.Duration {
 		r.fail(fmt.Errorf("%s: %s is %s and has no timer: nothing makes it %s", e.host.name, e.name, e.seen.State, what))
 	}
 	wait := record.Wait{Host: e.host.name, Socket: e.name, Timer: timer, For: what, LeftMS: left.Milliseconds()}
-	begin := time.Now()
-	r.waits(wait)
+	begin := r.waits(wait)
 	r.pause(begin.Add(left))
 	for until := begin.Add(left + left/4 + r.options.Patience); !hasCome(); {
 		if time.Now().After(until) {
@@ -51,7 +51,7 @@ func (e *End) await(what string, hasCome func() bool) time.Duration {
 		}
 		r.pause(time.Now().Add(glance))
 	}
-	return r.waited(wait, begin, true)
+	return r.waited()
 }
 
 // pause waits for a time, unless the run is cancelled.
@@ -61,4 +61,50 @@ func (r *run) pause(until time.Time) {
 	if fds[0].Revents != 0 {
 		r.fail(wire.ErrCanceled)
 	}
+}
+
+// A pending wait is one that goes on.
+type pending struct {
+	record.Wait
+	begin  time.Time
+	events int // how many there were when it began
+}
+
+// waits tells that a wait begins, and returns when.
+func (r *run) waits(wait record.Wait) (begin time.Time) {
+	r.wait = &pending{wait, time.Now(), len(r.events)}
+	r.budget.waits(wait)
+	if r.options.OnWait != nil {
+		r.options.OnWait(wait)
+	}
+	return r.wait.begin
+}
+
+// waited records that the wait is over, and returns how long it was.
+func (r *run) waited() time.Duration {
+	took := time.Since(r.wait.begin)
+	over := r.endWait()
+	r.budget.waits(*over)
+	if r.options.OnWait != nil {
+		r.options.OnWait(*over)
+	}
+	r.must(r.tellEvents())
+	return took
+}
+
+// endWait records the wait, if there is one, before what has come during it:
+// the timer has led to that.
+func (r *run) endWait() *record.Wait {
+	if r.wait == nil {
+		return nil
+	}
+	w := r.wait
+	r.wait = nil
+	w.WaitedMS = max(1, time.Since(w.begin).Milliseconds())
+	at := r.since(time.Now())
+	if w.events < len(r.events) {
+		at = r.events[w.events].At
+	}
+	r.locked(func() { r.events = slices.Insert(r.events, w.events, record.Event{At: at, Body: &w.Wait}) })
+	return &w.Wait
 }

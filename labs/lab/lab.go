@@ -70,6 +70,18 @@ type Claim struct {
 	Control Control
 }
 
+// Paragraphs parts a text, Long or Why, at its empty lines, and makes each
+// paragraph one line, to be broken where it is shown.
+func Paragraphs(text string) []string {
+	var all []string
+	for p := range strings.SplitSeq(text, "\n\n") {
+		if words := strings.Fields(p); len(words) > 0 {
+			all = append(all, strings.Join(words, " "))
+		}
+	}
+	return all
+}
+
 // A Knob is a flag of a lab's own.
 type Knob struct {
 	Name string
@@ -111,6 +123,22 @@ func (k Knob) Pin(value string) Knob {
 	return k
 }
 
+// DefaultText is the knob's default in words, and "" for a switch.
+func (k Knob) DefaultText() string {
+	switch {
+	case k.Auto != "":
+		return k.Auto
+	case k.Pinned != "":
+		return k.Pinned
+	case k.Sysctl != "":
+		return "the kernel's"
+	case k.Switch, k.Name == "":
+		return ""
+	default:
+		return strconv.Itoa(k.Default)
+	}
+}
+
 // Args are the values of a lab's knobs, by name. A knob that turns a sysctl is
 // in it only where it was given.
 type Args map[string]string
@@ -124,6 +152,13 @@ func (a Args) Int(name string) int {
 
 // On returns the value of a switch.
 func (a Args) On(name string) bool { return a[name] == "1" }
+
+// Accepts refuses what Run would refuse of a lab's knobs before it asks the
+// kernel.
+func (l *Lab) Accepts(given Args) error {
+	_, err := l.resolve(given)
+	return err
+}
 
 // resolve fills in the defaults and refuses what is no value of a knob.
 func (l *Lab) resolve(given Args) (Args, error) {

@@ -18,17 +18,16 @@ func (w *Wire) TryRetransmission(name string) *Segment {
 		return nil
 	}
 	wait, left := w.awaited(e, name)
-	begin := time.Now()
+	begin := r.waits(wait)
 	due, until := begin.Add(left), begin.Add(left+left/4+r.options.Patience)
-	r.waits(wait)
 	for {
 		s := w.repeats().take(name)
 		gone := s == nil && e.State() == record.Close
 		if s != nil || gone {
 			if gone {
-				wait.For = record.Close
+				r.wait.For = record.Close
 			}
-			r.waited(wait, begin, gone)
+			r.waited()
 			return s
 		}
 		now := time.Now()
@@ -78,22 +77,6 @@ func (w *Wire) sender(name string) *End {
 	}
 	w.run.fail(fmt.Errorf("wire: %s: no such side of the connection %s", name, w.only.name))
 	return nil
-}
-
-// waited records a wait that is over, before the last event if that is what it
-// led to, and returns how long it was.
-func (r *run) waited(wait record.Wait, begin time.Time, ledToLast bool) time.Duration {
-	took := time.Since(begin)
-	wait.WaitedMS = max(1, took.Milliseconds())
-	r.waits(wait)
-	r.add(&wait)
-	if n := len(r.events); ledToLast && n > 1 {
-		r.locked(func() {
-			r.events[n-1], r.events[n-2] = r.events[n-2], r.events[n-1]
-			r.events[n-1].At = r.events[n-2].At
-		})
-	}
-	return took
 }
 
 // SetDefault sets a sysctl to what suits the lab, as SetSysctl does, unless the

@@ -25,13 +25,14 @@ type Options struct {
 	Version string   // of tcplab, for the record
 	// OnWait, if not nil, is called when a wait for a timer of the kernel
 	// begins, with the time left, and again when it is over, with the time
-	// waited.
+	// waited. The next event after its beginning is the wait itself.
 	OnWait func(record.Wait)
 	// OnStart, if not nil, is given the record when the story begins: all of
 	// it but what is still to come.
 	OnStart func(*record.Run) error
-	// OnEvent, if not nil, is given each event when it happens. An error of
-	// this or of OnStart ends the story, and the run is broken.
+	// OnEvent, if not nil, is given each event when it happens, in the order
+	// of the record. An error of this or of OnStart ends the story, and the run
+	// is broken.
 	OnEvent func(record.Event) error
 	// Patience bounds every wait for something that the kernel does at once;
 	// 0 is 10 seconds. It runs out only if the instrument or the story is wrong.
@@ -129,12 +130,15 @@ type run struct {
 	wire   *wire.Wire
 	script *Script
 
-	// The story's thread alone changes these three, but where it is stuck they
+	// The story's thread alone changes these, but where it is stuck they
 	// are read from elsewhere.
 	mu       sync.Mutex
 	telling  bool // the story has begun; what is known before it stays as it is
 	events   []record.Event
 	verdicts map[string]*record.Claim
+
+	told int      // how many of the events OnEvent has been given
+	wait *pending // for a timer of the kernel; nil where there is none
 
 	environment record.Environment
 	counters    map[string]map[string]int64
@@ -159,6 +163,10 @@ func (r *run) tell() {
 		}
 		if !ended && r.failure == nil {
 			r.failure = errors.New("the story ended its goroutine")
+		}
+		r.endWait()
+		if err := r.tellEvents(); err != nil && r.failure == nil {
+			r.failure = err
 		}
 		r.readCounters()
 	}()
@@ -218,9 +226,22 @@ func (r *run) must(err error) {
 func (r *run) add(b record.Body) {
 	e := record.Event{At: r.since(time.Now()), Body: b}
 	r.locked(func() { r.events = append(r.events, e) })
-	if r.options.OnEvent != nil {
-		r.must(r.options.OnEvent(e))
+	r.must(r.tellEvents())
+}
+
+// tellEvents gives OnEvent the events that it has not had, in the record's
+// order: what comes during a wait is told when the wait is over, after it.
+func (r *run) tellEvents() error {
+	if r.options.OnEvent == nil || r.wait != nil {
+		return nil
 	}
+	for r.told < len(r.events) {
+		r.told++
+		if err := r.options.OnEvent(r.events[r.told-1]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // locked changes what may be read from elsewhere.

@@ -76,7 +76,7 @@ func (r *run) onTheWire() string {
 	var names []string
 	for _, h := range r.hosts {
 		text := h.name + ": " + r.script.Wire.Waiting(h)
-		if again := r.script.Wire.repeats().Waiting(h); again != "none" {
+		if again := r.script.Wire.repeats().Waiting(h); again != "nothing" {
 			text += ", again " + again
 		}
 		names = append(names, text)
@@ -114,7 +114,7 @@ func (r *run) matcher(name string) func(*wire.Packet) bool {
 func plainFlags(p *wire.Packet) segment.Flags { return p.Flags &^ (segment.ECE | segment.CWR) }
 
 // Waiting names the segments from a host that wait on the wire and that
-// nothing was done with yet, in the order in which they were sent: "none",
+// nothing was done with yet, in the order in which they were sent: "nothing",
 // "SYN,ACK", "ACK ACK".
 func (w *Wire) Waiting(from *Host) string {
 	w.run.must(w.run.wire.Drain(from.index))
@@ -125,7 +125,7 @@ func (w *Wire) Waiting(from *Host) string {
 		}
 	}
 	if names == nil {
-		return "none"
+		return "nothing"
 	}
 	return strings.Join(names, " ")
 }
@@ -144,25 +144,16 @@ func (w *Wire) Sent() int {
 func (w *Wire) Retransmission(name string) *Segment {
 	e := w.sender(name)
 	wait, left := w.awaited(e, name)
-	begin := time.Now()
-	w.run.waits(wait)
+	begin := w.run.waits(wait)
 	// Timers of the kernel fire up to an eighth late (kernel/time/timer.c:
 	// calc_index), and this machine may be busy.
 	s := w.repeats().next(name, begin.Add(left+left/4+w.run.options.Patience))
-	w.run.waited(wait, begin, false)
+	w.run.waited()
 	return s
 }
 
 // repeats is the wire with the segments that were sent before, and no others.
 func (w *Wire) repeats() *Wire { return &Wire{run: w.run, only: w.only, again: true} }
-
-// waits tells that a wait for a timer of the kernel begins, or is over.
-func (r *run) waits(w record.Wait) {
-	r.budget.waits(w)
-	if r.options.OnWait != nil {
-		r.options.OnWait(w)
-	}
-}
 
 // Deliver delivers the next segment of that name where there is one, and does
 // nothing where there is none: for what a control may have made impossible.

@@ -15,6 +15,25 @@ var backlog = lab.Lab{
 decided by the argument of listen(2) and by net.core.somaxconn. The lab connects
 one client after another until the queue is full, and shows what becomes of the
 next SYN, of a handshake that was under way, and of both once accept makes room.`,
+	Why: `__sys_listen_socket (net/socket.c) cuts the backlog down to net.core.somaxconn, and
+sk_acceptq_is_full (include/net/sock.h) calls the queue full when it is longer than
+that, not when it is as long: hence one more. It is asked twice. tcp_conn_request asks
+when a SYN comes, so that no handshake is begun in vain, and tcp_v4_syn_recv_sock asks
+when its last ACK comes, for the queue may have filled up in between.
+
+Both times a full queue is met by silence. A RST would tell the client that nobody
+listens, and it would give up; a segment that seems lost is sent again, and a short
+burst is over by then: "if overflow occurred due to a burst, connection will recover",
+says ip-sysctl.rst, and warns of tcp_abort_on_overflow. The price is latency: what
+is lost is sent again after a second at the earliest, so an overflow shows as connects
+that take a second or more. The counter ListenOverflows tells it from a bad network.`,
+	Try: []lab.Try{
+		{Command: "backlog --n 0", Says: "a backlog of 0 still takes one connection"},
+		{Command: "backlog --n 128 --somaxconn 64", Says: "the smaller one counts: the limit is 64, and 65 wait"},
+		{Command: "backlog --n 3 --abort-on-overflow", Says: "the ACK that finds no room is answered by a RST; the SYN is still met by silence"},
+		{Command: "backlog --n 1 --drain", Says: "accept takes all that wait"},
+		{Command: "synqueue", Says: "the other queue, of handshakes that are not finished"},
+	},
 	Knobs: []lab.Knob{
 		lab.Number("n", 128, 0, math.MaxInt32, "the backlog: listen's argument"),
 		{Name: "clients", Auto: "enough to overflow", Min: 1, Max: math.MaxInt32, Help: "how many clients connect to the listener"},
@@ -176,7 +195,7 @@ func overflow(s *lab.Script, listener *lab.Sock, waiting []*lab.Sock) {
 	again := wire.Retransmission("client:SYN")
 	again.Hold()
 	s.Expect("syn-dropped-when-full",
-		lab.Is("answer", wire.Waiting(s.Server), "none"),
+		lab.Is("server sends", wire.Waiting(s.Server), "nothing"),
 		lab.Is("client", last.State(), record.SynSent),
 		lab.Is("sent again", again.Flags, "SYN"),
 		lab.Is("ListenOverflows", overflows, len(waiting)),
@@ -252,5 +271,5 @@ func race(s *lab.Script) {
 	s.Wire.Of(silent).Next("SYN").Deliver()
 	s.Expect("abort-on-overflow-resets",
 		lab.Is("client read", outcome, "ECONNRESET"),
-		lab.Is("answer to a SYN", s.Wire.Of(silent).Waiting(s.Server), "none"))
+		lab.Is("server sends for a SYN", s.Wire.Of(silent).Waiting(s.Server), "nothing"))
 }

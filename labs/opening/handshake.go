@@ -13,6 +13,24 @@ var handshake = lab.Lab{
 the client acknowledges that one. Each side has then heard that the other knows
 its initial sequence number. The third segment is held here for a while: connect
 has completed by then, and accept has not.`,
+	Why: `The client is satisfied first. A SYN,ACK that acknowledges its SYN tells it that
+the server is there and has its number: tcp_rcv_synsent_state_process
+(net/ipv4/tcp_input.c) makes the socket ESTABLISHED, wakes whoever waits in
+connect, and only then sends the ACK. What connect proves is that the server's
+kernel has answered, and nothing about its program.
+
+The server has less to go by: a SYN may be forged, or old, and the reason that RFC
+9293 §3.5 gives for the handshake is "to prevent old duplicate connection initiations
+from causing confusion". Until somebody acknowledges the number that the server chose
+itself, Linux keeps no full socket but a small request socket, and accept
+(inet_csk_accept) finds its queue empty. tcp_check_req (net/ipv4/tcp_minisocks.c)
+checks that acknowledgement and has the real socket made.`,
+	Try: []lab.Try{
+		{Command: "lostack", Says: "the third segment never comes: the client is connected, and the server does not know"},
+		{Command: "handshake --sysctl server:net.ipv4.tcp_syncookies=2", Says: "with cookies there is no SYN_RECV: the listener stays the server's only socket until the third segment"},
+		{Command: "handshake --sysctl net.ipv4.tcp_ecn=1", Says: "what else a SYN can ask for: the flags ECE and CWR, and ECE in the answer"},
+		{Command: "simopen", Says: "the other way to open a connection, with four segments that carry a SYN"},
+	},
 	Sockopts: []string{"SO_ERROR"},
 	Claims: []lab.Claim{{
 		ID:     "connect-returns-after-syn-ack",
@@ -64,7 +82,7 @@ has completed by then, and accept has not.`,
 			s.Expect("connect-returns-after-syn-ack",
 				lab.Is("before", early, "EINPROGRESS"),
 				lab.Is("connect", connected, lab.OK),
-				lab.Is("on its way", s.Wire.Waiting(s.Client), "ACK"),
+				lab.Is("client sends", s.Wire.Waiting(s.Client), "ACK"),
 				lab.Is("server", server.State(), record.SynRecv))
 		}
 

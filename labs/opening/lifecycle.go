@@ -14,6 +14,22 @@ var lifecycle = lab.Lab{
 them makes the kernel send. The server has two sockets: one listens, and never
 carries data; accept returns another for each connection. Whoever reads after
 the other has closed gets what was sent before, and then 0: the end of the stream.`,
+	Why: `A listening socket has no peer, and so no data: tcp_recvmsg_locked (net/ipv4/tcp.c)
+refuses one that is in LISTEN with ENOTCONN. What accept returns is another socket,
+which the kernel made when the handshake ended.
+
+A FIN takes a sequence number after the last byte that was written, so the reader
+is bound to get all the bytes before it, and then 0. It means "I have no more data
+to send" (RFC 9293 §3.6) and nothing about the other direction, so Linux waits for
+the program there: close, in __tcp_close, moves the socket on by the table new_state
+(from ESTABLISHED to FIN_WAIT1, from CLOSE_WAIT to LAST_ACK) and sends the FIN that
+goes with it. A server that reads 0 and does not close stays in CLOSE_WAIT.`,
+	Try: []lab.Try{
+		{Command: "closewait", Says: "the server that never closes"},
+		{Command: "resetclose", Says: "closes that send a RST in place of the FIN: ECONNRESET, and no end of the stream"},
+		{Command: "fourway", Says: "the close alone, with both sides' states"},
+		{Command: "lifecycle --ipv6", Says: "the same calls and segments on IPv6"},
+	},
 	Sockopts:  []string{"SO_ERROR"},
 	TimeWaits: 1,
 	Claims: []lab.Claim{{
@@ -91,8 +107,8 @@ the other has closed gets what was sent before, and then 0: the end of the strea
 		before := s.Wire.Waiting(s.Server)
 		server.Close()
 		s.Expect("close-after-eof-sends-fin",
-			lab.Is("before close", before, "none"),
-			lab.Is("after close", s.Wire.Waiting(s.Server), "FIN,ACK"))
+			lab.Is("server sends before close", before, "nothing"),
+			lab.Is("server sends after close", s.Wire.Waiting(s.Server), "FIN,ACK"))
 		s.Wire.Deliver("FIN,ACK")
 		s.Wire.Deliver("ACK")
 		s.Expect("both-ends-gone",

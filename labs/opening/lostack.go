@@ -14,6 +14,26 @@ no sequence number, so nobody acknowledges it, and it is never sent again by
 itself. It is the server that sends its SYN,ACK again, which the client answers
 once more. Data does as well: every segment of the client carries the ACK. And if
 nothing arrives in time, the server forgets the handshake without a word.`,
+	Why: `An ACK takes no sequence number; "if it did, we would wind up ACKing ACKs", says RFC
+9293 §3.5. What has no number is not acknowledged, and so nobody can notice by himself
+that it was lost. The one who misses something is the server, whose SYN is not
+acknowledged: reqsk_timer_handler (net/ipv4/inet_connection_sock.c) sends the SYN,ACK
+again. To the client, ESTABLISHED, that is a SYN where none belongs, and
+tcp_validate_incoming answers it by a challenge ACK, which is just what the server
+needs.
+
+tcp_check_req (net/ipv4/tcp_minisocks.c) does not care which segment brings the
+acknowledgement, so data will do: a client that speaks first mends the loss without
+noticing. One that waits for the server to speak (SMTP, SSH) may wait for a connection
+that the server has forgotten. It is told when it sends something: a listener that
+has no request for a segment with an ACK answers by a RST.`,
+	Try: []lab.Try{
+		{Command: "lostack --times 2", Says: "two ACKs are lost: the server asks again after 1 and then 2 seconds"},
+		{Command: "lostack --forever --retries 1", Says: "nothing ever arrives: one SYN,ACK more, and the server's end is gone after 3 seconds"},
+		{Command: "lostack --retries 0", Says: "the server asks only once; data still completes the handshake, as long as it comes within a second"},
+		{Command: "synqueue --syncookies 2", Says: "with cookies the server keeps nothing: not one SYN_RECV, until an ACK comes"},
+		{Command: "lostlastack", Says: "the last segment of the close, lost: the same reasoning"},
+	},
 	Knobs: []lab.Knob{
 		lab.Number("times", 1, 1, manyTimes, "how many ACKs in a row are lost before one arrives; the answer to the last SYN,ACK always does"),
 		lab.Switch("forever", "where no ACK ever arrives, wait until the kernel's own limit ends it"),
@@ -96,7 +116,7 @@ nothing arrives in time, the server forgets the handshake without a word.`,
 		_, outcome := client.TryRead()
 		s.Expect("expired-request-resets-late-data",
 			lab.Is("server", expired, record.Close),
-			lab.Is("it said", silent, "none"),
+			lab.Is("server sends", silent, "nothing"),
 			lab.Is("client", idle, record.Established),
 			lab.Is("read", outcome, "ECONNRESET"))
 	},
@@ -122,8 +142,8 @@ func answer(s *lab.Script, client *lab.Sock, times int) {
 	again.Deliver()
 	s.Expect("ack-is-not-retransmitted",
 		lab.Is("client runs a timer", timer != "", false),
-		lab.Is("sent by itself", byItself, "none"),
-		lab.Is("sent in answer", wire.Waiting(s.Client), "ACK"))
+		lab.Is("client sends by itself", byItself, "nothing"),
+		lab.Is("client sends in answer", wire.Waiting(s.Client), "ACK"))
 	for range times - 1 {
 		wire.Next("ACK").Drop()
 		wire.Retransmission("server:SYN,ACK").Deliver()

@@ -25,6 +25,25 @@ long, until it gives up and connect fails. When it gives up is decided by two
 limits, a number of SYNs and a time, and the first that is reached rules. In the
 second half of the lab no SYN ever arrives. There the limits are lowered, so that
 it is quick; with --forever they stay the kernel's own.`,
+	Why: `A SYN that is lost looks like one that is not answered yet, so only time can tell.
+connect starts a timer (tcp_connect: "Timer for repeating the SYN until an answer"),
+and as no round trip was measured so far, it is set to one second (TCP_TIMEOUT_INIT).
+tcp_retransmit_timer (net/ipv4/tcp_timer.c) sends the SYN again and doubles the time,
+so as not to make a jam worse; but not before more than tcp_syn_linear_timeouts
+timeouts have passed, so that a few losses cost a second each.
+
+When to give up is decided by two tests in tcp_write_timeout: the number of
+retransmissions (tcp_syn_retries and the linear ones together), and the time that
+tcp_syn_retries doublings would have taken (tcp_model_timeout). Whichever is met first
+ends it with ETIMEDOUT. So with a low tcp_syn_retries the time ends it before the
+count does, and with the defaults a connect takes about 131 seconds to fail.`,
+	Try: []lab.Try{
+		{Command: "lostsyn --times 2", Says: "two SYNs are lost: connect succeeds after two seconds"},
+		{Command: "lostsyn --forever --retries 1", Says: "the kernel's own limits: the time of one doubling, 3 seconds, ends it"},
+		{Command: "lostsyn --forever --retries 2 --sysctl net.ipv4.tcp_syn_linear_timeouts=0", Says: "SYNs at 0, 1 and 3 seconds, and the end at 7: doubling from the start, as before Linux 6.5"},
+		{Command: "nolisten", Says: "a refusal in place of silence: connect fails at once"},
+		{Command: "lostsynack", Says: "the answer is lost instead: now two timers run"},
+	},
 	Knobs: []lab.Knob{
 		lab.Number("times", 1, 1, manyTimes, "how many SYNs in a row are lost before one arrives; the last one that the kernel sends always does"),
 		lab.Switch("forever", "where no SYN ever arrives, wait until the kernel's own limits end it"),

@@ -15,6 +15,25 @@ half of the lab no SYN,ACK ever arrives, and the client has closed: the server
 sends it again after twice as long each time, and then forgets the handshake, of
 which its program never hears. Its limit is lowered there, so that it is quick;
 with --forever it stays the kernel's own.`,
+	Why: `Neither end can tell which of the two segments was lost, so each sends its own again.
+The server's half of the handshake is a request socket with a timer of its own
+(reqsk_timer_handler, net/ipv4/inet_connection_sock.c): after one second it sends the
+SYN,ACK again, and waits twice as long each time (tcp_reqsk_timeout), without the
+linear start that SYNs have. A SYN that arrives again gets its SYN,ACK at once, and
+the timer starts anew (tcp_check_req).
+
+After tcp_synack_retries and one more pause the request is dropped, and nothing is
+sent: the address that the SYN came from may be forged, and no program was told of the
+connection, so there is nobody who should know. The client meanwhile has its own limit
+(tcp_syn_retries). Where the queue is more than half full, old requests get fewer
+retries: "we reserve half of room for young embrions", says the handler's comment.`,
+	Try: []lab.Try{
+		{Command: "lostsynack --times 2", Says: "two SYN,ACKs are lost: the next comes after 1 and then after 2 seconds"},
+		{Command: "lostsynack --forever --retries 2", Says: "three SYN,ACKs, at 0, 1 and 3 seconds, and the end at 7"},
+		{Command: "lostsynack --retries 0", Says: "none is sent again: the request lives for one second"},
+		{Command: "lostsyn", Says: "the client's timer alone"},
+		{Command: "synqueue", Says: "many such requests at once, and their limit"},
+	},
 	Knobs: []lab.Knob{
 		lab.Number("times", 1, 1, manyTimes, "how many SYN,ACKs in a row are lost before one arrives; the last one that the kernel sends always does"),
 		lab.Switch("forever", "where no SYN,ACK ever arrives, wait until the kernel's own limit ends it"),
@@ -81,7 +100,7 @@ with --forever it stays the kernel's own.`,
 			lab.OnSchedule("sent", tries.Sent, schedule))
 		s.Expect("request-expires-silently",
 			lab.Is("server", silent.Peer().Path(record.SynRecv), "SYN_RECV → CLOSE"),
-			lab.Is("it said", wire.Waiting(s.Server), "none"),
+			lab.Is("server sends", wire.Waiting(s.Server), "nothing"),
 			lab.InTime("after", tries.End, schedule.End))
 	},
 }

@@ -16,6 +16,23 @@ var noAccept = lab.Lab{
 kernel answers the SYN, completes the handshake and acknowledges data, all
 without the program. The finished connection waits in the listener's accept
 queue; accept(2) only takes it from there and gives it a file descriptor.`,
+	Why: `The handshake is the kernel's business. When the third segment arrives, tcp_check_req
+(net/ipv4/tcp_minisocks.c) has the new socket made, and inet_csk_reqsk_queue_add
+(net/ipv4/inet_connection_sock.c) puts it at the end of the listener's accept queue,
+all in the course of receiving that one packet. No program is asked, so a client
+does not wait for a busy server to come round to accept.
+
+From then on the socket is like any other, and only lacks a file descriptor: it takes
+data and acknowledges it, up to its receive buffer. accept (inet_csk_accept) takes
+the first one from the queue. That is why a client which connects, writes and gets
+its data acknowledged knows nothing about whether the server's program is alive; an
+answer of the program's own is the only proof of that.`,
+	Try: []lab.Try{
+		{Command: "noaccept --n 5", Says: "five clients are connected and wait; accept takes the one that came first"},
+		{Command: "backlog", Says: "how many can wait, and what becomes of the next"},
+		{Command: "handshake", Says: "the same three segments, one by one, with accept tried before the third"},
+		{Command: "noaccept --sysctl server:net.ipv4.tcp_syncookies=2", Says: "with cookies as well: the connection comes into being with the third segment, in the queue"},
+	},
 	Knobs: []lab.Knob{
 		lab.Number("n", 1, 1, math.MaxInt32, "connections to make while nobody accepts"),
 	},

@@ -14,6 +14,22 @@ by a RST, as if there were no socket, and connect fails with ECONNREFUSED. But a
 listener is not what makes a connection possible: where the bound socket itself
 connects, to the very client that connects to it, the two become one connection
 (the labs simopen and selfconnect take that apart).`,
+	Why: `For a segment that arrives, __inet_lookup (include/net/inet_hashtables.h) asks two
+tables: the connections, by both addresses and ports, and then the listeners, by the
+local ones. bind puts a socket into neither of them; it becomes a listener in
+inet_csk_listen_start. So tcp_v4_rcv finds no socket, and tcp_v4_send_reset
+answers as RFC 9293 §3.5.2 says for a connection that does not exist: by a RST, with an
+ACK that covers the SYN, without which the client would not believe it (§3.5.3). In
+SYN_SENT such a RST means ECONNREFUSED (tcp_reset): a refusal at once, and no wait.
+
+connect puts the socket into the first table. That is why the SYN of the very peer
+that it connects to finds it, with no listener anywhere.`,
+	Try: []lab.Try{
+		{Command: "simopen", Says: "the connection without a listener, taken apart"},
+		{Command: "selfconnect", Says: "one socket is enough for that"},
+		{Command: "backlog --n 0", Says: "a listener that has no room does not refuse: its SYNs are dropped, and sent again"},
+		{Command: "nolisten --ipv6", Says: "the same on IPv6"},
+	},
 	Sockopts: []string{"SO_ERROR"},
 	Claims: []lab.Claim{{
 		ID:     "bound-port-refuses",
@@ -45,7 +61,7 @@ connects, to the very client that connects to it, the two become one connection
 		answer := s.Wire.Next("RST,ACK")
 		answer.Deliver()
 		s.Expect("bound-port-refuses",
-			lab.Is("answer", answer.Flags, "RST,ACK"),
+			lab.Is("server sends", answer.Flags, "RST,ACK"),
 			lab.Is("ack", answer.Ack, syn.Seq+1),
 			lab.Is("connect", refused.Connected(), "ECONNREFUSED"))
 

@@ -19,6 +19,25 @@ connects to a local port where nobody listens, and the kernel happens to choose
 that very port as the source. So that every run is the same, chance is ruled
 out: at first by the rule that a port of the parity of the range's low end is
 chosen, then by a range in which one port is left. --ports lets it in again.`,
+	Why: `Nothing in TCP says that the two ends must be two. To
+tcp_rcv_synsent_state_process (net/ipv4/tcp_input.c) a SYN without an ACK in SYN_SENT
+is "simultaneous connect with crossed SYNs. Particularly, it can be connect to self",
+as its comment has it: the socket goes to SYN_RECV, and its own SYN,ACK completes the
+handshake. The close is simultaneous in the same way, and goes through CLOSING.
+
+By accident it takes a target port in ip_local_port_range where nobody listens: a
+service that is down, and a client that tries again and again. For each try
+__inet_hash_connect (net/ipv4/inet_hashtables.c) chooses a source port, those with
+the parity of the range's low end first, and has no reason to leave out the target's.
+Once it is hit, the client talks to itself, and the service that comes back finds
+its port taken. Service ports outside of the range, or reserved by
+ip_local_reserved_ports, rule that out.`,
+	Try: []lab.Try{
+		{Command: "selfconnect --accident", Says: "as in real life: it is refused four times, and then connected to itself"},
+		{Command: "selfconnect --accident --ports 4", Says: "four ports of the right parity to choose from: chance decides how often it is refused"},
+		{Command: "simopen", Says: "the same states, with two sockets"},
+		{Command: "simclose", Says: "the same CLOSING, with two sockets"},
+	},
 	Alone: true,
 	Knobs: []lab.Knob{
 		lab.Switch("accident", "let the kernel choose the source port, over plain loopback"),

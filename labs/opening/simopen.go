@@ -14,6 +14,23 @@ SYNs cross on the wire. Each host finds a SYN where it has asked for a
 connection itself: it goes to SYN_RECV, and sends its own SYN once more, now with
 an ACK. That ends in one connection between the two sockets. A kernel before
 Linux 6.11 answers the second SYN by an ACK first, and is ESTABLISHED by that.`,
+	Why: `A connection is named by its two addresses and ports, and both SYNs name the same
+one. So there is nothing to choose: RFC 9293 §3.5 has each side go from SYN-SENT to
+SYN-RECEIVED to ESTABLISHED, and demands that implementations support it (MUST-10).
+In Linux tcp_rcv_synsent_state_process (net/ipv4/tcp_input.c) sees a SYN without an
+ACK, sets SYN_RECV and repeats its own SYN with an ACK. This SYN_RECV is a full
+socket, the one that called connect, and no listener's small request.
+
+The SYN,ACK that comes next brings a SYN to a connection that had one already, which
+tcp_validate_incoming would answer by a challenge ACK. It lets exactly this one pass:
+in SYN_RECV, with the number that was received before, acknowledging what was sent.
+In real life both ports must be known beforehand; that is how peers behind two
+firewalls can connect, each of which lets only outgoing connections through.`,
+	Try: []lab.Try{
+		{Command: "selfconnect", Says: "the same with one socket: it crosses its own SYN"},
+		{Command: "nolisten", Says: "a bound port refuses, until its owner connects to the client"},
+		{Command: "simclose", Says: "the mirror image at the end of a connection"},
+	},
 	Sockopts: []string{"SO_ERROR"},
 	Claims: []lab.Claim{{
 		ID:     "both-pass-through-syn-recv",

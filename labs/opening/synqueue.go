@@ -22,6 +22,26 @@ What becomes of the next SYN depends on net.ipv4.tcp_syncookies: with cookies it
 answered from nothing, the state being in the number of the SYN,ACK; without, it
 is dropped. tcp_max_syn_backlog, which has the name of this limit, is asked about
 in the second case alone.`,
+	Why: `A SYN costs its sender one packet and the server memory and a timer, so it has to be
+limited. tcp_conn_request (net/ipv4/tcp_input.c) first compares the handshakes under
+way with the listener's backlog (inet_csk_reqsk_queue_is_full; like the accept queue
+it is full when it is longer). Beyond it, tcp_syn_flood_action decides between a
+cookie and the drop. Only where tcp_syncookies is 0 does it look at
+tcp_max_syn_backlog, and keeps the last quarter for peers that it knows to be alive.
+
+A cookie needs no memory: the number of the SYN,ACK is a hash of addresses, ports, a
+secret and the minute, with one of four MSS values hidden in it
+(secure_tcp_syn_cookie, net/ipv4/syncookies.c). An ACK that returns it within some two
+minutes proves that the client got the SYN,ACK, and cookie_v4_check makes the socket
+from that ACK alone. The price: the server has nothing to send its SYN,ACK again from,
+and what the SYN's options said is lost but for what a timestamp brings back.`,
+	Try: []lab.Try{
+		{Command: "synqueue --syncookies 0", Says: "without cookies: tcp_max_syn_backlog and then the backlog are met, and SYNs are dropped"},
+		{Command: "synqueue --syncookies 2", Says: "cookies for every SYN: not one SYN_RECV, and the connection appears with its ACK"},
+		{Command: "synqueue --syncookies 1 --max-syn-backlog 1024", Says: "the sysctl does not matter: 9 handshakes under way with a backlog of 8"},
+		{Command: "synqueue --backlog 0", Says: "one handshake under way, and the next SYN gets a cookie"},
+		{Command: "lostack", Says: "one such unfinished handshake, to its end"},
+	},
 	Knobs: []lab.Knob{
 		lab.Number("backlog", 8, 0, math.MaxInt32, "listen's argument"),
 		lab.Turns("syncookies", "server:"+syncookies, "the server's net.ipv4.tcp_syncookies; unless given, the lab shows 1 and then 0"),
@@ -147,7 +167,7 @@ func withCookies(s *lab.Script, listener *lab.Sock, always bool) {
 	wire.Deliver("SYN,ACK")
 	wire.Deliver("ACK")
 	s.Expect("cookies-keep-no-state",
-		lab.Is("answer", answer, "SYN,ACK"),
+		lab.Is("server sends", answer, "SYN,ACK"),
 		lab.Is("server", state, "none"),
 		lab.Is("after the ACK", client.Peer().State(), record.Established))
 }
@@ -174,7 +194,7 @@ func withoutCookies(s *lab.Script) {
 	wire := s.Wire.Of(client)
 	wire.Next("SYN").Deliver()
 	s.Expect("without-cookies-syn-dropped",
-		lab.Is("answer", wire.Waiting(s.Server), "none"),
+		lab.Is("server sends", wire.Waiting(s.Server), "nothing"),
 		lab.Is("client", client.State(), record.SynSent),
 		lab.Is("ListenDrops", s.Server.Counter("ListenDrops")-before, 1))
 	client.Close()

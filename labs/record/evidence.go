@@ -68,12 +68,12 @@ func (e *Evidence) UnmarshalJSON(data []byte) error {
 		case json.Number:
 			n, err := v.Int64()
 			if err != nil {
-				return fmt.Errorf("evidence %v: %w", name, err)
+				return fmt.Errorf("evidence %q: %w", name, err)
 			}
 			value = n
 		case string, bool:
 		default:
-			return fmt.Errorf("evidence %v: want a number, a string or a bool, got %v", name, value)
+			return fmt.Errorf("evidence %q: want a number, a string or a bool, got %v", name, value)
 		}
 		*e = append(*e, Fact{Name: name.(string), Value: value})
 	}

@@ -164,7 +164,7 @@ func TestUnmarshalRefuses(t *testing.T) {
 		{"evidence that is a list", with(`{"server":"SYN_RECV","client":-7,"accepted":false}`, "[]"), "want an object"},
 		{"evidence that is an object", with(`"client":-7`, `"client":{}`), "want a number, a string or a bool"},
 		{"evidence that is null", with(`"client":-7`, `"client":null`), "want a number, a string or a bool"},
-		{"evidence that is a fraction", with(`"client":-7`, `"client":0.5`), "evidence client"},
+		{"evidence that is a fraction", with(`"client":-7`, `"client":0.5`), `evidence "client"`},
 		{"an unknown outcome", with(`"outcome":"surprise"`, `"outcome":"great"`), `unknown outcome "great"`},
 		{"an unknown verdict", with(`"verdict":"refuted","surprise":true,"reason"`, `"verdict":"maybe","surprise":true,"reason"`), `unknown verdict "maybe"`},
 		{"an unknown verdict in an event", with(`"verdict":"refuted"`, `"verdict":"maybe"`), `unknown verdict "maybe"`},

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/tcplab/tcplab/labs/record"
@@ -32,5 +33,22 @@ func FuzzReports(f *testing.F) {
 			t.Fatal(err)
 		}
 		inspect(t, b.String(), o)
+		for _, s := range Steps(&r, o) {
+			for _, text := range append([]string{s.Says}, s.Lines...) {
+				if strings.ContainsFunc(sgr.ReplaceAllString(text, ""), func(r rune) bool { return !shown(r) }) {
+					t.Errorf("a step has a character that is not to be shown: %q", text)
+				}
+			}
+		}
+		b.Reset()
+		if err := SVG(&b, &r, o); err != nil {
+			t.Fatal(err)
+		}
+		wellFormed(t, b.Bytes())
+		b.Reset()
+		if err := HTML(&b, &r, o); err != nil {
+			t.Fatal(err)
+		}
+		ownScripts(t, b.String())
 	})
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -71,21 +72,27 @@ func TestGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			inspect(t, b.String(), test.Options)
-			file := filepath.Join("testdata", test.name+".golden")
-			if *update {
-				if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatalf("%v (make it with -update)", err)
-			}
-			if diff := cmp.Diff(string(want), b.String()); diff != "" {
-				t.Errorf("%s (-want +got):\n%s", file, diff)
-			}
+			golden(t, test.name+".golden", b.Bytes())
 		})
+	}
+}
+
+// golden compares with a file in testdata, or writes it anew.
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatalf("%v (make it with -update)", err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", file, diff)
 	}
 }
 
@@ -151,10 +158,10 @@ func (failingWriter) Write([]byte) (int, error) { return 0, os.ErrClosed }
 
 func TestWriteFails(t *testing.T) {
 	for name, write := range map[string]func(io.Writer, *record.Run, Options) error{
-		"Ladder": Ladder, "Verdicts": Verdicts, "Brief": Brief,
+		"Ladder": Ladder, "Verdicts": Verdicts, "Brief": Brief, "SVG": SVG, "HTML": HTML,
 		"JSON": func(w io.Writer, r *record.Run, _ Options) error { return JSON(w, r) },
 	} {
-		if err := write(failingWriter{}, handshake(), with); err != os.ErrClosed {
+		if err := write(failingWriter{}, handshake(), with); !errors.Is(err, os.ErrClosed) {
 			t.Errorf("%s to a file that is closed: %v", name, err)
 		}
 	}

@@ -101,14 +101,19 @@ func (d *drawing) time(at time.Duration) string {
 	if at < 0 {
 		return d.stamp("")
 	}
+	return d.stamp(stampText(at))
+}
+
+// stampText is a time since the start: milliseconds, or from 10 s on seconds.
+func stampText(at time.Duration) string {
 	if at < 10*time.Second {
-		return d.stamp(fmt.Sprintf("%.2f", float64(at.Microseconds())/1000))
+		return fmt.Sprintf("%.2f", float64(at.Microseconds())/1000)
 	}
 	text := fmt.Sprintf("%.3fs", at.Seconds())
 	if length(text) >= timeWidth {
 		text = fmt.Sprintf("%.0fs", at.Seconds())
 	}
-	return d.stamp(text)
+	return text
 }
 
 // stamp fills the column of times, where there is one.

@@ -26,6 +26,11 @@ type row struct {
 	kind    remarkKind
 	mark    string // before a verdict
 	style   style
+
+	call  *record.Call  // nil for a segment or a remark
+	claim *record.Claim // of a verdict
+	moves []move        // what states have changed
+	ends  []End         // what the hosts' sockets were after it
 }
 
 // cleaned returns the row with all text from the record made safe to print.
@@ -53,9 +58,18 @@ const (
 
 // rowsOf turns the events into rows. States belong to the row before them.
 func rowsOf(r *record.Run, times bool) []row {
-	b := &rowBuilder{run: r, times: times, many: connections(r) > 1, held: map[int]bool{}, now: map[string]map[string]*record.State{}}
+	return build(r, times, nil)
+}
+
+// build turns the events into rows, and calls each, if it is not nil, after
+// every event with the row that the event belongs to.
+func build(r *record.Run, times bool, each func(*rowBuilder, *row)) []row {
+	b := &rowBuilder{run: r, times: times, many: connections(r) > 1, held: map[int]bool{}, sockets: newSockets(r)}
 	for _, e := range r.Events {
 		b.add(e)
+		if last := len(b.rows) - 1; each != nil && last >= 0 {
+			each(b, &b.rows[last])
+		}
 	}
 	b.tally()
 	return b.rows
@@ -67,8 +81,8 @@ type rowBuilder struct {
 	times bool
 	many  bool // more than one connection: say which one is meant
 	held  map[int]bool
-	now   map[string]map[string]*record.State // host → socket → latest
-	told  bool                                // something has changed since the last tally
+	told  bool // something has changed since the last tally
+	*sockets
 }
 
 func (b *rowBuilder) add(e record.Event) {
@@ -79,6 +93,7 @@ func (b *rowBuilder) add(e record.Event) {
 	case *record.Call:
 		b.call(e, v)
 	case *record.Segment:
+		b.follow(v.SrcPort, v.DstPort)
 		b.rows = append(b.rows, row{at: e.At, host: v.To, segment: v, label: label(v), port: b.port(v), again: b.held[v.ID], still: b.still(v)})
 		b.held[v.ID] = v.Fate == record.Held
 	case *record.State:
@@ -110,7 +125,7 @@ func (b *rowBuilder) verdict(e record.Event, v *record.VerdictGiven) {
 	}
 	c := &b.run.Claims[i]
 	mark, s := markOf(c)
-	b.rows = append(b.rows, row{at: e.At, kind: verdict, mark: mark, style: s, remark: headline(c) + ": " + v.Claim})
+	b.rows = append(b.rows, row{at: e.At, kind: verdict, claim: c, mark: mark, style: s, remark: headline(c) + ": " + v.Claim})
 }
 
 // call adds a system call, as strace would write it but for what is the same
@@ -124,14 +139,27 @@ func (b *rowBuilder) call(e record.Event, c *record.Call) {
 	case "socket":
 		args = ""
 	}
-	r := row{at: e.At, host: c.Host, text: fmt.Sprintf("%s(%s)", c.Call, args)}
+	b.rows = append(b.rows, row{at: e.At, host: c.Host, call: c, text: fmt.Sprintf("%s(%s)", c.Call, args), result: resultText(c)})
+}
+
+// resultText is what a call has returned, where that is worth a word.
+func resultText(c *record.Call) string {
 	switch {
 	case c.Errno != "":
-		r.result = " = " + c.Errno
+		return " = " + c.Errno
 	case c.Result != "0", c.Call == "read": // read returns 0 at the end of the stream
-		r.result = " = " + c.Result
+		return " = " + c.Result
 	}
-	b.rows = append(b.rows, r)
+	return ""
+}
+
+// callText is a call as strace prints it.
+func callText(c *record.Call) string {
+	text := c.Call + "(" + strings.Join(c.Args, ", ") + ") = " + c.Result
+	if c.Errno != "" {
+		text += " " + c.Errno
+	}
+	return text
 }
 
 // label writes what a segment says, as Wireshark does.
@@ -182,17 +210,11 @@ func clientPort(s *record.Segment) uint16 { return max(s.SrcPort, s.DstPort) }
 
 // state adds what became of a socket to the row that led to it.
 func (b *rowBuilder) state(e record.Event, s *record.State) {
-	host := b.now[s.Host]
-	if host == nil {
-		host = map[string]*record.State{}
-		b.now[s.Host] = host
-	}
-	before := host[s.Socket]
-	host[s.Socket] = s
+	before := b.see(s)
 	last := len(b.rows) - 1
 	text := stateText(before, s)
 	if text == "" {
-		return
+		return // only a timer: the row above says nothing new
 	}
 	if s.To != record.Listen && b.many && !b.namesIt(last, s) {
 		text = socketPort(s.Socket) + " " + text
@@ -203,6 +225,7 @@ func (b *rowBuilder) state(e record.Event, s *record.State) {
 		last++
 	}
 	b.rows[last].states = append(b.rows[last].states, text)
+	b.rows[last].moves = append(b.rows[last].moves, move{before, s})
 }
 
 // namesIt tells whether a row is about a segment of the socket's connection.

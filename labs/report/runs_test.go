@@ -1,7 +1,13 @@
 package report
 
 import (
+	"net"
+	"slices"
+	"strings"
 	"time"
+
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/layers"
 
 	"github.com/tcplab/tcplab/labs/record"
 )
@@ -48,8 +54,33 @@ func (s *story) segment(from, to string, port uint16, flags string, seq, ack uin
 	if from == "server" {
 		v.SrcPort, v.DstPort = 80, port
 	}
+	v.Raw = s.raw(v)
 	s.add(v)
 	return v
+}
+
+// raw is the packet that a segment would be on the wire.
+func (s *story) raw(v *record.Segment) []byte {
+	address := func(host string) net.IP { return net.ParseIP(s.run.Environment.Hosts[host]).To4() }
+	has := func(flag string) bool { return slices.Contains(strings.Split(v.Flags, ","), flag) }
+	ip := layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolTCP, SrcIP: address(v.From), DstIP: address(v.To)}
+	tcp := layers.TCP{
+		SrcPort: layers.TCPPort(v.SrcPort), DstPort: layers.TCPPort(v.DstPort), Seq: 1000 + v.Seq, Ack: 1000 + v.Ack,
+		SYN: has("SYN"), ACK: has("ACK"), PSH: has("PSH"), FIN: has("FIN"), RST: has("RST"),
+	}
+	if ip.SrcIP == nil || ip.DstIP == nil {
+		return nil
+	}
+	b := gopacket.NewSerializeBuffer()
+	err := tcp.SetNetworkLayerForChecksum(&ip)
+	if err == nil {
+		err = gopacket.SerializeLayers(b, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true},
+			&ip, &tcp, gopacket.Payload(make([]byte, v.Len)))
+	}
+	if err != nil {
+		panic(err) // the story is wrong
+	}
+	return b.Bytes()
 }
 
 // later decides the fate of a segment once more.

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/tcplab/tcplab/labs/record"
 )
 
 // Options say how a record is shown on a terminal.
@@ -16,10 +18,12 @@ type Options struct {
 	Times bool // show when things happened; without, every run looks the same
 	Color bool // ANSI colours
 	ASCII bool // no character outside ASCII
+	// Index is where a page finds the list of all labs; empty where there is none.
+	Index string
 }
 
 const (
-	minWidth = 80
+	minWidth = 78  // a terminal's 80, less the margin of a view that marks lines
 	maxWidth = 120 // a ladder that is wider is harder to read
 )
 
@@ -87,6 +91,7 @@ func ASCII(text string) string { return drawnInASCII.Replace(saidInASCII.Replace
 var drawnInASCII = strings.NewReplacer(
 	"─", "-", "│", "|", "├", "+", "┤", "+", "▶", ">", "◀", "<", "╳", "X", "●", "o",
 	"╮", ".", "╯", "'", "╭", ".", "╰", "'", "⋮", ":", "✔", "+", "✘", "-", "‼", "!", "…", "~", "·", "*",
+	"━", "=", "┃", "#", "┏", "#", "┓", "#", "┗", "#", "┛", "#", "▼", "v", "▲", "^", "↓", "v", "↑", "^",
 )
 
 // saidInASCII has a stand-in for what the labs' texts use outside ASCII. It is
@@ -115,6 +120,40 @@ func (p *printer) clean(text string) string {
 		}
 	}
 	return b.String()
+}
+
+// run returns a copy of what a page shows of a run as it is, made safe to print.
+func (p *printer) run(r *record.Run) *record.Run {
+	c := *r
+	c.Lab, c.Title, c.Error = p.clean(r.Lab), p.clean(r.Title), p.clean(r.Error)
+	e := &c.Environment
+	e.Kernel, e.Tcplab, e.Privilege = p.clean(e.Kernel), p.clean(e.Tcplab), p.clean(e.Privilege)
+	e.Hosts = cleanKeys(p, e.Hosts)
+	for host, addr := range e.Hosts {
+		e.Hosts[host] = p.clean(addr)
+	}
+	e.Sysctls = cleanKeys(p, e.Sysctls)
+	for host, all := range e.Sysctls {
+		all = cleanKeys(p, all)
+		for key, value := range all {
+			all[key] = p.clean(value)
+		}
+		e.Sysctls[host] = all
+	}
+	c.Counters = cleanKeys(p, c.Counters)
+	for host, all := range c.Counters {
+		c.Counters[host] = cleanKeys(p, all)
+	}
+	return &c
+}
+
+// cleanKeys returns a copy of a map with its keys made safe to print.
+func cleanKeys[V any](p *printer, m map[string]V) map[string]V {
+	safe := make(map[string]V, len(m))
+	for key, value := range m {
+		safe[p.clean(key)] = value
+	}
+	return safe
 }
 
 func isASCII(r rune) bool { return r >= ' ' && r <= '~' }

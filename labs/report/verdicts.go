@@ -111,6 +111,15 @@ func valueText(v any) string {
 }
 
 func (p *printer) summary(r *record.Run) {
+	mark, look := "✔ ", green
+	if r.Outcome != record.Expected {
+		mark, look = "‼ ", red
+	}
+	p.paragraph(look, mark, look, summaryText(r))
+}
+
+// summaryText is the run in one sentence.
+func summaryText(r *record.Run) string {
 	count := map[record.Verdict]int{}
 	var surprises []string
 	myths := 0
@@ -137,10 +146,9 @@ func (p *printer) summary(r *record.Run) {
 	}
 	switch r.Outcome {
 	case record.Surprise:
-		p.paragraph(red, "‼ ", red, text+"; SURPRISE: "+strings.Join(surprises, ", "))
+		return text + "; SURPRISE: " + strings.Join(surprises, ", ")
 	case record.Broken:
-		p.paragraph(red, "‼ ", red, text+"; BROKEN: "+r.Error)
-	default:
-		p.paragraph(green, "✔ ", green, text+"; no surprise")
+		return text + "; BROKEN: " + r.Error
 	}
+	return text + "; no surprise"
 }

@@ -102,8 +102,12 @@ func golden(t *testing.T, l *lab.Lab, name string, o lab.Options) {
 			declared(t, l, c)
 		}
 	}
-	got := Picture(t, r)
-	file := filepath.Join("testdata", name+".ladder")
+	Golden(t, filepath.Join("testdata", name+".ladder"), Picture(t, r))
+}
+
+// Golden compares a text with that of a file or, with -update, writes it.
+func Golden(t *testing.T, file, got string) {
+	t.Helper()
 	if *update {
 		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
@@ -166,6 +170,9 @@ var kebab = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 func wellFormed(t *testing.T, l *lab.Lab) {
 	if l.Title == "" || strings.HasSuffix(l.Title, ".") || l.Long == "" || l.Script == nil || len(l.Claims) == 0 {
 		t.Error("want a title without a full stop, a long text, claims and a script")
+	}
+	if len(lab.Paragraphs(l.Why)) == 0 || len(l.Try) == 0 {
+		t.Error("want Why, for who has seen the ladder, and something to Try")
 	}
 	pictures, err := filepath.Glob(filepath.Join("testdata", l.Name+"*.ladder"))
 	if err != nil {

@@ -33,6 +33,7 @@ type result struct {
 func allCommand() *cobra.Command {
 	var json, noTimes, ipv6 bool
 	var filter string
+	pages := pages{flag: "html"}
 	var jobs int
 	var sysctls []string
 	cmd := &cobra.Command{
@@ -43,7 +44,8 @@ all of them take as long as the one that waits longest for a timer of the kernel
 The exit status is the worst of the labs'.`,
 		Example: `  tcplab all
   tcplab all --filter 'lost*' --ipv6
-  tcplab all --json > runs.jsonl`,
+  tcplab all --json > runs.jsonl
+  tcplab all --html pages && xdg-open pages/index.html`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := (&view{json: json, noTimes: noTimes}).check(); err != nil {
@@ -64,16 +66,24 @@ The exit status is the worst of the labs'.`,
 				return inUserNamespace(cmd.Context())
 			}
 			out := cmd.OutOrStdout()
-			var each func(result) error
-			if json {
-				each = func(r result) error { return printJSON(out, r) }
-			}
 			if err := checkSides(chosen, settings); err != nil {
 				return err
+			}
+			if err := pages.open(); err != nil {
+				return err
+			}
+			each := func(r result) error {
+				if json {
+					return errors.Join(printJSON(out, r), pages.add(r, !noTimes))
+				}
+				return pages.add(r, !noTimes)
 			}
 			o := lab.Options{IPv6: ipv6, Sysctls: settings, Version: versionText()}
 			results, err := runAll(cmd.Context(), newBoard(cmd.ErrOrStderr()), chosen, jobs, o, each)
 			if err != nil {
+				return err
+			}
+			if err := pages.index(results, !noTimes); err != nil {
 				return err
 			}
 			end := worst(results)
@@ -85,6 +95,7 @@ The exit status is the worst of the labs'.`,
 	}
 	cmd.Flags().BoolVar(&json, "json", false, "print each lab's record as a line of JSON, as it ends")
 	cmd.Flags().BoolVar(&noTimes, "no-times", false, "leave out times")
+	cmd.Flags().StringVar(&pages.dir, pages.flag, "", helpText("write a page for each lab to the directory `DIR`, and an index of all claims"))
 	cmd.Flags().BoolVar(&ipv6, "ipv6", false, "run on IPv6")
 	cmd.Flags().StringVar(&filter, "filter", "*", "run the labs whose names match a `PATTERN` of * and ? and [a-z]")
 	cmd.Flags().IntVar(&jobs, "jobs", 0, "how many labs run at once; 0 is all of them")

@@ -9,9 +9,11 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -46,7 +48,7 @@ func Main(args []string, stdout, stderr *os.File) int {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 
-	root := rootCommand()
+	root := Command()
 	root.SetArgs(args)
 	out := &output{file: stdout}
 	root.SetOut(out)
@@ -59,7 +61,7 @@ func Main(args []string, stdout, stderr *os.File) int {
 		if _, ok := terminal(stderr); ok && errors.Is(err, context.Canceled) {
 			fmt.Fprint(stderr, clearLine) // of what was being waited for
 		}
-		fmt.Fprintln(stderr, "tcplab: "+text)
+		fmt.Fprintln(stderr, "tcplab: "+oneLine(text))
 	}
 	return exitStatus(err)
 }
@@ -81,9 +83,13 @@ func execute(ctx context.Context, root *cobra.Command) error {
 		return err
 	case <-ctx.Done():
 	}
+	wait := grace
+	if onTerminal.Load() {
+		wait = stepGrace
+	}
 	select {
 	case <-done:
-	case <-time.After(grace):
+	case <-time.After(wait):
 	}
 	return ctx.Err()
 }
@@ -137,7 +143,22 @@ func message(err error) string {
 	return err.Error()
 }
 
-func rootCommand() *cobra.Command {
+// oneLine makes a message one line that a terminal does not act on, whatever
+// names of files and of fields are in it.
+func oneLine(text string) string {
+	var b strings.Builder
+	for _, r := range strings.ReplaceAll(text, "\n", "; ") {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+		}
+	}
+	return b.String()
+}
+
+// Command returns tcplab's command line.
+func Command() *cobra.Command {
 	cobra.EnableCommandSorting = false // teaching order
 	root := &cobra.Command{
 		Use:   "tcplab",
@@ -184,7 +205,7 @@ confirmed; 2 wrong usage; 3 this machine can't run it, or the instrument broke;
 		}
 	}
 	root.AddGroup(&cobra.Group{ID: others, Title: "Other commands:"})
-	for _, cmd := range []*cobra.Command{allCommand(), listCommand(), showCommand(), doctorCommand(), sockoptCommand(), versionCommand()} {
+	for _, cmd := range []*cobra.Command{allCommand(), listCommand(), explainCommand(), showCommand(), doctorCommand(), sockoptCommand(), manCommand(), versionCommand()} {
 		cmd.GroupID = others
 		root.AddCommand(cmd)
 	}

@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"runtime"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -74,19 +76,51 @@ func showCommand() *cobra.Command {
 				defer f.Close()
 				in = f
 			}
-			var r record.Run
-			dec := json.NewDecoder(io.LimitReader(in, maxRecord))
-			if err := dec.Decode(&r); err != nil {
-				return usageError{fmt.Errorf("show: %s is no record of a run: %w", args[0], err)}
+			r, err := readRecord(in, args[0])
+			if err != nil {
+				return usageError{fmt.Errorf("show: %w", err)}
 			}
-			if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-				return usageError{fmt.Errorf("show: %s holds more than one record", args[0])}
+			if err := v.files.open(cmd.OutOrStdout()); err != nil {
+				return err
 			}
-			return show(cmd, &r, v)
+			return show(cmd, r, v)
 		},
 	}
 	v.flags(cmd)
 	return cmd
+}
+
+// readRecord reads the one record that a file holds.
+func readRecord(in io.Reader, name string) (*record.Run, error) {
+	text := bufio.NewReader(io.LimitReader(in, maxRecord))
+	// Megabytes of something else are not read to their end.
+	for {
+		b, err := text.ReadByte()
+		if errors.Is(err, io.EOF) {
+			return nil, fmt.Errorf("%s is empty", name)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s is no record of a run: %w", name, err)
+		}
+		if b == '{' {
+			break
+		}
+		if !strings.ContainsRune(" \t\r\n", rune(b)) {
+			return nil, fmt.Errorf("%s is no record of a run: it begins with %q, and not with {", name, b)
+		}
+	}
+	if err := text.UnreadByte(); err != nil {
+		return nil, err
+	}
+	var r record.Run
+	dec := json.NewDecoder(text)
+	if err := dec.Decode(&r); err != nil {
+		return nil, fmt.Errorf("%s is no record of a run: %w", name, err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s holds more than one record", name)
+	}
+	return &r, nil
 }
 
 func doctorCommand() *cobra.Command {

@@ -17,12 +17,16 @@ import (
 // view is how a record is to be shown.
 type view struct {
 	json, quiet, noTimes bool
+	files                files
+	step                 bool
 }
 
 func (v *view) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&v.json, "json", false, "print the record as one line of JSON")
 	cmd.Flags().BoolVarP(&v.quiet, "quiet", "q", false, "print a line for each claim and no ladder")
 	cmd.Flags().BoolVar(&v.noTimes, "no-times", false, "leave out times: every run then looks the same")
+	v.files.flags(cmd)
+	stepFlag(cmd, v)
 }
 
 // check refuses flags that do not go together.
@@ -30,7 +34,10 @@ func (v *view) check() error {
 	if v.json && (v.quiet || v.noTimes) {
 		return usageError{errors.New("--json prints the whole record: it takes no --quiet and no --no-times")}
 	}
-	return nil
+	if err := v.checkStep(); err != nil {
+		return err
+	}
+	return v.files.check(v)
 }
 
 // labCommand makes the command of a lab.
@@ -42,8 +49,9 @@ func labCommand(l *lab.Lab) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   l.Name,
 		Short: l.Title,
-		Long:  l.Title + ".\n\n" + l.Long,
-		Args:  noArgs,
+		Long: l.Title + ".\n\n" + l.Long + "\n\ntcplab explain " + l.Name +
+			" says why Linux behaves so, and what to try next.",
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := v.check(); err != nil {
 				return err
@@ -56,12 +64,19 @@ func labCommand(l *lab.Lab) *cobra.Command {
 			if !privileged() {
 				return inUserNamespace(cmd.Context())
 			}
+			if err := v.files.open(cmd.OutOrStdout()); err != nil {
+				return err
+			}
 			progress := newProgress(cmd.ErrOrStderr())
 			o.OnWait = progress.wait
+			v.files.follow(&o)
 			r, err := lab.Run(cmd.Context(), l, o)
 			progress.end()
+			if failed := v.files.endCapture(); err == nil {
+				err = failed
+			}
 			if err != nil {
-				return err
+				return errors.Join(err, v.files.close(false))
 			}
 			return show(cmd, r, v)
 		},
@@ -106,20 +121,7 @@ type knobValue struct {
 	args lab.Args
 }
 
-func (v *knobValue) String() string {
-	switch k := v.knob; {
-	case k.Auto != "":
-		return k.Auto
-	case k.Pinned != "":
-		return k.Pinned
-	case k.Sysctl != "":
-		return "the kernel's"
-	case k.Switch, k.Name == "":
-		return ""
-	default:
-		return strconv.Itoa(k.Default)
-	}
-}
+func (v *knobValue) String() string { return v.knob.DefaultText() }
 
 func (v *knobValue) Set(text string) error {
 	if v.knob.Switch {
@@ -151,8 +153,11 @@ func show(cmd *cobra.Command, r *record.Run, v view) error {
 		Width: columns(cmd.OutOrStdout()), Times: !v.noTimes,
 		Color: colored(cmd.OutOrStdout()), ASCII: !utf8Locale(os.Getenv),
 	}
-	var err error
+	err := v.files.write(r, o)
 	switch {
+	case err != nil, v.files.toStdout():
+	case v.step:
+		err = stepThrough(cmd, out, r, o)
 	case v.json:
 		err = report.JSON(out, r)
 	case v.quiet:
@@ -164,6 +169,9 @@ func show(cmd *cobra.Command, r *record.Run, v view) error {
 	}
 	if err == nil {
 		err = out.Flush()
+	}
+	if closed := v.files.close(true); err == nil {
+		err = closed
 	}
 	if err != nil {
 		return err

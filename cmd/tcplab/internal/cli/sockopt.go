@@ -80,10 +80,7 @@ this host, with its sysctls: it is made, looked at and closed, and never sends.
 				return err
 			}
 			out := bufio.NewWriter(cmd.OutOrStdout())
-			p := sockoptPrinter{
-				w: out, width: columns(cmd.OutOrStdout()),
-				color: colored(cmd.OutOrStdout()), ascii: !utf8Locale(os.Getenv),
-			}
+			p := sockoptPrinter{newPrinter(out, cmd.OutOrStdout())}
 			switch {
 			case asJSON:
 				enc := json.NewEncoder(out)

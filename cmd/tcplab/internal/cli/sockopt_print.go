@@ -2,85 +2,15 @@ package cli
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/tcplab/tcplab/labs/report"
 	"github.com/tcplab/tcplab/sockopt"
 )
 
-// sockoptPrinter writes the options for people to read. Write errors are left
-// to the buffer behind w.
-type sockoptPrinter struct {
-	w     io.Writer
-	width int
-	color bool
-	ascii bool
-}
-
-// The styles, ANSI's (ECMA-48 SGR).
-const (
-	bold   = "1"
-	dim    = "2"
-	yellow = "33"
-)
-
-func (p *sockoptPrinter) paint(style, text string) string {
-	if !p.color || style == "" || text == "" {
-		return text
-	}
-	return "\x1b[" + style + "m" + text + "\x1b[0m"
-}
-
-// text makes a text what the terminal can show, before its width is measured.
-func (p *sockoptPrinter) text(s string) string {
-	if p.ascii {
-		return report.ASCII(s)
-	}
-	return s
-}
-
-// wrapped writes a text in lines that begin after indent.
-func (p *sockoptPrinter) wrapped(indent int, style, text string) {
-	for _, line := range report.Wrap(p.text(text), p.width-indent) {
-		fmt.Fprintln(p.w, strings.Repeat(" ", indent)+p.paint(style, line))
-	}
-}
-
-// A cell is a column's part of a row.
-type cell struct {
-	width       int
-	style, text string
-}
-
-// row writes cells side by side, two spaces between them, each in as many lines
-// as it takes.
-func (p *sockoptPrinter) row(cells ...cell) {
-	var columns [][]string
-	height := 0
-	for _, c := range cells {
-		lines := report.Wrap(p.text(c.text), c.width)
-		columns = append(columns, lines)
-		height = max(height, len(lines))
-	}
-	for i := range height {
-		line, blank := "", ""
-		for j, c := range cells {
-			text := ""
-			if i < len(columns[j]) {
-				text = columns[j][i]
-			}
-			if text != "" {
-				line += blank + p.paint(c.style, text)
-				blank = ""
-			}
-			blank += strings.Repeat(" ", c.width-utf8.RuneCountInString(text)+2)
-		}
-		fmt.Fprintln(p.w, line)
-	}
-}
+// sockoptPrinter writes the options for people to read.
+type sockoptPrinter struct{ printer }
 
 // What is known of a value that is none.
 func (r *sockoptRow) missing() (text, style string) {

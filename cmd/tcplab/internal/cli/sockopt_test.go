@@ -158,7 +158,7 @@ func TestSockoptFitsTheTerminal(t *testing.T) {
 	for _, width := range []int{80, 100, 120} {
 		for _, ascii := range []bool{false, true} {
 			var b strings.Builder
-			p := sockoptPrinter{w: &b, width: width, color: !ascii, ascii: ascii}
+			p := sockoptPrinter{printer{w: &b, width: width, color: !ascii, ascii: ascii}}
 			p.table(table)
 			p.pages(table)
 			if colored := escape.MatchString(b.String()); colored == ascii {

@@ -1,0 +1,177 @@
+package report
+
+import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"html/template"
+	"io"
+	"strconv"
+
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+var (
+	//go:embed page/page.tmpl
+	pageTemplate string
+	//go:embed page/page.css
+	pageStyle string
+	//go:embed page/page.js
+	pageScript string
+)
+
+// HTML writes the run as a page to step through: one file that asks for nothing
+// else.
+func HTML(w io.Writer, r *record.Run, o Options) error {
+	o.ASCII = false // a page says that it is UTF-8
+	t, err := template.New("page").Parse(pageTemplate)
+	if err != nil {
+		return err
+	}
+	return t.Execute(w, newPage(r, o))
+}
+
+// A page is what the template shows. All text in it is the record's own, made
+// safe by clean; the template escapes it.
+type page struct {
+	Run              *record.Run
+	Command, Summary string
+	Index            string // where the list of all labs is, if there is one
+	Style            template.CSS
+	Script           template.JS
+	ScriptHash       string
+	Wide, Narrow     template.HTML
+	Machines         []machine
+	Steps            []pageStep
+	Last             int
+	Claims           []pageClaim
+	Calls            []pageCall
+}
+
+type machine struct {
+	pageEnd
+	Picture template.HTML
+}
+
+// A pageStep is what the page's script knows of a step.
+type pageStep struct {
+	Says   string      `json:"says"`
+	Kind   Kind        `json:"kind"`
+	Lost   bool        `json:"lost,omitempty"`
+	Ends   []pageEnd   `json:"ends"`
+	Fields [][2]string `json:"fields,omitempty"`
+	Hex    string      `json:"hex,omitempty"`
+}
+
+type pageEnd struct {
+	Host  string `json:"host"`
+	State string `json:"state"`
+	From  string `json:"from,omitempty"`
+	About string `json:"about"` // the socket, and what its state does not say
+}
+
+type pageClaim struct {
+	Class, Mark, Headline, ID, Text, Seen, Reason, Instead, Source string
+}
+
+type pageCall struct {
+	Step           int
+	At, Host, Text string
+}
+
+func newPage(r *record.Run, o Options) *page {
+	clean := newPrinter(nil, o)
+	hash := sha256.Sum256([]byte(pageScript))
+	p := &page{
+		Run: clean.run(r), Command: clean.clean("tcplab " + r.Lab + flags(r)), Summary: clean.clean(summaryText(r)),
+		Style: template.CSS(svgStyle + pageStyle), Script: template.JS(pageScript),
+		ScriptHash: "sha256-" + base64.StdEncoding.EncodeToString(hash[:]),
+		Index:      o.Index,
+		Wide:       inline(r, o, wideLayout), Narrow: inline(r, o, narrowLayout),
+	}
+	var ends []End
+	for i, s := range Steps(r, o) {
+		p.Steps = append(p.Steps, newPageStep(&clean, &s))
+		if s.Call != nil {
+			p.Calls = append(p.Calls, pageCall{i, stampText(s.At), clean.clean(s.Call.Host), clean.clean(callText(s.Call))})
+		}
+		ends = s.Ends
+	}
+	for _, e := range ends {
+		p.Machines = append(p.Machines, machine{newPageEnd(&clean, e), template.HTML(machineSVG(e))})
+	}
+	p.Last = max(0, len(p.Steps)-1)
+	for _, c := range r.Claims {
+		p.Claims = append(p.Claims, newPageClaim(&clean, &c, o.Times))
+	}
+	return p
+}
+
+// inline is a ladder for the page.
+func inline(r *record.Run, o Options, l layout) template.HTML {
+	p := newPicture(r, o, l)
+	p.ladder(r)
+	return template.HTML(fmt.Sprintf(`<svg viewBox="0 0 %g %g" role="img" aria-label="%s">%s</svg>`,
+		p.span, p.y+8, p.escape(r.Title), p.body.String()))
+}
+
+func newPageStep(p *printer, s *Step) pageStep {
+	step := pageStep{Says: s.Says, Kind: s.Kind, Lost: s.Lost(), Ends: []pageEnd{}}
+	for _, e := range s.Ends {
+		step.Ends = append(step.Ends, newPageEnd(p, e))
+	}
+	if s.Segment != nil {
+		for _, f := range segmentFields(s.Segment) {
+			step.Fields = append(step.Fields, [2]string{f[0], p.clean(f[1])})
+		}
+		step.Hex = hex.Dump(s.Segment.Raw)
+	}
+	return step
+}
+
+func newPageEnd(p *printer, e End) pageEnd {
+	about := "no socket"
+	if e.Socket != "" {
+		about = e.Socket
+	}
+	if e.Detail != "" {
+		about += ": " + e.Detail
+	}
+	return pageEnd{p.clean(e.Host), p.clean(e.State), p.clean(e.From), p.clean(about)}
+}
+
+// segmentFields are all that the record has of a segment, but its bytes.
+func segmentFields(s *record.Segment) [][2]string {
+	fields := [][2]string{
+		{"from", fmt.Sprintf("%s, port %d", s.From, s.SrcPort)},
+		{"to", fmt.Sprintf("%s, port %d", s.To, s.DstPort)},
+		{"flags", s.Flags},
+		{"seq", strconv.Itoa(int(s.Seq)) + " (relative)"},
+		{"ack", strconv.Itoa(int(s.Ack)) + " (relative)"},
+		{"window", strconv.Itoa(int(s.Win)) + " (not scaled)"},
+		{"data", strconv.Itoa(s.Len) + " bytes"},
+		{"options", s.Options},
+		{"fate", string(s.Fate)},
+	}
+	if s.Retransmission {
+		fields = append(fields, [2]string{"sent again", "yes"})
+	}
+	if s.Forged {
+		fields = append(fields, [2]string{"forged", "yes: its sender never sent it"})
+	}
+	return append(fields, [2]string{"sent at", stampText(s.SentAt) + " ms"}, [2]string{"packet", strconv.Itoa(s.ID)})
+}
+
+func newPageClaim(p *printer, c *record.Claim, times bool) pageClaim {
+	mark, look := markOf(c)
+	claim := pageClaim{
+		Class: map[style]string{red: "bad", green: "good"}[look], Mark: mark, Headline: p.clean(headline(c)), ID: p.clean(c.ID),
+		Text: p.clean(c.Text), Seen: p.clean(evidenceText(c, times)), Reason: p.clean(c.Reason), Source: p.clean(c.Source),
+	}
+	if c.Verdict == record.Refuted {
+		claim.Instead = p.clean(c.Truth)
+	}
+	return claim
+}

@@ -1,0 +1,122 @@
+
+"use strict";
+(() => {
+  const steps = JSON.parse(document.getElementById("steps").textContent);
+  const slider = document.getElementById("slider");
+  const rows = document.querySelectorAll("[data-step]");
+  const last = steps.length - 1;
+  let at = last;
+
+  // is tells whether step i is what a jump looks for.
+  const is = {
+    segment: (i) => steps[i].kind === "segment",
+    drop: (i) => steps[i].lost === true,
+    verdict: (i) => steps[i].kind === "verdict",
+  };
+
+  function find(what, from, way) {
+    for (let i = from + way; i >= 0 && i <= last; i += way) {
+      if (is[what](i)) return i;
+    }
+    return at;
+  }
+
+  function target(where) {
+    switch (where) {
+      case "first": return 0;
+      case "back": return Math.max(0, at - 1);
+      case "next": return Math.min(last, at + 1);
+      case "last": return last;
+      default: return find(where, at, 1);
+    }
+  }
+
+  // machine lights the state that an end is in, and the edge that led to it.
+  function machine(figure, end) {
+    figure.querySelector(".state").textContent = end ? end.state : "";
+    figure.querySelector(".detail").textContent = end ? end.about : "";
+    const taken = end && end.from ? end.from + ">" + end.state : "";
+    let known = false;
+    for (const edge of figure.querySelectorAll(".edge")) {
+      const on = edge.dataset.edge === taken;
+      edge.classList.toggle("now", on);
+      known = known || on;
+    }
+    const middle = {};
+    for (const node of figure.querySelectorAll(".node")) {
+      node.classList.toggle("now", Boolean(end) && node.dataset.state === end.state);
+      middle[node.dataset.state] = [Number(node.dataset.x), Number(node.dataset.y)];
+    }
+    const extra = figure.querySelector(".extra");
+    extra.classList.toggle("now", taken !== "" && !known);
+    if (taken !== "" && !known && middle[end.from] && middle[end.state]) {
+      extra.firstElementChild.setAttribute("d", "M" + middle[end.from] + "L" + middle[end.state]);
+    }
+  }
+
+  function fields(step) {
+    const box = document.getElementById("fields");
+    box.hidden = !step.fields;
+    if (!step.fields) return;
+    const table = box.querySelector("table");
+    table.replaceChildren(...step.fields.map(([name, value]) => {
+      const tr = document.createElement("tr");
+      for (const text of [name, value]) {
+        const td = document.createElement("td");
+        td.textContent = text;
+        tr.append(td);
+      }
+      return tr;
+    }));
+    box.querySelector("pre").textContent = step.hex || "";
+  }
+
+  function show(i, scroll) {
+    at = i;
+    const step = steps[i];
+    slider.value = i;
+    slider.setAttribute("aria-valuetext", "step " + (i + 1) + ": " + step.says);
+    document.getElementById("count").textContent = (i + 1) + " of " + steps.length;
+    document.getElementById("says").textContent = step.says;
+    for (const row of rows) {
+      const n = Number(row.dataset.step);
+      row.classList.toggle("now", n === i);
+      row.classList.toggle("later", n > i);
+      if (n === i && scroll && row.ownerSVGElement && row.getClientRects().length > 0 && getComputedStyle(row.ownerSVGElement.parentElement).display !== "none") {
+        const box = row.getBoundingClientRect();
+        if (box.top < 60 || box.bottom > innerHeight - 60) row.scrollIntoView({block: "center"});
+      }
+    }
+    for (const figure of document.querySelectorAll(".machine")) {
+      machine(figure, step.ends.find((e) => e.host === figure.dataset.host));
+    }
+    fields(step);
+    history.replaceState(null, "", "#" + (i + 1)); // a link to this step
+  }
+
+  // linked shows the step that the address names, if it names one.
+  function linked() {
+    const n = Number(location.hash.slice(1));
+    if (n >= 1 && n <= steps.length) show(n - 1, true);
+  }
+
+  const keys = {ArrowRight: "next", ArrowLeft: "back", Home: "first", End: "last", s: "segment", d: "drop", v: "verdict"};
+  addEventListener("keydown", (event) => {
+    const go = keys[event.key];
+    if (!go || event.ctrlKey || event.altKey || event.metaKey) return;
+    event.preventDefault();
+    show(target(go), true);
+  });
+  slider.addEventListener("input", () => show(Number(slider.value), true));
+  for (const button of document.querySelectorAll("[data-go]")) {
+    button.addEventListener("click", () => show(target(button.dataset.go), true));
+  }
+  for (const row of rows) {
+    row.addEventListener("click", () => show(Number(row.dataset.step), false));
+  }
+  addEventListener("hashchange", linked);
+  linked();
+  addEventListener("beforeprint", () => {
+    for (const more of document.querySelectorAll("details")) more.open = true;
+  });
+})();

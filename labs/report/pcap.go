@@ -1,0 +1,274 @@
+package report
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/layers"
+	"github.com/gopacket/gopacket/pcapgo"
+
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+// A Capture writes the segments of a run as pcapng, for Wireshark: an interface
+// for each host, each segment where it was sent and where it arrived, and in a
+// comment what became of it and of both ends.
+//
+// It may be fed while the run goes on. What is written is always whole, so that
+// a run that is cut short leaves a file that can be read.
+//
+// Packets are in the order in which their fates were decided, the sender's side
+// before the receiver's, each with its own time: what waits on the wire while
+// others pass it by stands behind them with an earlier time. To have them in the
+// order of time, every segment would have to be kept back until all those sent
+// before it are decided, which may be at the end of the run.
+type Capture struct {
+	w       io.Writer
+	block   bytes.Buffer // what is not written to w yet
+	file    *pcapgo.NgWriter
+	version int // of IP
+	start   time.Time
+	hosts   map[string]int      // their interfaces
+	fates   map[int]record.Fate // the latest of each packet, by its ID
+	sockets *sockets
+	latest  *record.Segment // to be written once its consequences are known
+	at      time.Duration   // when the latest was decided
+	moves   []move          // what the latest has led to
+	err     error           // the first
+}
+
+// Pcap writes a whole run.
+func Pcap(w io.Writer, r *record.Run) error {
+	c, err := NewCapture(w, r)
+	if err != nil {
+		return err
+	}
+	for _, e := range r.Events {
+		if err := c.Add(e); err != nil {
+			return err
+		}
+	}
+	return c.Close()
+}
+
+// NewCapture begins a file. It takes the lab and the environment from r, and no
+// events.
+func NewCapture(w io.Writer, r *record.Run) (*Capture, error) {
+	c := &Capture{
+		w: w, version: 4, start: r.Environment.Start,
+		hosts: map[string]int{}, fates: map[int]record.Fate{}, sockets: newSockets(r),
+	}
+	if c.start.IsZero() { // the record is older than the field
+		c.start = time.Unix(0, 0)
+	}
+	// Not LinkTypeRaw, which stands for both: tcpdump (libpcap 1.10) refuses a
+	// file with two interfaces of that type.
+	link := layers.LinkTypeIPv4
+	if r.Environment.IPv6 {
+		c.version, link = 6, layers.LinkTypeIPv6
+	}
+	names := slices.Sorted(maps.Keys(r.Environment.Hosts)) // client, server
+	if len(names) == 0 {
+		return nil, errors.New("the record has no hosts")
+	}
+	for i, name := range names {
+		intf := pcapgo.NgInterface{
+			Name: optionText(name), Description: optionText(name + " " + r.Environment.Hosts[name]),
+			LinkType: link, TimestampResolution: 9,
+		}
+		c.hosts[name] = i
+		var err error
+		if i == 0 {
+			c.file, err = pcapgo.NewNgWriterInterface(&c.block, intf, pcapgo.NgWriterOptions{SectionInfo: section(r)})
+		} else {
+			_, err = c.file.AddInterface(intf)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := c.write(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// section says in the file's header what the capture is of.
+func section(r *record.Run) pcapgo.NgSectionInfo {
+	env := r.Environment
+	lines := []string{"lab: " + optionText(r.Lab), "title: " + optionText(r.Title)}
+	if len(r.Args) > 0 {
+		var args []string
+		for _, name := range slices.Sorted(maps.Keys(r.Args)) {
+			args = append(args, name+"="+r.Args[name])
+		}
+		lines = append(lines, "arguments: "+optionText(strings.Join(args, " ")))
+	}
+	lines = append(lines, "kernel: Linux "+optionText(env.Kernel), "tcplab: "+optionText(env.Tcplab))
+	return pcapgo.NgSectionInfo{
+		OS: optionText("Linux " + env.Kernel), Application: optionText("tcplab " + env.Tcplab),
+		Comment: strings.Join(lines, "\n"),
+	}
+}
+
+// optionText is a text that may stand in an option: it has no character that a
+// terminal would act on, and is far shorter than the 64 KiB that an option holds.
+func optionText(text string) string {
+	const most = 2000
+	text = (&printer{}).clean(text)
+	if len(text) > most {
+		text = cut(text, most)
+	}
+	return text
+}
+
+// Add takes the next event of the run.
+func (c *Capture) Add(e record.Event) error {
+	if s, ok := e.Body.(*record.State); ok {
+		c.moves = append(c.moves, move{c.sockets.see(s), s})
+		return c.err
+	}
+	if err := c.Flush(); err != nil {
+		return err
+	}
+	if s, ok := e.Body.(*record.Segment); ok {
+		c.latest, c.at = s, e.At
+	}
+	return nil
+}
+
+// Flush writes the latest segment: nothing that comes is to be taken for what it
+// has led to. There is no need for it but when a wait begins.
+func (c *Capture) Flush() error {
+	s := c.latest
+	if s == nil || c.err != nil {
+		c.moves = nil
+		return c.err
+	}
+	c.sockets.follow(s.SrcPort, s.DstPort)
+	ends := saysEnds(c.sockets.endsAfter(c.moves))
+	c.latest, c.moves = nil, nil
+	before, sent := c.fates[s.ID]
+	if !sent && !s.Forged {
+		c.packet(s, s.From, s.SentAt, pcapgo.NgEpbFlagDirectionOutbound, saysSent(s)+" "+ends)
+	}
+	if s.Fate == record.Delivered || s.Fate == record.Injected {
+		c.packet(s, s.To, c.at, pcapgo.NgEpbFlagDirectionInbound, saysArrived(s, before == record.Held)+" "+ends)
+	}
+	c.fates[s.ID] = s.Fate
+	if c.err == nil {
+		c.err = c.write()
+	}
+	return c.err
+}
+
+// Close writes what is left to be written. It does not close the writer.
+func (c *Capture) Close() error { return c.Flush() }
+
+// packet adds a segment as a host has seen it. Both sides of it have one packet
+// ID, by which they can be found.
+func (c *Capture) packet(s *record.Segment, host string, at time.Duration, direction pcapgo.NgEpbFlag, comment string) {
+	if c.err != nil {
+		return
+	}
+	intf, ok := c.hosts[host]
+	when := c.start.Add(at)
+	switch {
+	case !ok:
+		c.err = fmt.Errorf("segment %d: there is no host %q", s.ID, host)
+		return
+	case !isIP(c.version, s.Raw):
+		c.err = fmt.Errorf("segment %d: its %d raw bytes are no IPv%d packet", s.ID, len(s.Raw), c.version)
+		return
+	case when.Before(time.Unix(0, 0)) || when.After(time.Unix(0, math.MaxInt64)):
+		c.err = fmt.Errorf("segment %d: pcapng has no time for %v", s.ID, when)
+		return
+	}
+	id := uint64(s.ID)
+	c.err = c.file.WritePacketWithOptions(
+		gopacket.CaptureInfo{Timestamp: when, CaptureLength: len(s.Raw), Length: len(s.Raw), InterfaceIndex: intf},
+		s.Raw,
+		pcapgo.NgPacketOptions{Comments: []string{optionText(comment)}, Flags: &pcapgo.NgEpbFlags{Direction: direction}, PacketID: &id},
+	)
+}
+
+// isIP tells whether raw may be a packet of that version of IP: it has at least
+// a header, and no more than the header has room to tell of.
+func isIP(version int, raw []byte) bool {
+	header, most := 20, 1<<16-1
+	if version == 6 {
+		header, most = 40, 40+1<<16-1
+	}
+	return len(raw) >= header && len(raw) <= most && int(raw[0]>>4) == version
+}
+
+// write hands over what is complete, at once.
+func (c *Capture) write() error {
+	if err := c.file.Flush(); err != nil {
+		return err
+	}
+	_, err := c.block.WriteTo(c.w)
+	return err
+}
+
+// saysSent tells at the sender what becomes of a segment.
+func saysSent(s *record.Segment) string {
+	what := "sent"
+	if s.Retransmission {
+		what = "sent again"
+	}
+	switch s.Fate {
+	case record.Dropped:
+		return what + ", lost on the wire."
+	case record.Held:
+		return what + ", held on the wire."
+	case record.Injected:
+		return what + ", on the wire, and a copy of it delivered."
+	}
+	return what + ", delivered."
+}
+
+// saysArrived tells at the receiver how a segment came.
+func saysArrived(s *record.Segment, held bool) string {
+	switch {
+	case s.Forged:
+		return fmt.Sprintf("forged by tcplab: the %s never sent it.", s.From)
+	case s.Fate == record.Injected:
+		return "a copy made by tcplab arrives."
+	case held:
+		return "arrives, held on the wire until now."
+	}
+	return "arrives."
+}
+
+// saysEnds tells what both ends are.
+func saysEnds(ends []End) string {
+	var all []string
+	for _, e := range ends {
+		if e.State == "" {
+			all = append(all, e.Host+" without a socket")
+			continue
+		}
+		var more []string
+		if e.From != "" {
+			more = append(more, "was "+e.From)
+		}
+		if e.Detail != "" {
+			more = append(more, e.Detail)
+		}
+		text := e.Host + " " + e.State
+		if more != nil {
+			text += " (" + strings.Join(more, "; ") + ")"
+		}
+		all = append(all, text)
+	}
+	return strings.Join(all, ", ")
+}

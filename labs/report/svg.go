@@ -1,0 +1,378 @@
+package report
+
+import (
+	"fmt"
+	"html"
+	"io"
+	"math"
+	"strings"
+
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+// SVG writes the ladder as a picture that stands alone: for a page, a README or
+// a slide. It follows the reader's choice of a light or dark look.
+func SVG(w io.Writer, r *record.Run, o Options) error {
+	p := newPicture(r, o, wideLayout)
+	p.title(r)
+	p.ladder(r)
+	_, err := fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %g %g" width="%g" height="%g" role="img" aria-label="%s">`+
+		"\n<style>%s%s</style>\n<rect class=\"paper\" width=\"100%%\" height=\"100%%\"/>\n%s</svg>\n",
+		p.span, p.y+12, p.span, p.y+12, p.escape(r.Title), svgColors, svgStyle, p.body.String())
+	return err
+}
+
+// svgColors are for a picture that stands alone. The page has the same, and a
+// switch.
+const svgColors = `
+svg{--paper:#fff;--ink:#1c2024;--dim:#6b7280;--line:#c3c9d1;--blue:#0b66c3;--red:#c8102e;--green:#15803d;--now:#eef4fb}
+@media(prefers-color-scheme:dark){svg{--paper:#14171a;--ink:#e4e7eb;--dim:#949ca8;--line:#454c55;--blue:#6cb2ff;--red:#ff7b86;--green:#6cc98a;--now:#1f2a36}}`
+
+// svgStyle is how a ladder looks, whatever the colours are.
+const svgStyle = `
+.ladder text,svg>text,svg>g>text{font:12px ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace;fill:var(--ink);white-space:pre;paint-order:stroke;stroke:var(--paper);stroke-width:3px}
+.paper{fill:var(--paper)}.life{stroke:var(--line);stroke-width:1.5}
+text.title{font-weight:700;font-size:15px}text.head,text.state{font-weight:700}
+text.dim,text.time{fill:var(--dim)}text.seg{fill:var(--blue)}text.lost,text.bad{fill:var(--red)}text.good{fill:var(--green)}text.bad{font-weight:700}
+.arrow{stroke:var(--blue);stroke-width:1.6;fill:none}.arrow.lost{stroke:var(--red)}
+.tip{fill:var(--blue);stroke:none}.dot{fill:var(--blue)}.cross{stroke:var(--red);stroke-width:2;fill:none}
+.rule{stroke:var(--line)}.under{fill:transparent}`
+
+// A layout says where things stand: lifelines, and the texts beside them.
+type layout struct {
+	span        float64
+	left, right float64 // the lifelines
+	inside      bool    // texts stand between the lifelines, for a narrow screen
+}
+
+var (
+	wideLayout   = layout{span: 960, left: 366, right: 646}
+	narrowLayout = layout{span: 420, left: 16, right: 404, inside: true}
+)
+
+const (
+	em        = 7.24 // a character of the font
+	lineStep  = 17.0
+	textGap   = 10.0 // between a text and its lifeline
+	slant     = 11.0 // how far down a segment is when it arrives
+	timeRight = 64.0
+	heldAt    = 0.55 // how far along the wire a segment is held
+)
+
+// A picture is an SVG ladder that is being drawn, from the top down.
+type picture struct {
+	printer // for its clean
+	layout
+	body  strings.Builder
+	out   strings.Builder // of the row that is being drawn
+	y     float64         // top of what comes next
+	times bool
+	left1 string // the host on the left
+	alone bool
+	held  map[int]float64 // segment → y of the place where it is held
+}
+
+func newPicture(r *record.Run, o Options, l layout) *picture {
+	hosts := newSockets(r).hosts
+	p := &picture{printer: newPrinter(nil, o), layout: l, times: o.Times && !l.inside, held: map[int]float64{}}
+	p.ascii = false
+	p.alone = len(hosts) < 2
+	if len(hosts) > 0 {
+		p.left1 = hosts[0]
+	}
+	return p
+}
+
+// escape makes any text of a record safe in a picture.
+func (p *picture) escape(text string) string { return html.EscapeString(p.clean(text)) }
+
+func (p *picture) printf(format string, args ...any) { fmt.Fprintf(&p.out, format, args...) }
+
+// text draws one line; its anchor is start, middle or end.
+func (p *picture) text(x, y float64, anchor, class, text string) {
+	if text == "" {
+		return
+	}
+	p.printf(`<text x="%.4g" y="%.5g" text-anchor="%s" class="%s">%s</text>`, x, y, anchor, class, p.escape(text))
+}
+
+func (p *picture) title(r *record.Run) {
+	p.y = 26
+	p.text(12, p.y, "start", "title", r.Title)
+	p.text(12, p.y+19, "start", "dim", "tcplab "+r.Lab+flags(r)+" on Linux "+r.Environment.Kernel)
+	p.y += 32
+	p.body.WriteString(p.out.String() + "\n")
+	p.out.Reset()
+}
+
+// ladder draws the lifelines, and all rows between them.
+func (p *picture) ladder(r *record.Run) {
+	top := p.y + lineStep
+	p.heads(r, top)
+	heads := p.out.String()
+	p.out.Reset()
+	p.y = top + 12
+	var rows strings.Builder
+	step := -1
+	for _, row := range stepRows(r, p.times) {
+		if row.kind != tally || step < 0 { // a tally belongs to the step above it
+			step++
+		}
+		rows.WriteString(p.row(row.cleaned(p.clean), step))
+	}
+	fmt.Fprintf(&p.body, "<g class=\"ladder\">\n<line class=\"life\" x1=\"%g\" x2=\"%g\" y1=\"%g\" y2=\"%g\"/>", p.left, p.left, top+8, p.y)
+	if !p.alone {
+		fmt.Fprintf(&p.body, "<line class=\"life\" x1=\"%g\" x2=\"%g\" y1=\"%g\" y2=\"%g\"/>", p.right, p.right, top+8, p.y)
+	}
+	p.body.WriteString(heads + "\n" + rows.String() + "</g>\n")
+}
+
+func (p *picture) heads(r *record.Run, y float64) {
+	room := int(min(p.right-p.left, 2*(p.span-p.right)) / em)
+	if p.inside {
+		room = int(p.span / 2 / em)
+	}
+	client := cut(p.clean(p.left1+" "+r.Environment.Hosts[p.left1]), room)
+	server := cut(p.clean("server "+r.Environment.Hosts["server"]), room)
+	if p.inside {
+		p.text(p.left-8, y, "start", "head", client)
+		if !p.alone {
+			p.text(p.right+8, y, "end", "head", server)
+		}
+		return
+	}
+	p.text(p.left, y, "middle", "head", client)
+	if !p.alone {
+		p.text(p.right, y, "middle", "head", server)
+	}
+}
+
+// row draws a row and returns it as a group that carries its step's number.
+func (p *picture) row(r row, step int) string {
+	top := p.y
+	class := "row"
+	switch {
+	case r.kind == heading:
+		p.y += 14
+		p.across("head", "", r.remark)
+		p.printf(`<line class="rule" x1="0" x2="%g" y1="%g" y2="%g"/>`, p.span, p.y+2, p.y+2)
+		p.y += 8
+	case r.kind == fold:
+		p.text((p.left+p.right)/2, p.y+15, "middle", "dim", r.remark)
+		p.y += lineStep + 6
+	case r.kind == verdict:
+		look := "good"
+		if r.style == red {
+			look = "bad"
+		} else if r.style == dim {
+			look = "dim"
+		}
+		p.stamp(r, p.y+13)
+		p.across(look, r.mark+" ", r.remark)
+	case r.kind != 0:
+		p.stamp(r, p.y+13)
+		p.across("dim", map[remarkKind]string{waiting: "… ", setting: "* ", tally: "= "}[r.kind], r.remark)
+	case r.segment == nil:
+		p.call(r)
+	case r.segment.From == r.segment.To:
+		p.loop(r)
+	default:
+		p.segment(r)
+	}
+	group := fmt.Sprintf("<g class=\"%s\" data-step=\"%d\"><rect class=\"under\" x=\"0\" y=\"%g\" width=\"%g\" height=\"%g\"/>%s</g>\n",
+		class, step, top, p.span, p.y-top, p.out.String())
+	p.out.Reset()
+	return group
+}
+
+// stamp writes when it was.
+func (p *picture) stamp(r row, y float64) {
+	if p.times && r.at >= 0 && r.kind != tally {
+		p.text(timeRight, y, "end", "time", cut(stampText(r.at), timeWidth-1))
+	}
+}
+
+// across draws a remark over all columns, with a mark of ours before it.
+func (p *picture) across(class, mark, text string) {
+	x := 4.0
+	if p.times && class != "head" {
+		x = timeRight + textGap
+	}
+	indent := float64(length(mark)) * em
+	if mark != "" {
+		p.printf(`<text x="%.4g" y="%.5g" class="%s">%s</text>`, x, p.y+13, class, mark)
+	}
+	for _, l := range wrap(p.clean(text), int((p.span-x-indent-4)/em)) {
+		p.text(x+indent, p.y+13, "start", class, l)
+		p.y += lineStep
+	}
+}
+
+// room is how many characters fit beside a host's lifeline.
+func (p *picture) room(host string) int {
+	switch {
+	case p.inside:
+		return int((p.right - p.left - 2*textGap) / em)
+	case host == p.left1 && p.times:
+		return int((p.left - textGap - timeRight - textGap) / em)
+	case host == p.left1:
+		return int((p.left - textGap) / em)
+	}
+	return int((p.span - p.right - textGap) / em)
+}
+
+// beside draws lines of text at a host's lifeline, from y on, and returns where
+// they end.
+func (p *picture) beside(host, class string, y float64, texts ...string) float64 {
+	x, anchor := p.left-textGap, "end"
+	if host != p.left1 {
+		x, anchor = p.right+textGap, "start"
+	}
+	if p.inside {
+		x, anchor = p.left+textGap, "start"
+		if host != p.left1 {
+			x, anchor = p.right-textGap, "end"
+		}
+	}
+	for _, text := range texts {
+		for _, l := range wrap(p.clean(text), p.room(host)) {
+			p.text(x, y, anchor, class, l)
+			y += lineStep
+		}
+	}
+	return y
+}
+
+func (p *picture) call(r row) {
+	y := p.y + 13
+	p.stamp(r, y)
+	if r.text != "" {
+		y = p.beside(r.host, "call", y, r.text+r.result)
+	}
+	p.y = p.beside(r.host, "state", y, r.states...) - 13
+}
+
+// segment draws an arrow; what it leads to stands beside its head.
+func (p *picture) segment(r row) {
+	s := r.segment
+	from, to := p.left, p.right
+	if s.To == p.left1 {
+		from, to = to, from
+	}
+	y := p.y + lineStep + 3 // the label stands above
+	p.stamp(r, y+4)
+	lost := s.Fate == record.Dropped
+	class := "arrow"
+	if lost {
+		class += " lost"
+	}
+	start, startY := from, y
+	if heldY, ok := p.held[s.ID]; ok && r.again {
+		start, startY = from+(to-from)*heldAt, heldY
+	}
+	end, endY := to, y+slant
+	switch s.Fate {
+	case record.Dropped:
+		end, endY = from+(to-from)*0.72, y+slant*0.72
+	case record.Held:
+		end, endY = from+(to-from)*heldAt, y+slant*heldAt
+		p.held[s.ID] = endY
+	}
+	p.printf(`<path class="%s" d="M%.5g %.6gL%.5g %.6g"/>`, class, start, startY, end, endY)
+	switch s.Fate {
+	case record.Dropped:
+		p.printf(`<path class="cross" d="M%.5g %.6gl10 10m0 -10l-10 10"/>`, end-5, endY-5)
+	case record.Held:
+		p.printf(`<circle class="dot" cx="%.5g" cy="%.6g" r="4"/>`, end, endY)
+	default:
+		p.tip(start, startY, end, endY)
+	}
+	p.labels(r, from, to, y)
+	p.y = y + slant + 7
+	if lost || s.Fate == record.Held {
+		return
+	}
+	texts, look := r.states, "state"
+	if len(texts) == 0 {
+		texts, look = []string{r.still}, "dim"
+	}
+	below := y + slant + 4
+	if p.inside {
+		below += 12
+	}
+	p.y = max(p.y, p.beside(r.host, look, below, texts...)-lineStep+8)
+}
+
+// labels writes what a segment says above its arrow, and its port at its end.
+func (p *picture) labels(r row, from, to, y float64) {
+	s := r.segment
+	class, end := "seg", ""
+	switch s.Fate {
+	case record.Dropped:
+		class, end = "lost", ", lost"
+	case record.Held:
+		end = ", held"
+	}
+	room := int(math.Abs(to-from)/em) - 2
+	if r.port != "" && p.inside {
+		room -= 2 * (length(r.port) + 1)
+	}
+	label := cut(strings.TrimSpace(labelIn(r, room-length(end)))+end, room)
+	middle := (from + to) / 2
+	if r.again { // it comes from where it was held
+		beyond := math.Abs(to-from)/2 - float64(length(label))*em/2
+		middle += math.Copysign(min(beyond, 80), to-from)
+	}
+	p.text(middle, y-3, "middle", class, label)
+	if r.port == "" {
+		return
+	}
+	if p.inside { // above the arrow's beginning
+		x, anchor := from+4, "start"
+		if from > to {
+			x, anchor = from-4, "end"
+		}
+		p.text(x, y-3, anchor, "dim", r.port)
+		return
+	}
+	p.beside(s.From, "dim", y+4, r.port)
+}
+
+// tip draws the head of an arrow that ends at x, y.
+func (p *picture) tip(fromX, fromY, x, y float64) {
+	p.printf(`<path class="tip" d="%s"/>`, tipAt(fromX, fromY, x, y))
+}
+
+// loop draws a segment that a host sends to itself: out and back again.
+func (p *picture) loop(r row) {
+	s := r.segment
+	x, side := p.left, 1.0
+	if r.host != p.left1 {
+		x, side = p.right, -1.0
+	}
+	y := p.y + lineStep + 3
+	p.stamp(r, y+4)
+	far := x + side*130
+	class := "arrow"
+	if s.Fate == record.Dropped {
+		class += " lost"
+	}
+	p.labels(r, x, x+side*280, y)
+	switch s.Fate {
+	case record.Dropped:
+		p.printf(`<path class="%s" d="M%g %gH%g"/><path class="cross" d="M%g %gl10 10m0 -10l-10 10"/>`, class, x, y, far, far-5, y-5)
+		p.y = y + 14
+		return
+	case record.Held:
+		p.printf(`<path class="%s" d="M%g %gH%g"/><circle class="dot" cx="%g" cy="%g" r="4"/>`, class, x, y, far, far, y)
+		p.y = y + 14
+		return
+	}
+	p.printf(`<path class="%s" d="M%g %gH%gq%g 0 %g 11q0 11 %g 11H%g"/>`, class, x, y, far, side*11, side*11, -side*11, x+side*2)
+	p.tip(far, y+22, x, y+22)
+	texts, look := r.states, "state"
+	if len(texts) == 0 {
+		texts, look = []string{r.still}, "dim"
+	}
+	p.y = max(y+30, p.beside(r.host, look, y+26, texts...)-lineStep+8)
+}
