@@ -8,6 +8,10 @@ FUZZTIME ?= 60s
 SOAK     ?= 200
 LINT      = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
+# The packages that have golden files.
+PICTURED  = $(sort $(dir $(wildcard $(addsuffix /testdata/*.ladder,$(wildcard labs/*)) \
+	$(addsuffix /testdata/*.golden,$(wildcard labs/* cmd/tcplab/internal/*)))))
+
 .PHONY: help build install test bench lint fuzz golden docs soak clean
 
 help: ## list the targets
@@ -37,10 +41,11 @@ fuzz: ## run every fuzz target for FUZZTIME
 	done
 
 golden: ## write the golden ladders and reports anew
-	$(GO) test $(addprefix ./,$(patsubst %/testdata,%,$(wildcard labs/*/testdata))) -run 'TestLabs|TestReadmePicture|Golden|TestSVG' -update
+	$(GO) test $(PICTURED:%/testdata/=./%) -run 'TestLabs|TestReadmePicture|Golden|TestSVG' -update
 
 docs: ## write the labs' pages, the claims' table and the man pages anew
 	$(GO) run ./cmd/tcplab/internal/docs .
+
 
 soak: ## run every lab SOAK times with all processors busy
 	$(GO) test ./labs -run TestSoak -soak $(SOAK) -timeout 120m -v

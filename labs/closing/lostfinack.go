@@ -79,7 +79,7 @@ back, as behind a firewall that has forgotten the connection.`,
 		again := wire.Retransmission("client:FIN,ACK")
 		s.Expect("fin-retransmitted-not-the-ack",
 			lab.Is("seq", again.Seq, fin.Seq),
-			lab.InTime("after", again.Since(fin), rto),
+			lab.SentAgain("after", again, fin, rto),
 			lab.Is("server sends", wire.Waiting(s.Server), "nothing"))
 		again.Deliver()
 		answer := wire.Waiting(s.Server)

@@ -82,15 +82,15 @@ arrives. They are orphans, and end as in lostfin.`,
 		again := wire.Retransmission("server:FIN,ACK")
 		s.Expect("fin-retransmitted",
 			lab.Is("seq", again.Seq, fin.Seq),
-			lab.InTime("after", again.Since(fin), rto))
+			lab.SentAgain("after", again, fin, rto))
 		_, before := client.Timer()
 		again.Deliver()
 		_, after := client.Timer()
 		s.Expect("time-wait-restarts",
 			lab.Is("client", client.State(), record.TimeWait),
-			lab.Is("started anew", after > before, true),
-			lab.Seen("left before_ms", before.Milliseconds()),
-			lab.Seen("left after_ms", after.Milliseconds()))
+			lab.Is("started anew", after.SetSince(before), true),
+			lab.Seen("left before_ms", before.Left.Milliseconds()),
+			lab.Seen("left after_ms", after.Left.Milliseconds()))
 		answer := wire.Waiting(s.Client)
 		wire.Deliver("client:ACK")
 		s.Expect("time-wait-acks-again",

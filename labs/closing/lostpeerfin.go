@@ -77,7 +77,7 @@ is lost by it, and no program is told.`,
 		s.Expect("last-ack-retransmits-fin",
 			lab.Is("server", server.State(), record.LastAck),
 			lab.Is("seq", again.Seq, fin.Seq),
-			lab.InTime("after", again.Since(fin), rto))
+			lab.SentAgain("after", again, fin, rto))
 		s.Expect("fin-wait2-waits-for-it",
 			lab.Is("client", client.State(), record.FinWait2),
 			lab.Is("client sends", wire.Waiting(s.Client), "nothing"))

@@ -176,8 +176,8 @@ tcp_max_tw_buckets only takes the protection away.`,
 			_, rest := old.Timer()
 			waited := old.Await(record.Close)
 			s.Expect("lasts-60-seconds",
-				lab.Is("seconds left at the start", seconds(left), timeWaitLength),
-				lab.InTime("then waited", waited, rest))
+				lab.Left("left at the start", left, timeWaitLength*time.Second),
+				lab.Lasted("then waited", waited, rest))
 		}
 	},
 }
@@ -218,11 +218,11 @@ func closeFirst(s *lab.Script, server, client *lab.Sock) (*lab.Sock, *lab.Segmen
 
 // judgeLength judges how long TIME_WAIT lasts, by what its timer has left at the
 // start. The first claim waits for the end of it where that was asked for.
-func judgeLength(s *lab.Script, server *lab.Sock, left time.Duration) {
+func judgeLength(s *lab.Script, server *lab.Sock, left lab.TimeLeft) {
 	if !s.On("wait") {
 		s.Expect("lasts-60-seconds",
 			lab.Is("server", server.State(), record.TimeWait),
-			lab.Is("seconds left at the start", seconds(left), timeWaitLength))
+			lab.Left("left at the start", left, timeWaitLength*time.Second))
 	}
 	if s.Server.Sysctl(finTimeout) == timeWaitLength {
 		s.Inapplicable("not-tunable-by-fin-timeout", "tcp_fin_timeout is as long as TIME_WAIT")
@@ -230,11 +230,8 @@ func judgeLength(s *lab.Script, server *lab.Sock, left time.Duration) {
 	}
 	s.Expect("not-tunable-by-fin-timeout",
 		lab.Seen("tcp_fin_timeout", s.Server.Sysctl(finTimeout)),
-		lab.Is("seconds left at the start", seconds(left), timeWaitLength))
+		lab.Left("left at the start", left, timeWaitLength*time.Second))
 }
-
-// seconds rounds up: some milliseconds have passed before a timer is read.
-func seconds(left time.Duration) int { return int((left + time.Second - 1) / time.Second) }
 
 // noTimeWait is a control: the kernel keeps no connection in TIME_WAIT.
 func noTimeWait(s *lab.Script) { s.Server.SetSysctl("net.ipv4.tcp_max_tw_buckets", "0") }

@@ -38,7 +38,8 @@ func (e *End) await(what string, hasCome func() bool) time.Duration {
 	if hasCome() {
 		return 0
 	}
-	timer, left := e.Timer()
+	timer, rest := e.Timer()
+	left := rest.Left
 	if timer == "" {
 		r.fail(fmt.Errorf("%s: %s is %s and has no timer: nothing makes it %s", e.host.name, e.name, e.seen.State, what))
 	}

@@ -23,6 +23,7 @@ type End struct {
 	// known is set from the time the kernel first had it: a socket that is gone
 	// is told apart from one that never was.
 	known bool
+	watch timerWatch
 }
 
 // end returns the host's End with these addresses. One that is met for the
@@ -51,6 +52,7 @@ func (e *End) look() bool {
 	if e.host.run.options.Blind {
 		return false
 	}
+	looked := time.Now()
 	now, found, err := e.host.lookUp(e.local, e.remote)
 	e.host.run.must(e.host.wrap(err))
 	if found && now.State == record.Listen && e.remote.Port() != 0 {
@@ -62,6 +64,7 @@ func (e *End) look() bool {
 		}
 		now = sockdiag.Socket{State: record.Close}
 	}
+	e.watch.see(now.Timer, now.Expires, looked, e.host.run.acted)
 	before := e.seen
 	e.seen = now
 	if e.known && sameButTime(before, now) {
@@ -124,13 +127,6 @@ func (e *End) Unacknowledged() int {
 func (e *End) Retransmits() int {
 	e.look()
 	return e.seen.Retransmits
-}
-
-// Timer looks which timer of the kernel is running for the socket ("" for
-// none), and how long it has left.
-func (e *End) Timer() (string, time.Duration) {
-	e.look()
-	return e.seen.Timer, e.seen.Expires
 }
 
 // Peer returns the other side of the connection, on the host that has its

@@ -52,11 +52,3 @@ func (l FinWait2Life) First() time.Duration {
 
 // Total is how long both timers run.
 func (l FinWait2Life) Total() time.Duration { return l.Whole + l.Mini }
-
-// Left is the check that a timer that was set to nominal a moment ago has that
-// time left. The kernel counts in ticks of up to 10 ms, and a busy machine may
-// have made the moment longer.
-func Left(name string, got, nominal time.Duration) Check {
-	const tick, moment = 10 * time.Millisecond, 250 * time.Millisecond
-	return Check{name + "_ms", got.Milliseconds(), nominal.Milliseconds(), got <= nominal+tick && got >= nominal-moment}
-}

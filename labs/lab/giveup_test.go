@@ -25,7 +25,7 @@ func TestUnanswered(t *testing.T) {
 		schedule := s.Client.OrphanSchedule(rto)
 		client.Close()
 		tries := s.Wire.Of(client).Unanswered("client:FIN,ACK")
-		s.Expect("by-schedule", lab.OnSchedule("sent", tries.Sent, schedule), lab.GaveUp("last wait", tries, schedule))
+		s.Expect("by-schedule", lab.OnSchedule("sent", tries, schedule), lab.GaveUp("last wait", tries, schedule))
 		if state := client.State(); state != record.Close {
 			t.Errorf("in the end it is %s", state)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -107,6 +108,7 @@ func (h *Host) before(call string) {
 		h.run.fail(wire.ErrCanceled)
 	}
 	h.run.beforeCall(h.name, call)
+	h.run.acted = time.Now()
 }
 
 // Addr returns the host's address with a port.

@@ -13,11 +13,19 @@ import (
 // TryRetransmission is Retransmission where the sender may give up instead: it
 // returns nil once the sender's socket is gone.
 func (w *Wire) TryRetransmission(name string) *Segment {
+	s, _ := w.tryRetransmission(name)
+	return s
+}
+
+// tryRetransmission is TryRetransmission. It returns what the timer had left
+// that has sent the segment, or ended the socket.
+func (w *Wire) tryRetransmission(name string) (*Segment, TimeLeft) {
 	r, e := w.run, w.sender(name)
 	if e.State() == record.Close {
-		return nil
+		return nil, TimeLeft{}
 	}
-	wait, left := w.awaited(e, name)
+	wait, timer := w.awaited(e, name)
+	left := timer.Left
 	begin := r.waits(wait)
 	due, until := begin.Add(left), begin.Add(left+left/4+r.options.Patience)
 	for {
@@ -28,7 +36,10 @@ func (w *Wire) TryRetransmission(name string) *Segment {
 				r.wait.For = record.Close
 			}
 			r.waited()
-			return s
+			if s != nil {
+				s.due = timer
+			}
+			return s, timer
 		}
 		now := time.Now()
 		if now.After(until) {
@@ -55,13 +66,13 @@ func (w *Wire) LoseRetransmissions(name string) (lost []*Segment) {
 
 // awaited is the wait for a segment that the sender's timer sends again. The
 // timer has nothing left where the segment is on the wire already.
-func (w *Wire) awaited(e *End, name string) (wait record.Wait, left time.Duration) {
+func (w *Wire) awaited(e *End, name string) (wait record.Wait, left TimeLeft) {
 	timer, left := e.Timer()
 	match := w.run.matcher(name)
 	if slices.ContainsFunc(w.run.wire.Waiting(), func(p *wire.Packet) bool { return w.repeats().has(p) && match(p) }) {
-		left = 0
+		left = TimeLeft{} // what runs now is the timer after it
 	}
-	return record.Wait{Host: e.host.name, Socket: e.name, Timer: timer, For: name, LeftMS: left.Milliseconds()}, left
+	return record.Wait{Host: e.host.name, Socket: e.name, Timer: timer, For: name, LeftMS: left.Left.Milliseconds()}, left
 }
 
 // sender returns the side of the connection that sends the named segment.

@@ -137,6 +137,8 @@ type run struct {
 	events   []record.Event
 	verdicts map[string]*record.Claim
 
+	acted time.Time // when the latest call, or delivery, began
+
 	told int      // how many of the events OnEvent has been given
 	wait *pending // for a timer of the kernel; nil where there is none
 

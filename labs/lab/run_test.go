@@ -60,7 +60,7 @@ func TestWireWords(t *testing.T) {
 			if r.Error != "" {
 				t.Fatal(r.Error)
 			}
-			if read != "onetwo" || inFlight != "none" || !strings.HasSuffix(dup, "ACK") {
+			if read != "onetwo" || inFlight != "nothing" || !strings.HasSuffix(dup, "ACK") {
 				t.Errorf("read %q, in flight %s, after a copy %s", read, inFlight, dup)
 			}
 			var fates []string
@@ -128,7 +128,7 @@ func TestBroken(t *testing.T) {
 		story func(*lab.Script)
 		want  string
 	}{
-		"no such segment": {func(s *lab.Script) { established(s); s.Wire.Next("server:FIN,ACK") }, "wire: no server:FIN,ACK came; on the wire: client: none; server: none"},
+		"no such segment": {func(s *lab.Script) { established(s); s.Wire.Next("server:FIN,ACK") }, "wire: no server:FIN,ACK came; on the wire: client: nothing; server: nothing"},
 		"no such flag":    {func(s *lab.Script) { s.Wire.Next("SIN") }, `segment "SIN": no flag is called "SIN"`},
 		"unexpected errno": {func(s *lab.Script) { s.Server.Listen(80, 1); s.Server.Listen(80, 1) },
 			"server: bind(4, 192.0.2.2:80): address already in use"},

@@ -8,14 +8,41 @@ import (
 
 // A Schedule is when the kernel sends a segment that gets no answer: the rule
 // of net/ipv4/tcp_timer.c, computed from the knobs in force. Times are nominal:
-// timers never fire early, but up to an eighth late.
+// timers never fire early, but on a busy machine they are late.
 type Schedule struct {
 	Sends []time.Duration // since the first one, which is 0
 	End   time.Duration   // when the kernel gives up
-	// least is how many sends there are where timers are so late that the time
-	// allowed is over sooner; 0 where that changes nothing.
-	least int
+	// Where a time decides, and no count: limits has for each send how much must
+	// have passed, at the timeout after it, for the kernel to give up, and from
+	// is the send since which it is counted.
+	limits []time.Duration
+	from   int
 }
+
+// pause is what a timer is set to: that before the i-th send or, after the
+// last, that before the end.
+func (s Schedule) pause(i int) time.Duration {
+	if i == len(s.Sends) {
+		return s.End - s.Sends[i-1]
+	}
+	return s.Sends[i] - s.Sends[i-1]
+}
+
+// as returns the schedule as it is for these attempts: timers may have been so
+// late that the time is over sooner, with fewer sends.
+func (s Schedule) as(a Attempts) Schedule {
+	n := len(a.Sent)
+	if n >= len(s.Sends) || n <= s.from || s.limits == nil {
+		return s
+	}
+	if passed := a.End - a.times()[s.from]; passed < s.limits[n-1] {
+		return s
+	}
+	return Schedule{Sends: s.Sends[:n], End: s.Sends[n], limits: s.limits[:n], from: s.from}
+}
+
+// Allows tells whether as many attempts as these are by the schedule.
+func (s Schedule) Allows(a Attempts) bool { return len(s.as(a).Sends) == len(a.Sent) }
 
 // initialRTO is the retransmission timeout before there is a round-trip time to
 // go by: TCP_TIMEOUT_INIT, RFC 6298 §2.1. No setting changes it.
@@ -110,23 +137,16 @@ func (h *Host) RetriesSchedule(retries int, rto time.Duration) Schedule {
 }
 
 func retransmitSchedule(rto, maxRTO time.Duration, retries func(rto time.Duration) int) Schedule {
-	s := Schedule{Sends: []time.Duration{0}}
+	s := Schedule{from: 1}
 	rto = min(rto, maxRTO)
-	late := time.Duration(0) // since the first retransmission, with timers as late as may be
-	for first := time.Duration(0); ; {
-		s.End += rto
-		if first == 0 {
-			first = s.End
-		} else {
-			limit := modelTimeout(retries(rto), minRTO, maxRTO)
-			if s.End-first >= limit {
-				return s
-			}
-			if late += latest(rto); late >= limit && s.least == 0 {
-				s.least = len(s.Sends)
-			}
-		}
+	for {
 		s.Sends = append(s.Sends, s.End)
+		s.limits = append(s.limits, modelTimeout(retries(rto), minRTO, maxRTO))
+		s.End += rto
+		last := len(s.Sends) - 1
+		if last >= s.from && s.End-s.Sends[s.from] >= s.limits[last] {
+			return s
+		}
 		rto = min(2*rto, maxRTO)
 	}
 }
@@ -150,54 +170,6 @@ func modelTimeout(boundary int, base, maxRTO time.Duration) time.Duration {
 		rto *= 2
 	}
 	return total
-}
-
-// OnSchedule is the check that segments were sent when the schedule says. Each
-// pause may be as much longer as a timer of the kernel may be late: an eighth,
-// or 50 ms where that is more (kernel/time/timer.c: calc_index, for HZ from 100
-// up).
-func OnSchedule(name string, sent []*Segment, want Schedule) Check {
-	want = want.allow(len(sent))
-	got := make([]time.Duration, len(sent))
-	for i, s := range sent {
-		got[i] = s.Since(sent[0])
-	}
-	ok := len(got) == len(want.Sends)
-	for i := 1; ok && i < len(got); i++ {
-		pause, nominal := got[i]-got[i-1], want.Sends[i]-want.Sends[i-1]
-		ok = inTime(pause, nominal)
-	}
-	return Check{name + "_ms", milliseconds(got), milliseconds(want.Sends), ok}
-}
-
-// inTime tells whether a timer that was set to nominal may have taken so long.
-// The segments' timestamps have whole milliseconds, so it may seem to be one
-// too soon.
-func inTime(got, nominal time.Duration) bool {
-	return got >= nominal-time.Millisecond && got <= latest(nominal)
-}
-
-// latest is how long a timer that was set to nominal may take.
-func latest(nominal time.Duration) time.Duration { return nominal + nominal/7 + 50*time.Millisecond }
-
-// Allows tells whether so many sends are by the schedule. Timers may be so late
-// that the kernel gives up after fewer than it nominally makes.
-func (s Schedule) Allows(sends int) bool {
-	return sends == len(s.Sends) || s.least > 0 && sends >= s.least && sends < len(s.Sends)
-}
-
-// allow returns the schedule as it is with so many sends, where it allows them.
-func (s Schedule) allow(sends int) Schedule {
-	if sends == len(s.Sends) || !s.Allows(sends) {
-		return s
-	}
-	return Schedule{Sends: s.Sends[:sends], End: s.Sends[sends]}
-}
-
-// InTime is the check that the kernel took, or has left, as long as a timer
-// that was set to nominal may take.
-func InTime(name string, got, nominal time.Duration) Check {
-	return Check{name + "_ms", got.Milliseconds(), nominal.Milliseconds(), inTime(got, nominal)}
 }
 
 func milliseconds(times []time.Duration) string {

@@ -1,10 +1,10 @@
 package lab
 
 import (
-	"fmt"
-	"strings"
 	"testing"
 	"time"
+
+	"github.com/tcplab/tcplab/labs/internal/wire"
 )
 
 // The figures were measured on Linux 6.18, or follow from its source.
@@ -42,32 +42,84 @@ func TestSchedules(t *testing.T) {
 			}
 		})
 	}
-	// Timers that are late can end what has hardly any time left.
-	for n, want := range map[int]string{1: "3", 3: "4 5", 4: "5 6", 8: "9"} {
-		var allowed []string
-		for sends := range 20 {
-			if orphan(n, 204*ms, defaultMaxRTO).Allows(sends) {
-				allowed = append(allowed, fmt.Sprint(sends))
-			}
+}
+
+// Timers that are late can end sooner what has hardly any time left: then, and
+// only then, there are fewer sends.
+func TestLateTimers(t *testing.T) {
+	const ms = time.Millisecond
+	s := retransmitSchedule(204*ms, defaultMaxRTO, func(time.Duration) int { return 3 })
+	if got := milliseconds(s.Sends); got != "0 204 612 1428 3060" || s.End != 6324*ms {
+		t.Fatalf("sends %s, end %v", got, s.End)
+	}
+	attempts := func(end time.Duration, times ...time.Duration) Attempts {
+		a := Attempts{End: end}
+		begin := time.Now()
+		for _, at := range times {
+			a.Sent = append(a.Sent, &Segment{packet: &wire.Packet{SentAt: begin.Add(at)}})
 		}
-		if got := strings.Join(allowed, " "); got != want {
-			t.Errorf("%d retries allow %s sends, want %s", n, got, want)
+		return a
+	}
+	for name, test := range map[string]struct {
+		a    Attempts
+		want bool
+	}{
+		"as it should be": {attempts(6324*ms, 0, 204*ms, 612*ms, 1428*ms, 3060*ms), true},
+		"late":            {attempts(9000*ms, 0, 300*ms, 900*ms, 2000*ms, 4000*ms), true},
+		"so late as to be over at the fourth timeout": {attempts(3320*ms, 0, 300*ms, 720*ms, 1550*ms), true},
+		"over too soon":     {attempts(3060*ms, 0, 204*ms, 612*ms, 1428*ms), false},
+		"far too soon":      {attempts(612*ms, 0, 204*ms), false},
+		"too many":          {attempts(9000*ms, 0, 204*ms, 612*ms, 1428*ms, 3060*ms, 6324*ms), false},
+		"a pause too short": {attempts(6324*ms, 0, 204*ms, 408*ms, 1428*ms, 3060*ms), true}, // OnSchedule's affair
+	} {
+		if got := s.Allows(test.a); got != test.want {
+			t.Errorf("%s: allowed %v", name, got)
+		}
+		onSchedule := test.want && name != "a pause too short"
+		if c := OnSchedule("sent", test.a, s); c.ok != onSchedule {
+			t.Errorf("%s: on schedule %v: %v", name, c.ok, c.got)
+		}
+		if c := GaveUpAfter("after", test.a, s); c.ok != onSchedule {
+			t.Errorf("%s: gave up after %v: %v", name, c.got, c.ok)
 		}
 	}
-	if s := orphan(4, 204*ms, defaultMaxRTO).allow(5); milliseconds(s.Sends) != "0 204 612 1428 3060" || s.End != 6324*ms {
-		t.Errorf("sooner over: %+v", s)
+}
+
+// What a timer was set to is known to within the time for which it can have run.
+func TestTimeLeft(t *testing.T) {
+	const ms = time.Millisecond
+	now := time.Now()
+	read := func(left, ran time.Duration) TimeLeft {
+		return TimeLeft{Left: left, looked: now, until: now, before: now.Add(-ran)}
 	}
 	for _, test := range []struct {
-		got, nominal time.Duration
-		want         bool
+		timer   TimeLeft
+		nominal time.Duration
+		want    bool
 	}{
-		{1000 * ms, 1000 * ms, true}, {1031 * ms, 1000 * ms, true}, {999 * ms, 1000 * ms, true},
-		{990 * ms, 1000 * ms, false}, {1300 * ms, 1000 * ms, false}, {230 * ms, 204 * ms, true}, {61 * time.Second, 60 * time.Second, true},
+		{read(1000*ms, 0), 1000 * ms, true}, {read(992*ms, 0), 1000 * ms, true}, {read(1004*ms, 0), 1000 * ms, true},
+		{read(980*ms, 0), 1000 * ms, false}, {read(1020*ms, 0), 1000 * ms, false},
+		{read(300*ms, 700*ms), 1000 * ms, true}, {read(300*ms, 600*ms), 1000 * ms, false},
+		{read(1500*ms, 700*ms), 1000 * ms, false}, {TimeLeft{}, 1000 * ms, true},
 	} {
-		t.Run(fmt.Sprint(test.got, " for ", test.nominal), func(t *testing.T) {
-			if got := inTime(test.got, test.nominal); got != test.want {
-				t.Errorf("got %v", got)
-			}
-		})
+		if got := test.timer.wasSetTo(test.nominal); got != test.want {
+			t.Errorf("%v left, set at most %v ago: was set to %v: %v", test.timer.Left, now.Sub(test.timer.before), test.nominal, got)
+		}
+	}
+	var w timerWatch
+	at := func(d time.Duration) time.Time { return now.Add(d - time.Hour) } // all of it is past
+	w.see("retransmit", 200*ms, at(10*ms), at(9*ms))
+	if !w.unset.Equal(at(9 * ms)) {
+		t.Errorf("a timer that is seen for the first time was not set before the last action: %v", w.unset)
+	}
+	w.until, w.due = at(11*ms), at(211*ms)
+	w.see("retransmit", 150*ms, at(61*ms), at(60*ms))
+	if !w.unset.Equal(at(9 * ms)) {
+		t.Error("a timer that goes on was taken for one that was set anew")
+	}
+	w.until, w.due = at(62*ms), at(212*ms)
+	w.see("retransmit", 400*ms, at(212*ms), at(60*ms))
+	if !w.unset.Equal(at(61 * ms)) {
+		t.Errorf("a timer was set anew after the look at 61 ms: %v", w.unset.Sub(at(0)))
 	}
 }

@@ -143,11 +143,12 @@ func (w *Wire) Sent() int {
 // of one connection.
 func (w *Wire) Retransmission(name string) *Segment {
 	e := w.sender(name)
-	wait, left := w.awaited(e, name)
+	wait, due := w.awaited(e, name)
 	begin := w.run.waits(wait)
 	// Timers of the kernel fire up to an eighth late (kernel/time/timer.c:
 	// calc_index), and this machine may be busy.
-	s := w.repeats().next(name, begin.Add(left+left/4+w.run.options.Patience))
+	s := w.repeats().next(name, begin.Add(due.Left+due.Left/4+w.run.options.Patience))
+	s.due = due
 	w.run.waited()
 	return s
 }
@@ -177,8 +178,9 @@ type Segment struct {
 	run    *run
 	from   *Host
 	packet *wire.Packet
-	forged bool // it was never sent by its sender
-	lost   bool // by a control: whatever the story does, it never arrives
+	forged bool     // it was never sent by its sender
+	lost   bool     // by a control: whatever the story does, it never arrives
+	due    TimeLeft // of the timer that has sent it, where it was waited for
 
 	Flags    string // without those of ECN
 	Seq, Ack uint32 // relative, as in record.Segment
@@ -250,6 +252,7 @@ func (s *Segment) to() *Host {
 func (s *Segment) receive(fate record.Fate) {
 	to := s.to()
 	s.record(fate, to)
+	s.run.acted = time.Now()
 	s.run.must(to.wrap(s.run.wire.Write(to.index, s.packet.Raw)))
 	s.run.must(to.wrap(s.run.wire.Drain(to.index)))
 	e := to.end(pair{s.packet.Dst, s.packet.Src}, true)

@@ -115,10 +115,10 @@ count does, and with the defaults a connect takes about 131 seconds to fail.`,
 			lab.Is("client", client.Path(record.SynSent), "SYN_SENT → CLOSE"))
 		s.Expect("retry-schedule",
 			lab.Is("SYNs", len(sent), len(schedule.Sends)),
-			lab.OnSchedule("sent", sent, schedule))
+			lab.OnSchedule("sent", tries, schedule))
 		s.Expect("gives-up-with-etimedout",
 			lab.Is("client", client.State(), record.Close),
 			lab.Is("connect", client.Outcome(), "ETIMEDOUT"),
-			lab.InTime("after", tries.End, schedule.End))
+			lab.GaveUpAfter("after", tries, schedule))
 	},
 }

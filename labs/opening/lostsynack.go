@@ -97,11 +97,11 @@ retries: "we reserve half of room for young embrions", says the handler's commen
 		}
 		s.Expect("server-schedule-doubles",
 			lab.Is("SYN,ACKs", len(tries.Sent), len(schedule.Sends)),
-			lab.OnSchedule("sent", tries.Sent, schedule))
+			lab.OnSchedule("sent", tries, schedule))
 		s.Expect("request-expires-silently",
 			lab.Is("server", silent.Peer().Path(record.SynRecv), "SYN_RECV → CLOSE"),
 			lab.Is("server sends", wire.Waiting(s.Server), "nothing"),
-			lab.InTime("after", tries.End, schedule.End))
+			lab.GaveUpAfter("after", tries, schedule))
 	},
 }
 

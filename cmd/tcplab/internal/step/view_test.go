@@ -64,7 +64,7 @@ func presses(v *view, keys string) {
 }
 
 // The screen, after some keys.
-func TestScreens(t *testing.T) {
+func TestGolden(t *testing.T) {
 	for _, test := range []struct {
 		name, lab, keys string
 		width, height   int
