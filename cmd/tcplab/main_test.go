@@ -68,12 +68,14 @@ type need string
 const (
 	labs = need("labs") // that labs can run
 	user = need("user") // that root can become an ordinary user, and labs run then
+	nft  = need("nft")  // that root can see the firewall: the package nftables
 	tmux = need("tmux") // a terminal whose screen can be read
 )
 
 // found says for each need why it is not met, or "".
 var found = map[need]func() string{
 	labs: labsLack,
+	nft:  nftLacks,
 	user: sync.OnceValue(func() string {
 		if os.Getuid() != 0 {
 			return "it takes root to become another user"
@@ -94,6 +96,17 @@ var found = map[need]func() string{
 		}
 		return ""
 	},
+}
+
+// nftLacks says why the firewall can't be seen.
+func nftLacks() string {
+	if os.Getuid() != 0 {
+		return "it takes root to see the firewall"
+	}
+	if out, err := exec.Command("nft", "list", "ruleset").CombinedOutput(); err != nil {
+		return fmt.Sprintf("nft list ruleset: %v: %s", err, out)
+	}
+	return ""
 }
 
 var labsLack = sync.OnceValue(doctor)
@@ -188,10 +201,12 @@ func moveThread(uid int, node uint32) error {
 const patience = 10 * time.Second
 
 // poll calls ok until it holds, and tells whether it came to.
-func poll(ok func() bool) bool {
+func poll(ok func() bool) bool { return pollFor(patience, ok) }
+
+func pollFor(long time.Duration, ok func() bool) bool {
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
-	for end := time.Now().Add(patience); time.Now().Before(end); <-ticker.C {
+	for end := time.Now().Add(long); time.Now().Before(end); <-ticker.C {
 		if ok() {
 			return true
 		}

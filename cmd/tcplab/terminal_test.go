@@ -25,29 +25,49 @@ type terminal struct {
 
 func openTerminal(t *testing.T, columns int) *terminal {
 	t.Helper()
-	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	if err != nil {
-		t.Fatalf("/dev/ptmx: %v", err)
-	}
-	keyboard := os.NewFile(uintptr(fd), "/dev/ptmx") // non-blocking, so it has deadlines
-	t.Cleanup(func() { keyboard.Close() })
-	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatalf("TIOCSPTLCK: %v", err)
-	}
-	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err != nil {
-		t.Fatalf("TIOCGPTN: %v", err)
-	}
-	user, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	term, err := newTerminal(columns)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { user.Close() })
+	t.Cleanup(term.close)
+	return term
+}
+
+func newTerminal(columns int) (*terminal, error) {
+	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("/dev/ptmx: %w", err)
+	}
+	term := &terminal{keyboard: os.NewFile(uintptr(fd), "/dev/ptmx")} // non-blocking, so it has deadlines
+	if err := term.open(fd, columns); err != nil {
+		term.close()
+		return nil, err
+	}
+	return term, nil
+}
+
+// open opens the user side.
+func (term *terminal) open(fd, columns int) error {
+	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
+		return os.NewSyscallError("ioctl TIOCSPTLCK", err)
+	}
+	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err != nil {
+		return os.NewSyscallError("ioctl TIOCGPTN", err)
+	}
 	size := unix.Winsize{Row: 24, Col: uint16(columns)}
 	if err := unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &size); err != nil {
-		t.Fatalf("TIOCSWINSZ: %v", err)
+		return os.NewSyscallError("ioctl TIOCSWINSZ", err)
 	}
-	return &terminal{keyboard: keyboard, user: user}
+	term.user, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	return err
+}
+
+func (term *terminal) close() {
+	term.keyboard.Close()
+	if term.user != nil {
+		term.user.Close()
+	}
 }
 
 // until reads what is printed until that contains text.

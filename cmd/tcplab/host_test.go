@@ -1,0 +1,352 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// tcplab all leaves the host as it was: this machine, and a host that has an
+// interface, an address, routes, a firewall and a listener that are like those of
+// the labs' own hosts, and that no other process changes meanwhile.
+func TestHostUntouched(t *testing.T) {
+	labs.orSkip(t)
+	nft.orSkip(t)
+	for name, place := range map[string]func() error{
+		"this machine":      func() error { return nil },
+		"a host of its own": makeHost,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, args := range []string{"all", "all --ipv6", "selfconnect --accident", "doctor"} {
+				var before, after host
+				err := aside(func() (err error) {
+					if err := place(); err != nil {
+						return err
+					}
+					if before, err = lookHere(); err != nil {
+						return err
+					}
+					var exit *exec.ExitError
+					err = command(binary, strings.Fields(args)...)
+					if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1) { // a surprise is no matter here
+						return err
+					}
+					poll(func() bool { after, err = lookHere(); return err != nil || cmp.Equal(before, after) })
+					return err
+				})
+				if err != nil {
+					t.Fatalf("tcplab %s: %v", args, err)
+				}
+				if diff := cmp.Diff(before, after); diff != "" {
+					t.Errorf("tcplab %s has changed the host (-before +after):\n%s", args, diff)
+				}
+			}
+		})
+	}
+}
+
+// The look at a host sees what it is meant to see.
+func TestHostLook(t *testing.T) {
+	t.Parallel()
+	labs.orSkip(t)
+	nft.orSkip(t)
+	var before, after host
+	err := aside(func() (err error) {
+		if err := makeHost(); err != nil {
+			return err
+		}
+		if before, err = lookHere(); err != nil {
+			return err
+		}
+		if err := os.WriteFile("/proc/sys/net/ipv4/tcp_fin_timeout", []byte("7"), 0); err != nil {
+			return err
+		}
+		if err := command("nft", "add chain inet labs another"); err != nil {
+			return err
+		}
+		link, err := netlink.LinkByName("wire0")
+		if err == nil {
+			err = netlink.LinkSetDown(link) // and the routes go
+		}
+		if err != nil {
+			return err
+		}
+		fd, err := listenOn(81)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		after, err = lookHere()
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var changed []string
+	for what := range after {
+		if after[what] != before[what] {
+			changed = append(changed, what)
+		}
+	}
+	slices.Sort(changed)
+	// With the interface its address' routes go, so that nothing is missed.
+	want := []string{"/proc/sys/net/ipv4/tcp_fin_timeout", "links", "nftables", "routes", "sockets"}
+	if diff := cmp.Diff(want, changed); diff != "" {
+		t.Errorf("changes that are seen (-want +got):\n%s", diff)
+	}
+}
+
+// aside calls do on a thread with mounts of its own, which dies with it.
+func aside(do func() error) error { return elsewhere(0, openNode, do) }
+
+// makeHost puts the calling thread on a host of its own, and things on that.
+func makeHost() error {
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		return os.NewSyscallError("unshare", err)
+	}
+	link := &netlink.Tuntap{LinkAttrs: netlink.LinkAttrs{Name: "wire0"}, Mode: netlink.TUNTAP_MODE_TUN}
+	if err := netlink.LinkAdd(link); err != nil {
+		return fmt.Errorf("wire0: %w", err)
+	}
+	address := &netlink.Addr{IPNet: &net.IPNet{IP: net.IPv4(192, 0, 2, 1), Mask: net.CIDRMask(24, 32)}}
+	if err := netlink.AddrAdd(link, address); err != nil {
+		return err
+	}
+	if err := netlink.LinkSetUp(link); err != nil {
+		return err
+	}
+	if err := command("nft", "add table inet labs"); err != nil {
+		return err
+	}
+	if err := command("nft", "add chain inet labs input { type filter hook input priority 0 ; policy accept ; }"); err != nil {
+		return err
+	}
+	_, err := listenOn(80) // until the test ends
+	return err
+}
+
+func command(name string, args ...string) error {
+	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s %v: %w: %s", name, args, err, out)
+	}
+	return nil
+}
+
+func listenOn(port int) (fd int, err error) {
+	fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err == nil {
+		err = unix.Bind(fd, &unix.SockaddrInet4{Port: port})
+	}
+	if err == nil {
+		err = unix.Listen(fd, 1)
+	}
+	return fd, err
+}
+
+// A host is what can be seen of one, each thing under its name.
+type host map[string]string
+
+// lookHere looks at the host that the calling thread is on. Sockets are looked at
+// only where no other process has any: on this machine they come and go.
+func lookHere() (host, error) {
+	h := host{}
+	for what, see := range map[string]func() (string, error){
+		"links": links, "routes": routes, "nftables": firewall, "tracing instances": tracingInstances,
+		"mounts": func() (string, error) { return fileText("/proc/self/mountinfo") }, // the main thread's, not this one's
+	} {
+		text, err := see()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", what, err)
+		}
+		h[what] = text
+	}
+	if ownNamespace() {
+		var err error
+		if h["sockets"], err = sockets(); err != nil {
+			return nil, err
+		}
+	}
+	return h, h.sysctls()
+}
+
+func fileText(file string) (string, error) {
+	text, err := os.ReadFile(file)
+	return string(text), err
+}
+
+// ownNamespace tells whether the thread is not where the main thread is.
+func ownNamespace() bool {
+	main, _ := os.Readlink("/proc/self/ns/net")
+	here, _ := os.Readlink("/proc/thread-self/ns/net")
+	return main != here
+}
+
+// restless are the files of /proc/sys that change by themselves, whatever tcplab
+// does: patterns of path/filepath, and why.
+var restless = map[string]string{
+	"/proc/sys/fs/aio-nr":                            "counts requests of all processes",
+	"/proc/sys/fs/dentry-state":                      "counts what is cached",
+	"/proc/sys/fs/file-nr":                           "counts the open files of all processes",
+	"/proc/sys/fs/inode-*":                           "counts what is cached",
+	"/proc/sys/fs/quota/*":                           "counts what is cached",
+	"/proc/sys/kernel/hung_task_detect_count":        "counts the kernel's own findings",
+	"/proc/sys/kernel/ns_last_pid":                   "the newest process's number",
+	"/proc/sys/kernel/perf_event_max_sample_rate":    "the kernel lowers it where sampling takes too long",
+	"/proc/sys/kernel/pty/nr":                        "counts the terminals of all processes",
+	"/proc/sys/kernel/random/entropy_avail":          "an estimate",
+	"/proc/sys/kernel/random/uuid":                   "another one each time it is read",
+	"/proc/sys/kernel/tainted":                       "set by warnings of the kernel",
+	"/proc/sys/net/netfilter/nf_conntrack_count":     "counts the connections of all processes",
+	"/proc/sys/vm/stat_refresh":                      "reading it does something",
+	"/proc/sys/net/ipv4/tcp_fastopen_key":            "a secret; made when it is first read",
+	"/proc/sys/kernel/sched_domain/*/*/max_newidle*": "measured by the scheduler",
+}
+
+// sysctls adds every file of /proc/sys that can be read, but for the restless.
+func (h host) sysctls() error {
+	return filepath.WalkDir("/proc/sys", func(file string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) { // an interface's, which has gone meanwhile
+			return nil
+		}
+		if err != nil || d.IsDir() {
+			return err
+		}
+		for pattern := range restless {
+			if is, err := filepath.Match(pattern, file); is || err != nil {
+				return err
+			}
+		}
+		if text, err := os.ReadFile(file); err == nil { // some can only be written
+			h[file] = string(text)
+		}
+		return nil
+	})
+}
+
+func links() (string, error) {
+	all, err := netlink.LinkList()
+	if err != nil {
+		return "", err
+	}
+	var lines []string
+	for _, l := range all {
+		a := l.Attrs()
+		// Whether there is a carrier comes and goes by itself.
+		lines = append(lines, fmt.Sprintf("%d %s %s mtu %d %v %v", a.Index, l.Type(), a.Name, a.MTU, a.HardwareAddr, a.Flags&^net.FlagRunning))
+		addresses, err := netlink.AddrList(l, netlink.FAMILY_ALL)
+		if err != nil {
+			return "", err
+		}
+		for _, a := range addresses {
+			lines = append(lines, "  "+a.IPNet.String())
+		}
+	}
+	return strings.Join(lines, "\n"), nil
+}
+
+// routes are those of all tables, and the rules that choose between them.
+func routes() (string, error) {
+	var lines []string
+	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
+		all, err := netlink.RouteListFiltered(family, &netlink.Route{Table: unix.RT_TABLE_UNSPEC}, netlink.RT_FILTER_TABLE)
+		if err != nil {
+			return "", err
+		}
+		for _, r := range all {
+			lines = append(lines, fmt.Sprintf("table %d: type %d %v from %v via %v dev %d metric %d", r.Table, r.Type, r.Dst, r.Src, r.Gw, r.LinkIndex, r.Priority))
+		}
+		rules, err := netlink.RuleList(family)
+		if err != nil {
+			return "", err
+		}
+		for _, r := range rules {
+			lines = append(lines, fmt.Sprintf("rule %d: %v", r.Priority, r))
+		}
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n"), nil
+}
+
+// firewall is the rules of nftables, without their counters.
+func firewall() (string, error) {
+	out, err := exec.Command("nft", "--stateless", "list", "ruleset").Output()
+	return string(out), err
+}
+
+// tracingInstances lists what is traced besides what always is. The machine has
+// one set of them, so those of other runs that go on (tcplab-PID-…) are left out.
+// It mounts tracefs where it shows to the calling thread alone.
+func tracingInstances() (string, error) {
+	const dir = "/dev/net" // a tmpfs of the thread's own: see elsewhere
+	where := dir + "/tracing"
+	if err := os.MkdirAll(where, 0o700); err != nil {
+		return "", err
+	}
+	switch err := unix.Mount("tracefs", where, "tracefs", 0, ""); err {
+	case nil:
+	case unix.ENODEV: // the kernel has none
+		return "", nil
+	default:
+		return "", os.NewSyscallError("mount tracefs", err)
+	}
+	defer func() { _ = unix.Unmount(where, unix.MNT_DETACH) }()
+	instances, err := os.ReadDir(where + "/instances")
+	var names []string
+	for _, i := range instances {
+		var pid int
+		if n, _ := fmt.Sscanf(i.Name(), "tcplab-%d-", &pid); n == 1 && unix.Kill(pid, 0) == nil {
+			continue
+		}
+		names = append(names, i.Name())
+	}
+	return strings.Join(names, " "), err
+}
+
+// sockets are the addresses and states of all TCP sockets.
+func sockets() (string, error) {
+	var lines []string
+	for _, file := range []string{"/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return "", err
+		}
+		for line := range strings.Lines(string(text)) {
+			if f := strings.Fields(line); len(f) > 3 {
+				lines = append(lines, strings.Join(f[1:4], " "))
+			}
+		}
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n"), nil
+}
+
+// lookAtHost looks at this machine.
+func lookAtHost(t *testing.T) (h host) {
+	t.Helper()
+	if err := aside(func() (err error) { h, err = lookHere(); return err }); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// unchanged wants this machine to be as it was. What another test does on it is
+// over in a moment.
+func (h host) unchanged(t *testing.T) {
+	t.Helper()
+	var now host
+	if !poll(func() bool { now = lookAtHost(t); return cmp.Equal(h, now) }) {
+		t.Errorf("the host has changed (-before +after):\n%s", cmp.Diff(h, now))
+	}
+}

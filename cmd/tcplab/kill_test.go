@@ -1,0 +1,295 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// victims are the runs that are killed: short ones, ones that wait for timers,
+// ones that leave orphans, time-wait sockets and full queues behind.
+var victims = []string{"noaccept", "backlog --n 3", "lostfin", "timewait --json", "selfconnect"}
+
+// rootVictims are killed as root of the machine as well: what only that root may
+// do belongs here.
+var rootVictims = []string{"noaccept", "lostfin"}
+
+// A way is how a run is made to end before its time.
+type way struct {
+	name string
+	end  func(*execution) error
+	// ends are the exit statuses that a run may have then, besides 0; killed by a
+	// signal, -1.
+	ends []int
+}
+
+var ways = []way{
+	{"SIGKILL", signaled(syscall.SIGKILL), []int{-1}},
+	{"SIGTERM", signaled(syscall.SIGTERM), []int{130, -1}}, // -1 before tcplab is ready for it
+	{"SIGINT", signaled(syscall.SIGINT), []int{130, -1}},
+	{"SIGHUP", signaled(syscall.SIGHUP), []int{130, -1}},
+	// What is written to a terminal that has gone is an error.
+	{"its terminal closes", func(e *execution) error { return e.term.keyboard.Close() }, []int{130, -1, 3}},
+	// As by | head -1: SIGPIPE, which comes with the next write.
+	{"its reader goes", func(e *execution) error { return e.reader.Close() }, []int{-1, 141}},
+}
+
+func signaled(s os.Signal) func(*execution) error {
+	return func(e *execution) error {
+		if err := e.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			return err
+		}
+		return nil
+	}
+}
+
+// moments is at how many moments of a victim's run each way ends it, for each
+// user: 100 for each way in all.
+const moments = 10
+
+// However and whenever a run ends, nothing of it is left: no process, no
+// namespace, and nothing on the host.
+//
+// Namespaces are in no list that could be searched: one that is held by a socket
+// alone is in no /proc. But a user namespace can have a limit to the network
+// namespaces in it, so the runs are ended in one of the test's own. If
+// selfconnect, which takes one, succeeds there when one is all that is allowed,
+// then none is left. To the kernel its root is as good as the machine's; for what
+// only that may do, some runs are ended by the machine's root, too.
+//
+// It runs apart from the other tests: it keeps all processors busy, and they look
+// at what a run judges.
+func TestKill(t *testing.T) {
+	user.orSkip(t)
+	before := lookAtHost(t)
+	t.Run("all", func(t *testing.T) { // returns when all in it have ended
+		for _, victim := range victims {
+			for _, u := range users {
+				t.Run(u.name+" "+victim, func(t *testing.T) {
+					t.Parallel()
+					supervise(t, "userns", u.uid, victim)
+				})
+			}
+		}
+		for _, victim := range rootVictims {
+			t.Run("root of the machine "+victim, func(t *testing.T) {
+				t.Parallel()
+				supervise(t, "host", 0, victim)
+			})
+		}
+	})
+	before.unchanged(t)
+}
+
+// supervise runs a supervisor of victims in a user namespace, or on the host.
+func supervise(t *testing.T, where string, uid int, victim string) {
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Args = append([]string{"supervisor", where, ownBinary(t), strconv.Itoa(uid)}, strings.Fields(victim)...)
+	cmd.Env = append(os.Environ(), superviseKills+"=1")
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if where == "userns" {
+		ids := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 0, Size: 1}, {ContainerID: nobody, HostID: nobody, Size: 1}}
+		cmd.SysProcAttr = &syscall.SysProcAttr{
+			Cloneflags: syscall.CLONE_NEWUSER, UidMappings: ids, GidMappings: ids,
+			GidMappingsEnableSetgroups: true,
+		}
+	}
+	if err := elsewhere(0, openNode, cmd.Start); err != nil {
+		t.Fatal(err)
+	}
+	err := cmd.Wait()
+	t.Logf("%s", out.Bytes())
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// superviseKills makes the test's binary a supervisor.
+const superviseKills = "TCPLAB_TEST_KILLS"
+
+func superviseMain() int {
+	uid, err := strconv.ParseUint(os.Args[3], 10, 32)
+	if err == nil {
+		s := supervisor{program: os.Args[2], uid: uint32(uid), victim: os.Args[4:]}
+		if os.Args[1] == "userns" {
+			err = s.countingNamespaces(s.killAll)
+		} else {
+			err = s.killAll()
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// A supervisor starts runs of program by the user uid, and ends them.
+type supervisor struct {
+	program string
+	uid     uint32
+	victim  []string
+}
+
+func (s supervisor) command(args ...string) *exec.Cmd {
+	cmd := exec.Command(s.program, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: s.uid, Gid: s.uid}}
+	return cmd
+}
+
+// allow sets how many network namespaces each user may have.
+func (s supervisor) allow(n int) error {
+	return os.WriteFile("/proc/sys/user/max_net_namespaces", []byte(strconv.Itoa(n)), 0)
+}
+
+// longest is how long a namespace may outlive its run. The kernel clears them
+// away one after another, when it has nothing better to do. A handshake that the
+// server had under way keeps its namespace until the timer for the SYN,ACK runs
+// out, a second later; and what the story had closed itself keeps it until the
+// orphan gives up, by the pinned tcp_orphan_retries after 6.2 s (the timers of
+// the kernel may be an eighth late). The rest is for a busy machine.
+const longest = 30 * time.Second
+
+// countingNamespaces wants do to leave no network namespace.
+func (s supervisor) countingNamespaces(do func() error) error {
+	// The limit is in force: with no namespace allowed no run succeeds.
+	if err := s.allow(0); err != nil {
+		return err
+	}
+	out, err := s.command("selfconnect").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "user.max_net_namespaces") {
+		return fmt.Errorf("with no namespace allowed: %v: %s", err, out)
+	}
+	if err := s.allow(10 * moments * len(ways)); err != nil {
+		return err
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	begin := time.Now()
+	if err := s.allow(1); err != nil {
+		return err
+	}
+	if !pollFor(longest, func() bool { out, err = s.command("selfconnect").CombinedOutput(); return err == nil }) {
+		return fmt.Errorf("namespaces are left: %s", out)
+	}
+	fmt.Printf("; no namespace was left %v later", time.Since(begin))
+	return nil
+}
+
+// killAll ends runs in each way, at moments that are spread over the time that a
+// whole one takes.
+func (s supervisor) killAll() error {
+	begin := time.Now()
+	if out, err := s.command(s.victim...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%v: %w: %s", s.victim, err, out)
+	}
+	whole := time.Since(begin)
+	const kills = moments * 6
+	var early [kills]bool
+	var errs [kills]error
+	// Waiting for a timer takes no processor, so long runs go side by side.
+	abreast := make(chan struct{}, 1+int(whole/(100*time.Millisecond)))
+	var all sync.WaitGroup
+	for i := range moments * len(ways) {
+		abreast <- struct{}{}
+		all.Go(func() {
+			at := whole * time.Duration(i) / kills
+			w := ways[i%len(ways)]
+			var err error
+			if early[i], err = s.kill(at, whole, w); err != nil {
+				errs[i] = fmt.Errorf("%s after %v: %w", w.name, at, err)
+			}
+			<-abreast
+		})
+	}
+	all.Wait()
+	n := 0
+	for _, e := range early {
+		if e {
+			n++
+		}
+	}
+	fmt.Printf("%v takes %v; %d of %d were ended before they had ended by themselves", s.victim, whole, n, kills)
+	return errors.Join(errs[:]...)
+}
+
+// An execution is a process, its terminal, and the end of the pipe at which its
+// output is read.
+type execution struct {
+	cmd    *exec.Cmd
+	term   *terminal
+	reader *os.File
+	ended  chan struct{}
+	status int
+}
+
+// kill ends a run in some way at a moment after its start, and tells whether it
+// had not ended by then.
+func (s supervisor) kill(at, whole time.Duration, w way) (early bool, err error) {
+	e, err := s.start(w.name == "its reader goes")
+	if err != nil {
+		return false, err
+	}
+	defer e.term.close()
+	defer e.reader.Close()
+	select {
+	case <-e.ended:
+	case <-time.After(at):
+		early = true
+	}
+	if err := w.end(e); err != nil {
+		return early, err
+	}
+	select {
+	case <-e.ended:
+	case <-time.After(whole + patience):
+		_ = e.cmd.Process.Kill()
+		<-e.ended
+		return early, errors.New("it did not end")
+	}
+	if e.status != 0 && (!early || !slices.Contains(w.ends, e.status)) {
+		return early, fmt.Errorf("it ended with %v", e.cmd.ProcessState)
+	}
+	return early, nil
+}
+
+// start starts a run on a terminal of its own. Its stdout is that, or a pipe.
+func (s supervisor) start(pipe bool) (*execution, error) {
+	term, err := newTerminal(80)
+	if err != nil {
+		return nil, err
+	}
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer writer.Close()
+	e := &execution{cmd: s.command(s.victim...), term: term, reader: reader, ended: make(chan struct{})}
+	e.cmd.Stdin, e.cmd.Stdout, e.cmd.Stderr = term.user, term.user, term.user
+	if pipe {
+		e.cmd.Stdout = writer
+	}
+	e.cmd.SysProcAttr.Setsid, e.cmd.SysProcAttr.Setctty = true, true
+	if err := e.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() { _, _ = io.Copy(io.Discard, term.keyboard) }() // until it is closed
+	go func() {
+		defer close(e.ended)
+		_ = e.cmd.Wait() // an exit status is no error here
+		e.status = e.cmd.ProcessState.ExitCode()
+	}()
+	return e, nil
+}
