@@ -98,6 +98,7 @@ func (h *Host) before(call string) {
 	if h.run.interrupted.Load() {
 		h.run.fail(wire.ErrCanceled)
 	}
+	h.run.trace.calls(h)
 	h.run.beforeCall(h.name, call)
 }
 

@@ -87,9 +87,13 @@ func (r *run) waited(wait record.Wait, begin time.Time, ledToLast bool) time.Dur
 	wait.WaitedMS = max(1, took.Milliseconds())
 	r.waits(wait)
 	r.add(&wait)
-	if n := len(r.events); ledToLast && n > 1 {
-		r.events[n-1], r.events[n-2] = r.events[n-2], r.events[n-1]
-		r.events[n-1].At = r.events[n-2].At
+	last := len(r.events) - 2 // but for the wait
+	for last > 0 && isKernel(r.events[last]) {
+		last-- // it may have said something since
+	}
+	if ledToLast && last >= 0 {
+		e := record.Event{At: r.events[last].At, Body: &wait}
+		r.events = slices.Insert(r.events[:len(r.events)-1], last, e)
 	}
 	return took
 }

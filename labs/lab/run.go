@@ -34,6 +34,9 @@ type Options struct {
 	// OnEvent, if not nil, is given each event when it happens. An error of
 	// this or of OnStart ends the story, and the run is broken.
 	OnEvent func(record.Event) error
+	// Trace takes down the kernel's own account too, at its tracepoints. Only
+	// root may.
+	Trace bool
 	// Patience bounds every wait for something that the kernel does at once;
 	// 0 is 10 seconds. It runs out only if the instrument or the story is wrong.
 	Patience time.Duration
@@ -100,6 +103,7 @@ type run struct {
 	hosts  []*Host // client, then server
 	wire   *wire.Wire
 	script *Script
+	trace  *trace // nil without Options.Trace
 
 	events      []record.Event
 	verdicts    map[string]*record.Claim
@@ -118,6 +122,7 @@ func (r *run) tell() {
 	ended := false
 	r.start = time.Now()
 	r.environment.Start = r.start.UTC().Truncate(time.Microsecond)
+	r.failure = r.trace.begin()
 	defer func() {
 		r.duration = r.since(time.Now())
 		if wrong := recover(); wrong != nil { // a mistake in the story is no claim's fault
@@ -126,12 +131,15 @@ func (r *run) tell() {
 		if !ended && r.failure == nil {
 			r.failure = errors.New("the story ended its goroutine")
 		}
+		if err := r.trace.read(); err != nil && r.failure == nil {
+			r.failure = err
+		}
 		r.readCounters()
 	}()
 	if r.options.OnStart != nil {
 		r.must(r.options.OnStart(r.beginning()))
 	}
-	if !r.lacksTimeWaits() {
+	if r.failure == nil && !r.lacksTimeWaits() {
 		r.lab.Script(r.script)
 	}
 	ended = true
@@ -174,8 +182,9 @@ func (r *run) must(err error) {
 	}
 }
 
-// add appends an event.
+// add appends an event, and before it what the kernel has said in the meantime.
 func (r *run) add(b record.Body) {
+	r.must(r.trace.read())
 	e := record.Event{At: r.since(time.Now()), Body: b}
 	r.events = append(r.events, e)
 	if r.options.OnEvent != nil {
@@ -290,5 +299,6 @@ func (r *run) close() {
 	for _, h := range r.hosts {
 		closing.Go(h.close)
 	}
+	closing.Go(r.trace.close)
 	closing.Wait()
 }
