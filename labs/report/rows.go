@@ -21,6 +21,7 @@ type row struct {
 	port    string          // tells the segment's connection apart, where there are several
 	again   bool            // the segment was held, and is on its way now
 	states  []string        // what became of the host's sockets
+	kernel  []string        // what the kernel itself said of it
 	still   string          // what the receiver's socket was, shown where no state has changed
 	remark  string
 	kind    remarkKind
@@ -37,6 +38,11 @@ func (r row) cleaned(clean func(string) string) row {
 		states[i] = clean(s)
 	}
 	r.states = states
+	kernel := make([]string, len(r.kernel))
+	for i, s := range r.kernel {
+		kernel[i] = clean(s)
+	}
+	r.kernel = kernel
 	return r
 }
 
@@ -53,10 +59,17 @@ const (
 
 // rowsOf turns the events into rows. States belong to the row before them.
 func rowsOf(r *record.Run, times bool) []row {
-	b := &rowBuilder{run: r, times: times, many: connections(r) > 1, held: map[int]bool{}, now: map[string]map[string]*record.State{}}
+	b := &rowBuilder{run: r, times: times, many: connections(r) > 1, held: map[int]bool{}, now: map[string]map[string]*record.State{}, texts: kernelTexts(r.Events)}
 	for _, e := range r.Events {
+		if k, ok := e.Body.(*record.Kernel); ok {
+			b.kernel(e, k)
+			continue
+		}
+		b.before(e)
 		b.add(e)
+		b.after()
 	}
+	b.after()
 	b.tally()
 	return b.rows
 }
@@ -69,6 +82,9 @@ type rowBuilder struct {
 	held  map[int]bool
 	now   map[string]map[string]*record.State // host → socket → latest
 	told  bool                                // something has changed since the last tally
+
+	texts           map[*record.Kernel]string
+	inCall, inTimer []row // what the kernel said, and has no place yet
 }
 
 func (b *rowBuilder) add(e record.Event) {
@@ -190,6 +206,9 @@ func (b *rowBuilder) state(e record.Event, s *record.State) {
 	before := host[s.Socket]
 	host[s.Socket] = s
 	last := len(b.rows) - 1
+	for last >= 0 && b.rows[last].isKernel() {
+		last--
+	}
 	text := stateText(before, s)
 	if text == "" {
 		return
@@ -200,7 +219,7 @@ func (b *rowBuilder) state(e record.Event, s *record.State) {
 	b.told = true
 	if last < 0 || b.rows[last].kind != 0 || b.rows[last].host != s.Host {
 		b.rows = append(b.rows, row{at: e.At, host: s.Host})
-		last++
+		last = len(b.rows) - 1
 	}
 	b.rows[last].states = append(b.rows[last].states, text)
 }
