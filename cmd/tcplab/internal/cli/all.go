@@ -31,7 +31,7 @@ type result struct {
 }
 
 func allCommand() *cobra.Command {
-	var json, noTimes, ipv6 bool
+	var json, noTimes, ipv6, trace bool
 	var filter string
 	var jobs int
 	var sysctls []string
@@ -71,7 +71,7 @@ The exit status is the worst of the labs'.`,
 			if err := checkSides(chosen, settings); err != nil {
 				return err
 			}
-			o := lab.Options{IPv6: ipv6, Sysctls: settings, Version: versionText()}
+			o := lab.Options{IPv6: ipv6, Sysctls: settings, Version: versionText(), Trace: trace}
 			results, err := runAll(cmd.Context(), newBoard(cmd.ErrOrStderr()), chosen, jobs, o, each)
 			if err != nil {
 				return err
@@ -89,6 +89,7 @@ The exit status is the worst of the labs'.`,
 	cmd.Flags().StringVar(&filter, "filter", "*", "run the labs whose names match a `PATTERN` of * and ? and [a-z]")
 	cmd.Flags().IntVar(&jobs, "jobs", 0, "how many labs run at once; 0 is all of them")
 	sysctlFlag(cmd, &sysctls)
+	traceFlag(cmd, &trace)
 	return cmd
 }
 
