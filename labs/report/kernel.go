@@ -47,10 +47,15 @@ func transition(k, next *record.Kernel, then *record.State) string {
 		return "kernel: makes it a full socket"
 	case next == nil && then != nil && then.To == k.To:
 		return ""
-	case next == nil && then != nil && k.To == record.Close:
+	case takenOver(k, next, then):
 		return "kernel: a mini-socket takes over"
 	}
 	return "kernel: " + k.From + " → " + k.To
+}
+
+// takenOver tells whether the socket is gone and inet_diag shows it all the same.
+func takenOver(k, next *record.Kernel, then *record.State) bool {
+	return k.To == record.Close && next == nil && then != nil && then.To != record.Close
 }
 
 // kernelTexts returns the text of each event that is the kernel's and is worth
@@ -76,7 +81,7 @@ func kernelTexts(events []record.Event) map[*record.Kernel]string {
 			if text := kernelText(v, next[s], then[s]); text != "" && !(dropped && used[v.ID]) {
 				texts[v] = text
 			}
-			if v.Event == record.SetState {
+			if v.Event == record.SetState && !takenOver(v, next[s], then[s]) {
 				next[s], then[s] = v, nil
 			}
 		}

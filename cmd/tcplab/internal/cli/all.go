@@ -77,7 +77,8 @@ The exit status is the worst of the labs'.`,
 				return err
 			}
 			end := worst(results)
-			if refused := errors.As(end, new(*lab.UsageError)); json || refused {
+			refused := errors.As(end, new(*lab.UsageError)) || trace && errors.As(end, new(*lab.MissingError))
+			if json || refused {
 				return end
 			}
 			return errors.Join(table(out, results, !noTimes), end)
