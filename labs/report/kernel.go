@@ -77,8 +77,8 @@ func kernelTexts(events []record.Event) map[*record.Kernel]string {
 			next[s], then[s] = nil, v
 		case *record.Kernel:
 			s := socket{v.Host, v.Socket}
-			dropped := v.Event == record.KfreeSkb
-			if text := kernelText(v, next[s], then[s]); text != "" && !(dropped && used[v.ID]) {
+			takenIn := v.Event == record.KfreeSkb && used[v.ID]
+			if text := kernelText(v, next[s], then[s]); text != "" && !takenIn {
 				texts[v] = text
 			}
 			if v.Event == record.SetState && !takenOver(v, next[s], then[s]) {
