@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -66,8 +67,8 @@ func (u *used) has(table map[change]string, name string, c change) bool {
 	return ok
 }
 
-// Every lab, with both witnesses, on IPv4 and IPv6, all of them side by side, with
-// the same addresses and ports: each state change that inet_diag saw is in the
+// Every lab, with both witnesses, on IPv4 and IPv6, several side by side, with the
+// same addresses and ports: each state change that inet_diag saw is in the
 // kernel's account in the same order, and what only one of them has is in the
 // tables above. Being watched changes nothing of the picture.
 func TestTrace(t *testing.T) {
@@ -75,8 +76,11 @@ func TestTrace(t *testing.T) {
 	for _, o := range []lab.Options{{Trace: true}, {Trace: true, IPv6: true}} {
 		runs := make([]*record.Run, len(labs.All()))
 		var running sync.WaitGroup
+		turns := make(chan struct{}, 2*runtime.GOMAXPROCS(0)) // a story must not be held up for 200 ms
 		for i, l := range labs.All() {
 			running.Go(func() {
+				turns <- struct{}{}
+				defer func() { <-turns }()
 				var err error
 				if runs[i], err = lab.Run(t.Context(), l, o); err != nil {
 					t.Logf("%s: %v", l.Name, err)

@@ -299,6 +299,8 @@ func (r *run) close() {
 	for _, h := range r.hosts {
 		closing.Go(h.close)
 	}
-	closing.Go(r.trace.close)
+	if r.trace != nil {
+		closing.Go(r.trace.close)
+	}
 	closing.Wait()
 }

@@ -276,10 +276,8 @@ func (t *trace) socketOf(s tracepoint.Sample, passive bool) *traced {
 }
 
 func (t *trace) close() {
-	if t != nil {
-		t.tracer.Close()
-		_ = t.fs.Close()
-	}
+	t.tracer.Close()
+	_ = t.fs.Close()
 }
 
 // missingTrace says what a run with Trace needs of this machine.
