@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcplab/tcplab/labs/internal/need"
+	"github.com/tcplab/tcplab/labs/internal/netns"
 	"github.com/tcplab/tcplab/labs/internal/tracepoint"
 )
 
@@ -58,8 +59,7 @@ func instancesOf(t *testing.T, fs *tracepoint.FS, pid int) []string {
 	return own
 }
 
-// listen makes a socket listen on a port of the loopback interface, in a namespace
-// of its own, and close.
+// listen makes a socket listen, and close.
 func listen(t *testing.T) {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -75,8 +75,10 @@ func listen(t *testing.T) {
 // of another are not.
 func TestTracer(t *testing.T) {
 	fs := need.Tracing(t)
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	need.Namespace(t, func(*netns.Thread) { testTracer(t, fs) })
+}
+
+func testTracer(t *testing.T, fs *tracepoint.FS) {
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		t.Fatal(err)
@@ -90,9 +92,7 @@ func TestTracer(t *testing.T) {
 	}
 	before := monotonic(t)
 	listen(t)
-	other := make(chan struct{})
-	go func() { listen(t); close(other) }()
-	<-other
+	need.Namespace(t, func(*netns.Thread) { listen(t) }) // on another thread
 	samples, err := tracer.Read()
 	if err != nil {
 		t.Fatal(err)
