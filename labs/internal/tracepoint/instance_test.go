@@ -56,10 +56,12 @@ func TestSweep(t *testing.T) {
 func TestLost(t *testing.T) {
 	fs := mount(t)
 	netns.Do(func(thread *netns.Thread) {
-		if _, err := thread.New(); err != nil {
+		ns, err := thread.New()
+		if err != nil {
 			t.Error(err)
 			return
 		}
+		defer ns.Close()
 		f, err := fs.Format("sock:inet_sock_set_state")
 		if err != nil {
 			t.Error(err)
