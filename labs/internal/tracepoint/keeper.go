@@ -8,6 +8,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -20,57 +21,57 @@ const (
 	ownPrefix = "tcplab-"
 )
 
-// A keeper is a process that outlives this one by a moment and removes its
-// tracing instance. An instance is a directory: unlike all else that a run makes
-// it is held by no descriptor, and would stay where the process is killed.
-type keeper struct {
-	cmd  *exec.Cmd
-	hold *os.File // as long as anybody has this end of the pipe open, it waits
-}
-
-// keepScript waits for the end of its input and then removes the directory. That
-// is refused while the dying process still has a file of it open.
-const keepScript = `trap '' HUP INT TERM
-read -r _
-i=0
-while [ -d "$1" ] && ! rmdir "$1" && [ "$i" -lt 100 ]; do
-	i=$((i + 1))
-	sleep 0.1
-done`
-
-// keep starts a keeper of a directory, which need not be there yet.
-func (fs *FS) keep(dir string) (*keeper, error) {
-	in, hold, err := os.Pipe()
+// keep starts the keeper of this process, once: another process, which outlives it
+// by a moment and removes its tracing instances. An instance is a directory:
+// unlike all else that a run makes it is held by no descriptor, and would stay
+// where the process is killed.
+//
+// It is one for all runs, and there before any of them opens a socket, because a
+// process that is being started has for a moment all descriptors of the one that
+// starts it: what a story closed meanwhile would not be closed yet.
+var keep = sync.OnceValue(func() error {
+	fs, err := Mount()
 	if err != nil {
-		return nil, os.NewSyscallError("pipe", err)
+		return err
 	}
-	defer in.Close()
-	fd, err := unix.FcntlInt(uintptr(fs.fd), unix.F_DUPFD_CLOEXEC, 3)
-	if err != nil {
-		hold.Close()
-		return nil, os.NewSyscallError("fcntl", err)
-	}
-	root := os.NewFile(uintptr(fd), "tracefs")
+	root := os.NewFile(uintptr(fs.fd), "tracefs")
 	defer root.Close()
-	cmd := exec.Command("/bin/sh", "-c", keepScript, "tcplab-keeper", "/proc/self/fd/3/"+dir)
+	var pipe [2]int // the keeper waits for as long as this process has the other end
+	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
+		return os.NewSyscallError("pipe2", err)
+	}
+	in := os.NewFile(uintptr(pipe[0]), "pipe")
+	defer in.Close()
+	cmd := exec.Command("/bin/sh", "-c", keepScript, "tcplab-keeper", "/proc/self/fd/3/"+path.Join(instances, own()))
 	cmd.Stdin, cmd.ExtraFiles = in, []*os.File{root}
 	cmd.Dir, cmd.Env = "/", []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // no terminal's signal is for it
 	if err := cmd.Start(); err != nil {
-		hold.Close()
-		return nil, fmt.Errorf("a process that cleans up: %w", err)
+		_ = unix.Close(pipe[1])
+		return fmt.Errorf("a process that cleans up: %w", err)
 	}
-	return &keeper{cmd, hold}, nil
-}
+	return cmd.Process.Release()
+})
 
-// release lets the keeper do its work, and waits for it.
-func (k *keeper) release() {
-	_ = k.hold.Close()
-	_ = k.cmd.Wait()
-}
+// own is what the names of this process's instances begin with.
+func own() string { return fmt.Sprintf("%s%d-", ownPrefix, os.Getpid()) }
 
-// sweep removes the instances of processes that are gone, and their keepers with
-// them.
+// keepScript waits for the end of its input and then removes the directories. That
+// is refused while the dying process still has a file of theirs open.
+const keepScript = `trap '' HUP INT TERM
+read -r _
+i=0
+while [ "$i" -lt 100 ]; do
+	left=
+	for dir in "$1"*; do
+		[ ! -d "$dir" ] || rmdir "$dir" || left=1
+	done
+	[ -n "$left" ] || exit 0
+	i=$((i + 1))
+	sleep 0.1
+done`
+
+// sweep removes the instances of processes that are gone, and their keepers too.
 func (fs *FS) sweep() error {
 	names, err := fs.Read(instances)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -23,7 +24,6 @@ const bufferKB = "1024"
 type Tracer struct {
 	fs      *FS
 	name    string
-	keeper  *keeper
 	page    pageFormat
 	formats map[uint16]*Format // by common_type, which is the ID
 	pipes   []int              // trace_pipe_raw of each processor
@@ -80,12 +80,11 @@ func (t *Tracer) instance() error {
 	if err := t.fs.sweep(); err != nil {
 		return err
 	}
-	t.name = fmt.Sprintf("%s%d-%d", ownPrefix, os.Getpid(), unix.Gettid())
-	dir := path.Join(instances, t.name)
-	var err error
-	if t.keeper, err = t.fs.keep(dir); err != nil {
+	if err := keep(); err != nil {
 		return err
 	}
+	t.name = own() + strconv.Itoa(unix.Gettid())
+	dir := path.Join(instances, t.name)
 	if err := unix.Mkdirat(t.fs.fd, dir, 0o700); err != nil {
 		return fmt.Errorf("tracefs: %s: %w", dir, os.NewSyscallError("mkdirat", err))
 	}
@@ -201,8 +200,7 @@ func (t *Tracer) Close() {
 	for _, fd := range t.pipes {
 		_ = unix.Close(fd)
 	}
-	if t.keeper != nil {
-		_ = t.fs.remove(path.Join(instances, t.name))
-		t.keeper.release() // it removes what is still there
+	if t.name != "" {
+		_ = t.fs.remove(path.Join(instances, t.name)) // if not, the keeper does
 	}
 }
