@@ -163,7 +163,7 @@ type host map[string]string
 func lookHere() (host, error) {
 	h := host{}
 	for what, see := range map[string]func() (string, error){
-		"links": links, "routes": routes, "nftables": firewall, "tracing instances": tracingInstances,
+		"links": links, "routes": routes, "nftables": firewall, "tracing instances": strayInstances,
 		"mounts": func() (string, error) { return fileText("/proc/self/mountinfo") }, // the main thread's, not this one's
 	} {
 		text, err := see()
@@ -285,33 +285,40 @@ func firewall() (string, error) {
 	return string(out), err
 }
 
-// tracingInstances lists what is traced besides what always is. The machine has
-// one set of them, so those of other runs that go on (tcplab-PID-…) are left out.
-// It mounts tracefs where it shows to the calling thread alone.
-func tracingInstances() (string, error) {
+// strayInstances are the tracing instances besides those of runs that go on
+// (tcplab-PID-…): the machine has one set of them.
+func strayInstances() (string, error) {
+	all, err := tracingInstances()
+	stray := slices.DeleteFunc(all, func(name string) bool {
+		var pid int
+		n, _ := fmt.Sscanf(name, "tcplab-%d-", &pid)
+		return n == 1 && unix.Kill(pid, 0) == nil
+	})
+	return strings.Join(stray, " "), err
+}
+
+// tracingInstances lists the tracing instances of the machine. It mounts tracefs
+// where it shows to the calling thread alone, which must be elsewhere.
+func tracingInstances() ([]string, error) {
 	const dir = "/dev/net" // a tmpfs of the thread's own: see elsewhere
 	where := dir + "/tracing"
 	if err := os.MkdirAll(where, 0o700); err != nil {
-		return "", err
+		return nil, err
 	}
 	switch err := unix.Mount("tracefs", where, "tracefs", 0, ""); err {
 	case nil:
 	case unix.ENODEV: // the kernel has none
-		return "", nil
+		return nil, nil
 	default:
-		return "", os.NewSyscallError("mount tracefs", err)
+		return nil, os.NewSyscallError("mount tracefs", err)
 	}
 	defer func() { _ = unix.Unmount(where, unix.MNT_DETACH) }()
 	instances, err := os.ReadDir(where + "/instances")
 	var names []string
 	for _, i := range instances {
-		var pid int
-		if n, _ := fmt.Sscanf(i.Name(), "tcplab-%d-", &pid); n == 1 && unix.Kill(pid, 0) == nil {
-			continue
-		}
 		names = append(names, i.Name())
 	}
-	return strings.Join(names, " "), err
+	return names, err
 }
 
 // sockets are the addresses and states of all TCP sockets.

@@ -22,7 +22,7 @@ var victims = []string{"noaccept", "backlog --n 3", "lostfin", "timewait --json"
 
 // rootVictims are killed as root of the machine as well: what only that root may
 // do belongs here.
-var rootVictims = []string{"noaccept", "lostfin"}
+var rootVictims = []string{"noaccept", "lostfin", "noaccept --trace"}
 
 // A way is how a run is made to end before its time.
 type way struct {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
 	"os"
@@ -66,16 +67,24 @@ func testMain(m *testing.M) (status int, err error) {
 type need string
 
 const (
-	labs = need("labs") // that labs can run
-	user = need("user") // that root can become an ordinary user, and labs run then
-	nft  = need("nft")  // that root can see the firewall: the package nftables
-	tmux = need("tmux") // a terminal whose screen can be read
+	labs  = need("labs")  // that labs can run
+	user  = need("user")  // that root can become an ordinary user, and labs run then
+	nft   = need("nft")   // that root can see the firewall: the package nftables
+	tmux  = need("tmux")  // a terminal whose screen can be read
+	trace = need("trace") // that --trace can be used
 )
 
 // found says for each need why it is not met, or "".
 var found = map[need]func() string{
 	labs: labsLack,
 	nft:  nftLacks,
+	trace: sync.OnceValue(func() string {
+		out, err := exec.Command(binary, "doctor").CombinedOutput()
+		if err != nil || !bytes.Contains(out, []byte("--trace can be used")) {
+			return fmt.Sprintf("tcplab doctor: %v\n%s", err, out)
+		}
+		return ""
+	}),
 	user: sync.OnceValue(func() string {
 		if os.Getuid() != 0 {
 			return "it takes root to become another user"

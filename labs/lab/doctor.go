@@ -50,6 +50,7 @@ func Doctor(labs []*Lab) []Finding {
 		d.tried("inet_diag", "answers", err)
 		d.ipv6()
 		d.sysctls(labs)
+		d.tracing()
 	})
 	d.descriptors()
 	return d.findings
@@ -88,6 +89,28 @@ func (d *doctor) ipv6() {
 	f := Finding{What: "IPv6", OK: err == nil, Found: "there is"}
 	if err != nil {
 		f.Found, f.Mend = "there is none, so --ipv6 won't run", "boot without ipv6.disable=1"
+	}
+	d.add(f)
+}
+
+// tracing tries what --trace takes.
+func (d *doctor) tracing() {
+	r := &run{}
+	var err error
+	if r.environment.Privilege, err = privilege(); err == nil {
+		if r.trace, err = r.newTrace(); err == nil {
+			r.trace.close()
+		}
+	}
+	f := Finding{What: "tracing", OK: err == nil, Found: fmt.Sprintf("--trace can be used, with %d tracepoints", len(r.environment.Trace))}
+	if r.environment.TraceLacks != nil {
+		f.Found += "; this kernel lacks " + strings.Join(r.environment.TraceLacks, ", ")
+	}
+	var m *MissingError
+	if errors.As(err, &m) {
+		f.Found, f.Mend = m.What, m.Mend
+	} else if err != nil {
+		f.Found = err.Error()
 	}
 	d.add(f)
 }

@@ -13,6 +13,17 @@ import (
 // pair identifies a socket on its host. A listener's remote is zero.
 type pair struct{ local, remote netip.AddrPort }
 
+// name names the socket as record.State does.
+func (p pair) name(passive bool) string {
+	switch {
+	case p.remote.Port() == 0:
+		return fmt.Sprintf(":%d", p.local.Port())
+	case passive:
+		return fmt.Sprintf("%d<-%d", p.local.Port(), p.remote.Port())
+	}
+	return fmt.Sprintf("%d->%d", p.local.Port(), p.remote.Port())
+}
+
 // An End is one host's side of a connection, or a listener: what the kernel
 // has there, whether or not a program holds a descriptor for it.
 type End struct {
@@ -31,15 +42,7 @@ type End struct {
 func (h *Host) end(p pair, passive bool) *End {
 	e := h.ends[p]
 	if e == nil {
-		e = &End{host: h, pair: p}
-		switch {
-		case p.remote.Port() == 0:
-			e.name = fmt.Sprintf(":%d", p.local.Port())
-		case passive:
-			e.name = fmt.Sprintf("%d<-%d", p.local.Port(), p.remote.Port())
-		default:
-			e.name = fmt.Sprintf("%d->%d", p.local.Port(), p.remote.Port())
-		}
+		e = &End{host: h, pair: p, name: p.name(passive)}
 		h.ends[p] = e
 		h.order = append(h.order, e)
 	}

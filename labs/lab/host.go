@@ -107,6 +107,7 @@ func (h *Host) before(call string) {
 	if h.run.ctx.Err() != nil {
 		h.run.fail(wire.ErrCanceled)
 	}
+	h.run.trace.calls(h)
 	h.run.beforeCall(h.name, call)
 	h.run.acted = time.Now()
 }

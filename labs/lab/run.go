@@ -34,6 +34,9 @@ type Options struct {
 	// of the record. An error of this or of OnStart ends the story, and the run
 	// is broken.
 	OnEvent func(record.Event) error
+	// Trace takes down the kernel's own account too, at its tracepoints. Only
+	// root may.
+	Trace bool
 	// Patience bounds every wait for something that the kernel does at once;
 	// 0 is 10 seconds. It runs out only if the instrument or the story is wrong.
 	Patience time.Duration
@@ -129,6 +132,7 @@ type run struct {
 	hosts  []*Host // client, then server
 	wire   *wire.Wire
 	script *Script
+	trace  *trace // nil without Options.Trace
 
 	// The story's thread alone changes these, but where it is stuck they
 	// are read from elsewhere.
@@ -157,6 +161,7 @@ func (r *run) tell() {
 	ended := false
 	r.start = time.Now()
 	r.environment.Start = r.start.UTC().Truncate(time.Microsecond)
+	r.failure = r.trace.begin()
 	r.locked(func() { r.telling = true })
 	defer func() {
 		r.duration = r.since(time.Now())
@@ -165,6 +170,9 @@ func (r *run) tell() {
 		}
 		if !ended && r.failure == nil {
 			r.failure = errors.New("the story ended its goroutine")
+		}
+		if err := r.trace.read(); err != nil && r.failure == nil {
+			r.failure = err
 		}
 		r.endWait()
 		if err := r.tellEvents(); err != nil && r.failure == nil {
@@ -175,7 +183,7 @@ func (r *run) tell() {
 	if r.options.OnStart != nil {
 		r.must(r.options.OnStart(r.beginning()))
 	}
-	if !r.lacksTimeWaits() {
+	if r.failure == nil && !r.lacksTimeWaits() {
 		r.lab.Script(r.script)
 	}
 	for _, h := range r.hosts {
@@ -224,8 +232,9 @@ func (r *run) must(err error) {
 	}
 }
 
-// add appends an event.
+// add appends an event, and before it what the kernel has said in the meantime.
 func (r *run) add(b record.Body) {
+	r.must(r.trace.read())
 	e := record.Event{At: r.since(time.Now()), Body: b}
 	r.locked(func() { r.events = append(r.events, e) })
 	r.must(r.tellEvents())
@@ -373,6 +382,9 @@ func (r *run) close() {
 	var closing sync.WaitGroup
 	for _, h := range r.hosts {
 		closing.Go(h.close)
+	}
+	if r.trace != nil {
+		closing.Go(r.trace.close)
 	}
 	closing.Wait()
 }

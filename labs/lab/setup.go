@@ -88,6 +88,12 @@ func (r *run) setUp() error {
 	if err := r.describe(); err != nil {
 		return err
 	}
+	if r.options.Trace {
+		var err error
+		if r.trace, err = r.newTrace(); err != nil {
+			return err
+		}
+	}
 	if err := r.makeHosts(); err != nil {
 		return err
 	}

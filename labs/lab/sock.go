@@ -91,13 +91,14 @@ func (s *Sock) Listen(backlog int) {
 func (s *Sock) Connect(to netip.AddrPort) {
 	s.host.before("connect")
 	err := unix.Connect(s.fd, sockaddr(to))
-	s.host.call("connect", 0, err, []string{s.arg(), to.String()}, unix.EINPROGRESS)
 	from := s.bound
 	if !from.IsValid() {
 		name, err := unix.Getsockname(s.fd)
 		s.host.run.must(s.host.wrap(os.NewSyscallError("getsockname", err)))
 		from = addrPort(name)
 	}
+	s.host.run.trace.connects(from)
+	s.host.call("connect", 0, err, []string{s.arg(), to.String()}, unix.EINPROGRESS)
 	s.End = s.host.end(pair{from, to}, false)
 	s.after()
 }

@@ -253,7 +253,9 @@ func (s *Segment) receive(fate record.Fate) {
 	to := s.to()
 	s.record(fate, to)
 	s.run.acted = time.Now()
+	s.run.trace.receives(to, s.packet.ID)
 	s.run.must(to.wrap(s.run.wire.Write(to.index, s.packet.Raw)))
+	s.run.must(s.run.trace.read())
 	s.run.must(to.wrap(s.run.wire.Drain(to.index)))
 	e := to.end(pair{s.packet.Dst, s.packet.Src}, true)
 	if !e.look() || e.seen.State == record.SynRecv {

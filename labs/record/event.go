@@ -8,7 +8,8 @@ type Event struct {
 	Body Body
 }
 
-// A Body says what happened: *Call, *Segment, *State, *Wait, *VerdictGiven or *Part.
+// A Body says what happened: *Call, *Segment, *State, *Wait, *Kernel,
+// *VerdictGiven or *Part.
 type Body interface{ kind() string }
 
 // A Call is a system call that a host's program made.
@@ -92,6 +93,49 @@ type Wait struct {
 	WaitedMS int64  `json:"waited_ms"`
 }
 
+// A Kernel is what the kernel itself said as it happened, at one of its
+// tracepoints: the second witness of a run with --trace, beside State, which is
+// what inet_diag answers when it is asked.
+type Kernel struct {
+	Host string `json:"host"`
+	// Socket is named as in State; empty where no socket takes part.
+	Socket string `json:"socket"`
+	Event  string `json:"event"` // the tracepoint: one of Tracepoints
+	// From and To are the states of SetState.
+	From  string `json:"from,omitempty"`
+	To    string `json:"to,omitempty"`
+	State string `json:"state,omitempty"` // the socket's, as it sent again or was reset
+	// Reason is the kernel's own name of why it dropped a packet or sent a reset.
+	Reason  string  `json:"reason,omitempty"`
+	Context Context `json:"context"`
+	// ID is the segment that the host was being given: Segment.ID; 0 for another
+	// Context than InSegment.
+	ID int `json:"id,omitempty"`
+}
+
+// The tracepoints of a Kernel event, by the kernel's names.
+const (
+	SetState         = "inet_sock_set_state"
+	RetransmitSkb    = "tcp_retransmit_skb"
+	RetransmitSynack = "tcp_retransmit_synack"
+	SendReset        = "tcp_send_reset"
+	ReceiveReset     = "tcp_receive_reset"
+	KfreeSkb         = "kfree_skb"
+)
+
+// Tracepoints are all of them.
+var Tracepoints = []string{SetState, RetransmitSkb, RetransmitSynack, SendReset, ReceiveReset, KfreeSkb}
+
+// A Context says what the kernel was doing.
+type Context string
+
+// The contexts of a Kernel event.
+const (
+	InCall    Context = "call"    // a system call of the host's program
+	InSegment Context = "segment" // taking in a segment
+	InTimer   Context = "timer"   // a timer of the kernel had run out
+)
+
 // VerdictGiven marks the moment at which a claim was judged.
 type VerdictGiven struct {
 	Claim    string  `json:"claim"`
@@ -108,6 +152,7 @@ func (*Call) kind() string         { return "call" }
 func (*Segment) kind() string      { return "segment" }
 func (*State) kind() string        { return "state" }
 func (*Wait) kind() string         { return "wait" }
+func (*Kernel) kind() string       { return "kernel" }
 func (*VerdictGiven) kind() string { return "verdict" }
 func (*Part) kind() string         { return "part" }
 

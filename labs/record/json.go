@@ -126,6 +126,13 @@ func (r *Run) check() error {
 			if !slices.Contains([]Fate{Delivered, Dropped, Held, Injected}, v.Fate) {
 				return fmt.Errorf("event %d: unknown fate %q", i, v.Fate)
 			}
+		case *Kernel:
+			if !slices.Contains(Tracepoints, v.Event) {
+				return fmt.Errorf("event %d: unknown tracepoint %q", i, v.Event)
+			}
+			if !slices.Contains([]Context{InCall, InSegment, InTimer}, v.Context) {
+				return fmt.Errorf("event %d: unknown context %q", i, v.Context)
+			}
 		case *VerdictGiven:
 			if !slices.Contains(verdicts, v.Verdict) {
 				return fmt.Errorf("event %d: unknown verdict %q", i, v.Verdict)
@@ -198,6 +205,8 @@ func (e *Event) UnmarshalJSON(data []byte) error {
 		e.Body = &State{}
 	case "wait":
 		e.Body = &Wait{}
+	case "kernel":
+		e.Body = &Kernel{}
 	case "verdict":
 		e.Body = &VerdictGiven{}
 	case "part":

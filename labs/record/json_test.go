@@ -19,6 +19,7 @@ func full() *record.Run {
 		Outcome: record.Surprise, Error: "why it broke",
 		Environment: record.Environment{
 			Kernel: "6.18.44", Tcplab: "v1", Privilege: "userns", IPv6: true,
+			Trace: []string{"inet_sock_set_state"}, TraceLacks: []string{"kfree_skb: reason"},
 			Hosts:   map[string]string{"client": "192.0.2.1", "server": "192.0.2.2"},
 			Sysctls: map[string]map[string]string{"client": {"net.ipv4.tcp_fin_timeout": "1"}, "server": {}},
 		},
@@ -34,6 +35,12 @@ func full() *record.Run {
 				Host: "server", Socket: "80<-40000", To: "SYN_RECV", Timer: "retransmit", ExpiresMS: 1000, Descriptor: true,
 			}},
 			{At: time.Second, Body: &record.Wait{Host: "server", Socket: "80<-40000", Timer: "retransmit", For: "SYN,ACK again", LeftMS: 999, WaitedMS: 1001}},
+			{At: 1100 * time.Millisecond, Body: &record.Kernel{
+				Host: "server", Socket: "80<-40000", Event: record.SetState, From: "LISTEN", To: "SYN_RECV", Context: record.InSegment, ID: 3,
+			}},
+			{At: 1200 * time.Millisecond, Body: &record.Kernel{
+				Host: "server", Event: record.SendReset, State: "CLOSE", Reason: "NO_SOCKET", Context: record.InTimer,
+			}},
 			{At: 2 * time.Second, Body: &record.VerdictGiven{Claim: "established-without-accept", Verdict: record.Refuted, Surprise: true}},
 		},
 		Claims: []record.Claim{{
@@ -51,6 +58,7 @@ func full() *record.Run {
 const fullJSON = `{"schema":"tcplab.run/1","lab":"noaccept","title":"A connection is established before accept is called",
 "outcome":"surprise","error":"why it broke",
 "environment":{"kernel":"6.18.44","tcplab":"v1","privilege":"userns","ipv6":true,
+"trace":["inet_sock_set_state"],"trace_lacks":["kfree_skb: reason"],
 "hosts":{"client":"192.0.2.1","server":"192.0.2.2"},
 "sysctls":{"client":{"net.ipv4.tcp_fin_timeout":"1"},"server":{}}},
 "args":{"n":"1"},
@@ -61,6 +69,9 @@ const fullJSON = `{"schema":"tcplab.run/1","lab":"noaccept","title":"A connectio
 {"t_us":820,"kind":"state","host":"server","socket":"80<-40000","from":"","to":"SYN_RECV","rqueue":0,"wqueue":0,
 "timer":"retransmit","expires_ms":1000,"retransmits":0,"descriptor":true},
 {"t_us":1000000,"kind":"wait","host":"server","socket":"80<-40000","timer":"retransmit","for":"SYN,ACK again","left_ms":999,"waited_ms":1001},
+{"t_us":1100000,"kind":"kernel","host":"server","socket":"80<-40000","event":"inet_sock_set_state","from":"LISTEN","to":"SYN_RECV",
+"context":"segment","id":3},
+{"t_us":1200000,"kind":"kernel","host":"server","socket":"","event":"tcp_send_reset","state":"CLOSE","reason":"NO_SOCKET","context":"timer"},
 {"t_us":2000000,"kind":"verdict","claim":"established-without-accept","verdict":"refuted","surprise":true}],
 "claims":[{"id":"established-without-accept","text":"Both ends are ESTABLISHED.","source":"listen(2)","myth":false,"truth":"no",
 "verdict":"refuted","surprise":true,"reason":"none",
@@ -168,6 +179,8 @@ func TestUnmarshalRefuses(t *testing.T) {
 		{"an unknown outcome", with(`"outcome":"surprise"`, `"outcome":"great"`), `unknown outcome "great"`},
 		{"an unknown verdict", with(`"verdict":"refuted","surprise":true,"reason"`, `"verdict":"maybe","surprise":true,"reason"`), `unknown verdict "maybe"`},
 		{"an unknown verdict in an event", with(`"verdict":"refuted"`, `"verdict":"maybe"`), `unknown verdict "maybe"`},
+		{"an unknown tracepoint", with("tcp_send_reset", "tcp_probe"), `unknown tracepoint "tcp_probe"`},
+		{"an unknown context", with(`"context":"timer"`, `"context":"dream"`), `unknown context "dream"`},
 		{"an unknown fate", with(`"fate":"delivered"`, `"fate":"eaten"`), `unknown fate "eaten"`},
 	} {
 		r := record.Run{Lab: "untouched"}

@@ -43,6 +43,10 @@ type Environment struct {
 	// Start is when the story began, by the machine's clock: UTC, to the
 	// microsecond. It is the zero time where the record does not hold it.
 	Start time.Time `json:"start,omitzero"`
+	// Trace names the tracepoints that were recorded, and TraceLacks what this
+	// kernel does not have of them. Both are empty without --trace.
+	Trace      []string `json:"trace,omitempty"`
+	TraceLacks []string `json:"trace_lacks,omitempty"`
 	// Hosts maps each host of the run to its address.
 	Hosts map[string]string `json:"hosts"`
 	// Sysctls holds for each host every sysctl that was pinned, overridden or

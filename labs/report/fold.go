@@ -77,6 +77,10 @@ func shape(r *row) string {
 		b.WriteByte('\n')
 		b.WriteString(s)
 	}
+	for _, s := range r.kernel {
+		b.WriteByte('\n')
+		b.WriteString(s)
+	}
 	return strings.Map(func(c rune) rune {
 		if c >= '0' && c <= '9' {
 			return -1

@@ -81,6 +81,9 @@ func flags(r *record.Run) string {
 	if r.Environment.IPv6 {
 		b.WriteString(" --ipv6")
 	}
+	if r.Environment.Trace != nil {
+		b.WriteString(" --trace")
+	}
 	return b.String()
 }
 
@@ -135,6 +138,7 @@ func (d *drawing) row(r row) {
 	default:
 		d.segmentRow(r)
 	}
+	d.kernel(r)
 }
 
 // side draws lines of text on a host's side, with the wire empty. The first

@@ -42,6 +42,7 @@ type Capture struct {
 	latest  *record.Segment // to be written once its consequences are known
 	at      time.Duration   // when the latest was decided
 	moves   []move          // what the latest has led to
+	reason  string          // why the kernel has dropped the latest segment, if it says so
 	err     error           // the first
 }
 
@@ -132,8 +133,14 @@ func optionText(text string) string {
 
 // Add takes the next event of the run.
 func (c *Capture) Add(e record.Event) error {
-	if s, ok := e.Body.(*record.State); ok {
-		c.moves = append(c.moves, move{c.sockets.see(s), s})
+	switch v := e.Body.(type) {
+	case *record.State:
+		c.moves = append(c.moves, move{c.sockets.see(v), v})
+		return c.err
+	case *record.Kernel: // it comes between a segment and the states that this has led to
+		if c.latest != nil && v.ID == c.latest.ID && v.Event == record.KfreeSkb && !slices.Contains(noWhy, v.Reason) {
+			c.reason = v.Reason
+		}
 		return c.err
 	}
 	if err := c.Flush(); err != nil {
@@ -155,13 +162,17 @@ func (c *Capture) Flush() error {
 	}
 	c.sockets.follow(s.SrcPort, s.DstPort)
 	ends := saysEnds(c.sockets.endsAfter(c.moves))
-	c.latest, c.moves = nil, nil
-	before, sent := c.fates[s.ID]
+	arrived := saysArrived(s, c.fates[s.ID] == record.Held)
+	if c.reason != "" && len(c.moves) == 0 { // one that has changed a state was taken in
+		arrived += " The kernel drops it: " + c.reason + "."
+	}
+	c.latest, c.moves, c.reason = nil, nil, ""
+	_, sent := c.fates[s.ID]
 	if !sent && !s.Forged {
 		c.packet(s, s.From, s.SentAt, pcapgo.NgEpbFlagDirectionOutbound, saysSent(s)+" "+ends)
 	}
 	if s.Fate == record.Delivered || s.Fate == record.Injected {
-		c.packet(s, s.To, c.at, pcapgo.NgEpbFlagDirectionInbound, saysArrived(s, before == record.Held)+" "+ends)
+		c.packet(s, s.To, c.at, pcapgo.NgEpbFlagDirectionInbound, arrived+" "+ends)
 	}
 	c.fates[s.ID] = s.Fate
 	if c.err == nil {

@@ -21,6 +21,7 @@ type row struct {
 	port    string          // tells the segment's connection apart, where there are several
 	again   bool            // the segment was held, and is on its way now
 	states  []string        // what became of the host's sockets
+	kernel  []string        // what the kernel itself said of it
 	still   string          // what the receiver's socket was, shown where no state has changed
 	remark  string
 	kind    remarkKind
@@ -42,6 +43,11 @@ func (r row) cleaned(clean func(string) string) row {
 		states[i] = clean(s)
 	}
 	r.states = states
+	kernel := make([]string, len(r.kernel))
+	for i, s := range r.kernel {
+		kernel[i] = clean(s)
+	}
+	r.kernel = kernel
 	return r
 }
 
@@ -64,13 +70,20 @@ func rowsOf(r *record.Run, times bool) []row {
 // build turns the events into rows, and calls each, if it is not nil, after
 // every event with the row that the event belongs to.
 func build(r *record.Run, times bool, each func(*rowBuilder, *row)) []row {
-	b := &rowBuilder{run: r, times: times, many: connections(r) > 1, held: map[int]bool{}, sockets: newSockets(r)}
+	b := &rowBuilder{run: r, times: times, many: connections(r) > 1, held: map[int]bool{}, sockets: newSockets(r), texts: kernelTexts(r.Events)}
 	for _, e := range r.Events {
+		if k, ok := e.Body.(*record.Kernel); ok {
+			b.kernel(e, k)
+			continue
+		}
+		b.before(e)
 		b.add(e)
 		if last := len(b.rows) - 1; each != nil && last >= 0 {
 			each(b, &b.rows[last])
 		}
+		b.after()
 	}
+	b.after()
 	b.tally()
 	return b.rows
 }
@@ -83,6 +96,9 @@ type rowBuilder struct {
 	held  map[int]bool
 	told  bool // something has changed since the last tally
 	*sockets
+
+	texts           map[*record.Kernel]string
+	inCall, inTimer []row // what the kernel said, and has no place yet
 }
 
 func (b *rowBuilder) add(e record.Event) {
@@ -212,6 +228,9 @@ func clientPort(s *record.Segment) uint16 { return max(s.SrcPort, s.DstPort) }
 func (b *rowBuilder) state(e record.Event, s *record.State) {
 	before := b.see(s)
 	last := len(b.rows) - 1
+	for last >= 0 && b.rows[last].isKernel() {
+		last--
+	}
 	text := stateText(before, s)
 	if text == "" {
 		return // only a timer: the row above says nothing new
@@ -222,7 +241,7 @@ func (b *rowBuilder) state(e record.Event, s *record.State) {
 	b.told = true
 	if last < 0 || b.rows[last].kind != 0 || b.rows[last].host != s.Host {
 		b.rows = append(b.rows, row{at: e.At, host: s.Host})
-		last++
+		last = len(b.rows) - 1
 	}
 	b.rows[last].states = append(b.rows[last].states, text)
 	b.rows[last].moves = append(b.rows[last].moves, move{before, s})

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -110,7 +111,7 @@ func kindOf(r *row) Kind {
 		return VerdictStep
 	case r.kind == heading:
 		return PartStep
-	case r.kind == 0:
+	case r.kind == 0 && !r.isKernel():
 		return CallStep
 	}
 	return OtherStep
@@ -132,11 +133,27 @@ func says(r *row) string {
 	case r.kind != 0:
 		return capital(r.remark) + "."
 	case r.segment != nil:
-		return strings.TrimSpace(saysSegment(r) + " " + saysMoves(r))
+		return joined(saysSegment(r), saysMoves(r), saysKernel(r))
 	case r.call != nil:
-		return strings.TrimSpace(saysCall(r) + " " + saysMoves(r))
+		return joined(saysCall(r), saysMoves(r), saysKernel(r))
+	case r.isKernel():
+		return saysKernel(r)
 	}
-	return strings.TrimSpace("Something has changed that no call or segment shows: a timer of the kernel has run out. " + saysMoves(r))
+	return joined("Something has changed that no call or segment shows: a timer of the kernel has run out.", saysMoves(r), saysKernel(r))
+}
+
+// joined puts sentences together.
+func joined(sentences ...string) string {
+	return strings.Join(slices.DeleteFunc(sentences, func(s string) bool { return s == "" }), " ")
+}
+
+// saysKernel tells what the kernel's own account adds.
+func saysKernel(r *row) string {
+	var all []string
+	for _, text := range r.kernel {
+		all = append(all, fmt.Sprintf("The %s's %s.", r.host, text))
+	}
+	return strings.Join(all, " ")
 }
 
 func saysSegment(r *row) string {

@@ -247,7 +247,8 @@ func (p *picture) call(r row) {
 	if r.text != "" {
 		y = p.beside(r.host, "call", y, r.text+r.result)
 	}
-	p.y = p.beside(r.host, "state", y, r.states...) - 13
+	y = p.beside(r.host, "state", y, r.states...)
+	p.y = p.beside(r.host, "dim", y, r.kernel...) - 13
 }
 
 // segment draws an arrow; what it leads to stands beside its head.
@@ -298,7 +299,8 @@ func (p *picture) segment(r row) {
 	if p.inside {
 		below += 12
 	}
-	p.y = max(p.y, p.beside(r.host, look, below, texts...)-lineStep+8)
+	below = p.beside(r.host, look, below, texts...)
+	p.y = max(p.y, p.beside(r.host, "dim", below, r.kernel...)-lineStep+8)
 }
 
 // labels writes what a segment says above its arrow, and its port at its end.
@@ -372,5 +374,6 @@ func (p *picture) loop(r row) {
 	if len(texts) == 0 {
 		texts, look = []string{r.still}, "dim"
 	}
-	p.y = max(y+30, p.beside(r.host, look, y+26, texts...)-lineStep+8)
+	below := p.beside(r.host, look, y+26, texts...)
+	p.y = max(y+30, p.beside(r.host, "dim", below, r.kernel...)-lineStep+8)
 }

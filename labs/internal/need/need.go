@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcplab/tcplab/labs/internal/netns"
+	"github.com/tcplab/tcplab/labs/internal/tracepoint"
 	"github.com/tcplab/tcplab/labs/internal/tun"
 )
 
@@ -39,6 +40,15 @@ func TUN(t testing.TB, name string) *tun.Device {
 	missing(t, "leave to open "+tun.Path, err)
 	t.Cleanup(func() { _ = d.Close() })
 	return d
+}
+
+// Tracing mounts tracefs, for as long as the test lasts.
+func Tracing(t testing.TB) *tracepoint.FS {
+	t.Helper()
+	fs, err := tracepoint.Mount()
+	missing(t, "root, to trace", err)
+	t.Cleanup(func() { _ = fs.Close() })
+	return fs
 }
 
 // missing ends the test where err says that the privilege is not there, or

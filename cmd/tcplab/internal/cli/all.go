@@ -31,7 +31,7 @@ type result struct {
 }
 
 func allCommand() *cobra.Command {
-	var json, noTimes, ipv6 bool
+	var json, noTimes, ipv6, trace bool
 	var filter string
 	pages := pages{flag: "html"}
 	var jobs int
@@ -78,7 +78,7 @@ The exit status is the worst of the labs'.`,
 				}
 				return pages.add(r, !noTimes)
 			}
-			o := lab.Options{IPv6: ipv6, Sysctls: settings, Version: versionText()}
+			o := lab.Options{IPv6: ipv6, Sysctls: settings, Version: versionText(), Trace: trace}
 			results, err := runAll(cmd.Context(), newBoard(cmd.ErrOrStderr()), chosen, jobs, o, each)
 			if err != nil {
 				return err
@@ -87,7 +87,8 @@ The exit status is the worst of the labs'.`,
 				return err
 			}
 			end := worst(results)
-			if refused := errors.As(end, new(*lab.UsageError)); json || refused {
+			refused := errors.As(end, new(*lab.UsageError)) || trace && errors.As(end, new(*lab.MissingError))
+			if json || refused {
 				return end
 			}
 			return errors.Join(table(out, results, !noTimes), end)
@@ -100,6 +101,7 @@ The exit status is the worst of the labs'.`,
 	cmd.Flags().StringVar(&filter, "filter", "*", "run the labs whose names match a `PATTERN` of * and ? and [a-z]")
 	cmd.Flags().IntVar(&jobs, "jobs", 0, "how many labs run at once; 0 is all of them")
 	sysctlFlag(cmd, &sysctls)
+	traceFlag(cmd, &trace)
 	return cmd
 }
 

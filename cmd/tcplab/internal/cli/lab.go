@@ -43,7 +43,7 @@ func (v *view) check() error {
 // labCommand makes the command of a lab.
 func labCommand(l *lab.Lab) *cobra.Command {
 	var v view
-	var ipv6 bool
+	var ipv6, trace bool
 	var sysctls []string
 	args := lab.Args{}
 	cmd := &cobra.Command{
@@ -60,7 +60,7 @@ func labCommand(l *lab.Lab) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			o := lab.Options{Args: args, IPv6: ipv6, Sysctls: settings, Version: versionText()}
+			o := lab.Options{Args: args, IPv6: ipv6, Sysctls: settings, Version: versionText(), Trace: trace}
 			if !privileged() {
 				return inUserNamespace(cmd.Context())
 			}
@@ -90,6 +90,7 @@ func labCommand(l *lab.Lab) *cobra.Command {
 	v.flags(cmd)
 	cmd.Flags().BoolVar(&ipv6, "ipv6", false, "run on IPv6")
 	sysctlFlag(cmd, &sysctls)
+	traceFlag(cmd, &trace)
 	return cmd
 }
 
@@ -101,6 +102,11 @@ func helpText(text string) string { return strings.Join(report.Wrap(text, 48), "
 func sysctlFlag(cmd *cobra.Command, sysctls *[]string) {
 	cmd.Flags().StringArrayVar(sysctls, "sysctl", nil,
 		helpText("set `[SIDE:]KEY=VALUE` on the private hosts, or on the client or the server alone"))
+}
+
+func traceFlag(cmd *cobra.Command, trace *bool) {
+	cmd.Flags().BoolVar(trace, "trace", false,
+		helpText("take down the kernel's own account too: state changes, resets, and why it drops a packet (root only)"))
 }
 
 func parseSysctls(texts []string) ([]lab.Sysctl, error) {
