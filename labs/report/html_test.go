@@ -2,6 +2,8 @@ package report
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
 	"regexp"
 	"strings"
 	"testing"
@@ -48,6 +50,14 @@ func ownScripts(t *testing.T, html string) {
 	}
 	if found := outside.FindString(regexp.MustCompile(`>[^<]*<`).ReplaceAllString(body, "><")); found != "" {
 		t.Errorf("the page asks for something: %s", found)
+	}
+}
+
+// The page's policy names its script.
+func TestScriptHash(t *testing.T) {
+	hash := sha256.Sum256([]byte(pageScript))
+	if want := "sha256-" + base64.StdEncoding.EncodeToString(hash[:]); scriptHash != want {
+		t.Errorf("scriptHash is %s, want %s", scriptHash, want)
 	}
 }
 
