@@ -71,6 +71,16 @@
     box.querySelector("pre").textContent = step.hex || "";
   }
 
+  // reveal scrolls to a row of the ladder. On a narrow screen the panel stays
+  // above the ladder, and covers a part of it.
+  function reveal(row) {
+    const panel = document.querySelector("aside").getBoundingClientRect();
+    const top = panel.left < row.right ? panel.height : 0;
+    if (row.top < top + 30 || row.bottom > innerHeight - 30) {
+      scrollBy(0, (row.top + row.bottom - top - innerHeight) / 2);
+    }
+  }
+
   function show(i, scroll) {
     at = i;
     const step = steps[i];
@@ -83,8 +93,7 @@
       row.classList.toggle("now", n === i);
       row.classList.toggle("later", n > i);
       if (n === i && scroll && row.ownerSVGElement && row.getClientRects().length > 0 && getComputedStyle(row.ownerSVGElement.parentElement).display !== "none") {
-        const box = row.getBoundingClientRect();
-        if (box.top < 60 || box.bottom > innerHeight - 60) row.scrollIntoView({block: "center"});
+        reveal(row.getBoundingClientRect());
       }
     }
     for (const figure of document.querySelectorAll(".machine")) {
