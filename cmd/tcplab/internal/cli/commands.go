@@ -67,7 +67,7 @@ func showCommand() *cobra.Command {
 			if err := v.check(); err != nil {
 				return err
 			}
-			in := io.Reader(os.Stdin)
+			in := os.Stdin
 			if args[0] != "-" {
 				f, err := os.Open(args[0])
 				if err != nil {
@@ -80,7 +80,7 @@ func showCommand() *cobra.Command {
 			if err != nil {
 				return usageError{fmt.Errorf("show: %w", err)}
 			}
-			if err := v.files.open(cmd.OutOrStdout()); err != nil {
+			if err := v.files.open(cmd.OutOrStdout(), in); err != nil {
 				return err
 			}
 			return show(cmd, r, v)
