@@ -56,7 +56,8 @@ const (
 	textGap   = 10.0 // between a text and its lifeline
 	slant     = 11.0 // how far down a segment is when it arrives
 	timeRight = 64.0
-	heldAt    = 0.55 // how far along the wire a segment is held
+	heldAt    = 0.55  // how far along the wire a segment is held
+	loopReach = 200.0 // how far out a host's segment to itself goes
 )
 
 // A picture is an SVG ladder that is being drawn, from the top down.
@@ -350,12 +351,12 @@ func (p *picture) loop(r row) {
 	}
 	y := p.y + lineStep + 3
 	p.stamp(r, y+4)
-	far := x + side*130
+	far := x + side*loopReach
 	class := "arrow"
 	if s.Fate == record.Dropped {
 		class += " lost"
 	}
-	p.labels(r, x, x+side*280, y)
+	p.labels(r, x, far, y)
 	switch s.Fate {
 	case record.Dropped:
 		p.printf(`<path class="%s" d="M%g %gH%g"/><path class="cross" d="M%g %gl10 10m0 -10l-10 10"/>`, class, x, y, far, far-5, y-5)
@@ -372,5 +373,9 @@ func (p *picture) loop(r row) {
 	if len(texts) == 0 {
 		texts, look = []string{r.still}, "dim"
 	}
-	p.y = max(y+30, p.beside(r.host, look, y+26, texts...)-lineStep+8)
+	below := y + 26
+	if p.inside { // the way back is there
+		below += 12
+	}
+	p.y = max(y+30, p.beside(r.host, look, below, texts...)-lineStep+8)
 }
