@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -48,6 +49,26 @@ func ownScripts(t *testing.T, html string) {
 	}
 	if found := outside.FindString(regexp.MustCompile(`>[^<]*<`).ReplaceAllString(body, "><")); found != "" {
 		t.Errorf("the page asks for something: %s", found)
+	}
+}
+
+// Without its script, and on paper, the page shows how both ends are at the end.
+func TestHTMLWithoutScript(t *testing.T) {
+	var b bytes.Buffer
+	run := fates()
+	if err := HTML(&b, run, with); err != nil {
+		t.Fatal(err)
+	}
+	var got, want []string
+	for _, m := range regexp.MustCompile(`class="node now" data-state="([A-Z_0-9]+)"`).FindAllStringSubmatch(b.String(), -1) {
+		got = append(got, m[1])
+	}
+	steps := Steps(run, with)
+	for _, e := range steps[len(steps)-1].Ends {
+		want = append(want, e.State)
+	}
+	if len(want) != 2 || !slices.Equal(got, want) {
+		t.Errorf("the states that are lit are %q, want %q", got, want)
 	}
 }
 
