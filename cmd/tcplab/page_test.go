@@ -195,9 +195,9 @@ func TestPage(t *testing.T) {
 			t.Parallel()
 			file, r := savedRun(t, args...)
 			b := browse(t, "file://"+file)
-			at := b.press(t, kb.Home)
+			at := b.press(t, kb.ArrowRight) // from the whole run to its beginning
 			if at.At != 0 || at.Steps < 10 {
-				t.Fatalf("after Home: %+v", at)
+				t.Fatalf("after the first →: %+v", at)
 			}
 			paths := map[string][]string{}
 			for i := 0; ; i++ {
@@ -319,6 +319,22 @@ func TestPageOfHostileRecord(t *testing.T) {
 	}
 	if title := evaluate[string](t, b, "document.title"); !strings.Contains(title, "<img src=x") {
 		t.Errorf("the title is %q", title)
+	}
+	b.clean(t, file)
+}
+
+// The page of a run in which nothing has happened does not complain.
+func TestPageOfNothing(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "run.html")
+	cmd := exec.Command(binary, "show", "-", "--quiet", "--html", file)
+	cmd.Stdin = strings.NewReader(`{"schema":"tcplab.run/1","outcome":"expected"}`)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	b := browse(t, "file://"+file)
+	for _, key := range []string{kb.ArrowRight, kb.ArrowLeft, kb.Home, "d"} {
+		b.press(t, key)
 	}
 	b.clean(t, file)
 }

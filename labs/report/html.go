@@ -89,6 +89,7 @@ func newPage(r *record.Run, o Options) *page {
 		Style: template.CSS(svgStyle + pageStyle), Script: template.JS(pageScript),
 		ScriptHash: "sha256-" + base64.StdEncoding.EncodeToString(hash[:]),
 		Index:      o.Index,
+		Steps:      []pageStep{}, // no null for the script
 		Wide:       inline(r, o, wideLayout), Narrow: inline(r, o, narrowLayout),
 	}
 	var ends []End

@@ -5,7 +5,7 @@
   const slider = document.getElementById("slider");
   const rows = document.querySelectorAll("[data-step]");
   const last = steps.length - 1;
-  let at = last;
+  let at = -1; // the whole run is shown, and no step of it
 
   // is tells whether step i is what a jump looks for.
   const is = {
@@ -21,10 +21,11 @@
     return at;
   }
 
+  // target is the step that a key or a button leads to.
   function target(where) {
     switch (where) {
       case "first": return 0;
-      case "back": return Math.max(0, at - 1);
+      case "back": return at < 0 ? last : Math.max(0, at - 1);
       case "next": return Math.min(last, at + 1);
       case "last": return last;
       default: return find(where, at, 1);
@@ -82,6 +83,7 @@
   }
 
   function show(i, scroll) {
+    if (!steps[i]) return; // there is none such, or none at all
     at = i;
     const step = steps[i];
     slider.value = i;
@@ -100,7 +102,9 @@
       machine(figure, step.ends.find((e) => e.host === figure.dataset.host));
     }
     fields(step);
-    history.replaceState(null, "", "#" + (i + 1)); // a link to this step
+    try {
+      history.replaceState(null, "", "#" + (i + 1)); // a link to this step
+    } catch { /* a browser may allow only so many in a while */ }
   }
 
   // linked shows the step that the address names, if it names one.
