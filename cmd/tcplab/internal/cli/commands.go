@@ -15,6 +15,7 @@ import (
 	"github.com/tcplab/tcplab/labs"
 	"github.com/tcplab/tcplab/labs/lab"
 	"github.com/tcplab/tcplab/labs/record"
+	"github.com/tcplab/tcplab/labs/report"
 )
 
 func listCommand() *cobra.Command {
@@ -83,7 +84,11 @@ func showCommand() *cobra.Command {
 			if err := v.files.open(cmd.OutOrStdout(), in); err != nil {
 				return err
 			}
-			return show(cmd, r, v)
+			err = show(cmd, r, v)
+			if errors.As(err, new(report.RecordError)) {
+				return usageError{fmt.Errorf("show: %s: %w", args[0], err)}
+			}
+			return err
 		},
 	}
 	v.flags(cmd)
