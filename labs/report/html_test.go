@@ -72,6 +72,20 @@ func TestHTMLWithoutScript(t *testing.T) {
 	}
 }
 
+func TestHTMLWithoutTimes(t *testing.T) {
+	for _, times := range []bool{true, false} {
+		var b bytes.Buffer
+		if err := HTML(&b, handshake(), Options{Times: times}); err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{"sent at", ">ms<", "Duration"} {
+			if strings.Contains(b.String(), text) != times {
+				t.Errorf("times %t, and %q: %t", times, text, !times)
+			}
+		}
+	}
+}
+
 // A record's strings are text in the page, whatever they hold.
 func TestHTMLEscapes(t *testing.T) {
 	const evil = `</script><script>alert(1)</script><img src=x onerror=alert(2)>"'`
