@@ -25,7 +25,7 @@ func SVG(w io.Writer, r *record.Run, o Options) error {
 // svgColors are for a picture that stands alone. The page has the same, and a
 // switch.
 const svgColors = `
-svg{--paper:#fff;--ink:#1c2024;--dim:#6b7280;--line:#c3c9d1;--blue:#0b66c3;--red:#c8102e;--green:#15803d;--now:#eef4fb}
+svg{--paper:#fff;--ink:#1c2024;--dim:#626a77;--line:#c3c9d1;--blue:#0b66c3;--red:#c8102e;--green:#13773a;--now:#eef4fb}
 @media(prefers-color-scheme:dark){svg{--paper:#14171a;--ink:#e4e7eb;--dim:#949ca8;--line:#454c55;--blue:#6cb2ff;--red:#ff7b86;--green:#6cc98a;--now:#1f2a36}}`
 
 // svgStyle is how a ladder looks, whatever the colours are.
