@@ -67,6 +67,7 @@ type shown struct {
 	Says   string
 	Fields bool // the segment's fields are shown
 	Row    bool // the present row of the ladder is marked, and is in view
+	Panel  bool // so are the slider and the machines
 }
 
 const look = `(() => {
@@ -78,10 +79,14 @@ const look = `(() => {
     s.States[host] = one(host, ".node.now").map((n) => n.dataset.state).join();
     s.Edges[host] = one(host, ".edge.now").map((e) => e.dataset.edge).concat(one(host, ".extra.now").map(() => "extra")).join();
   }
-  s.Row = [...document.querySelectorAll("svg .row.now")].some((r) => {
-    const box = r.getBoundingClientRect();
-    return box.height > 0 && box.top >= 0 && box.bottom <= innerHeight;
-  });
+  const seen = (e) => {
+    const box = e.getBoundingClientRect();
+    if (box.height === 0 || box.top < 0 || box.bottom > innerHeight) return false;
+    const there = document.elementFromPoint((box.left + box.right) / 2, (box.top + box.bottom) / 2);
+    return (e.ownerSVGElement || e).contains(there); // and is not covered
+  };
+  s.Row = [...document.querySelectorAll("svg .row.now")].some(seen);
+  s.Panel = seen(document.getElementById("slider")) && [...document.querySelectorAll(".machine")].every(seen);
   return s;
 })()`
 
@@ -190,9 +195,9 @@ func TestPage(t *testing.T) {
 			t.Parallel()
 			file, r := savedRun(t, args...)
 			b := browse(t, "file://"+file)
-			at := b.press(t, kb.Home)
+			at := b.press(t, kb.ArrowRight) // from the whole run to its beginning
 			if at.At != 0 || at.Steps < 10 {
-				t.Fatalf("after Home: %+v", at)
+				t.Fatalf("after the first →: %+v", at)
 			}
 			paths := map[string][]string{}
 			for i := 0; ; i++ {
@@ -268,7 +273,8 @@ func TestPageJumps(t *testing.T) {
 	b.clean(t, file)
 }
 
-// On a phone the page fits the screen's width.
+// On a phone the page fits the screen's width, and what steps and what is stepped
+// through are in sight together.
 func TestPageOnPhone(t *testing.T) {
 	t.Parallel()
 	file, _ := savedRun(t, "noaccept")
@@ -282,8 +288,13 @@ func TestPageOnPhone(t *testing.T) {
 	if width > 390 || wide != "none" || narrow != "block" {
 		t.Errorf("the page is %d wide; the wide ladder is %s, the narrow one %s", width, wide, narrow)
 	}
-	if at := b.press(t, kb.Home); at.At != 0 || !at.Row {
-		t.Errorf("after Home: %+v", at)
+	for at := b.press(t, kb.Home); ; at = b.press(t, kb.ArrowRight) {
+		if !at.Row || !at.Panel {
+			t.Errorf("out of sight at a step: %+v", at)
+		}
+		if at.At == at.Steps-1 {
+			break
+		}
 	}
 	b.clean(t, file)
 }
@@ -308,6 +319,22 @@ func TestPageOfHostileRecord(t *testing.T) {
 	}
 	if title := evaluate[string](t, b, "document.title"); !strings.Contains(title, "<img src=x") {
 		t.Errorf("the title is %q", title)
+	}
+	b.clean(t, file)
+}
+
+// The page of a run in which nothing has happened does not complain.
+func TestPageOfNothing(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "run.html")
+	cmd := exec.Command(binary, "show", "-", "--quiet", "--html", file)
+	cmd.Stdin = strings.NewReader(`{"schema":"tcplab.run/1","outcome":"expected"}`)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	b := browse(t, "file://"+file)
+	for _, key := range []string{kb.ArrowRight, kb.ArrowLeft, kb.Home, "d"} {
+		b.press(t, key)
 	}
 	b.clean(t, file)
 }

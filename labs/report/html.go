@@ -22,7 +22,7 @@ var (
 
 // scriptHash names the page's script in its policy. A test holds it: worked out
 // here, it would take package crypto, whose initialisation every start would pay.
-const scriptHash = "sha256-YHnJQIZMJgbINvCTSSYPTaC4e8tvvMDHozOMC+Xffoc="
+const scriptHash = "sha256-6fj/68MjukXJfcYyX2i2KZz6KAdZwai/QpOmJSGxtwQ="
 
 // HTML writes the run as a page to step through: one file that asks for nothing
 // else.
@@ -40,6 +40,7 @@ func HTML(w io.Writer, r *record.Run, o Options) error {
 type page struct {
 	Run              *record.Run
 	Command, Summary string
+	Times            bool
 	Index            string // where the list of all labs is, if there is one
 	Style            template.CSS
 	Script           template.JS
@@ -89,14 +90,20 @@ func newPage(r *record.Run, o Options) *page {
 		Run: clean.run(r), Command: clean.clean("tcplab " + r.Lab + flags(r)), Summary: clean.clean(summaryText(r)),
 		Style: template.CSS(svgStyle + pageStyle), Script: template.JS(pageScript),
 		ScriptHash: scriptHash,
+		Times:      o.Times,
 		Index:      o.Index,
+		Steps:      []pageStep{}, // no null for the script
 		Wide:       inline(r, o, wideLayout), Narrow: inline(r, o, narrowLayout),
 	}
 	var ends []End
 	for i, s := range Steps(r, o) {
-		p.Steps = append(p.Steps, newPageStep(&clean, &s))
+		p.Steps = append(p.Steps, newPageStep(&clean, &s, o.Times))
 		if s.Call != nil {
-			p.Calls = append(p.Calls, pageCall{i, stampText(s.At), clean.clean(s.Call.Host), clean.clean(callText(s.Call))})
+			at := ""
+			if o.Times {
+				at = stampText(s.At)
+			}
+			p.Calls = append(p.Calls, pageCall{i, at, clean.clean(s.Call.Host), clean.clean(callText(s.Call))})
 		}
 		ends = s.Ends
 	}
@@ -118,13 +125,13 @@ func inline(r *record.Run, o Options, l layout) template.HTML {
 		p.span, p.y+8, p.escape(r.Title), p.body.String()))
 }
 
-func newPageStep(p *printer, s *Step) pageStep {
+func newPageStep(p *printer, s *Step, times bool) pageStep {
 	step := pageStep{Says: s.Says, Kind: s.Kind, Lost: s.Lost(), Ends: []pageEnd{}}
 	for _, e := range s.Ends {
 		step.Ends = append(step.Ends, newPageEnd(p, e))
 	}
 	if s.Segment != nil {
-		for _, f := range segmentFields(s.Segment) {
+		for _, f := range segmentFields(s.Segment, times) {
 			step.Fields = append(step.Fields, [2]string{f[0], p.clean(f[1])})
 		}
 		step.Hex = hex.Dump(s.Segment.Raw)
@@ -144,7 +151,7 @@ func newPageEnd(p *printer, e End) pageEnd {
 }
 
 // segmentFields are all that the record has of a segment, but its bytes.
-func segmentFields(s *record.Segment) [][2]string {
+func segmentFields(s *record.Segment, times bool) [][2]string {
 	fields := [][2]string{
 		{"from", fmt.Sprintf("%s, port %d", s.From, s.SrcPort)},
 		{"to", fmt.Sprintf("%s, port %d", s.To, s.DstPort)},
@@ -162,7 +169,10 @@ func segmentFields(s *record.Segment) [][2]string {
 	if s.Forged {
 		fields = append(fields, [2]string{"forged", "yes: its sender never sent it"})
 	}
-	return append(fields, [2]string{"sent at", stampText(s.SentAt) + " ms"}, [2]string{"packet", strconv.Itoa(s.ID)})
+	if times {
+		fields = append(fields, [2]string{"sent at", stampText(s.SentAt) + " ms"})
+	}
+	return append(fields, [2]string{"packet", strconv.Itoa(s.ID)})
 }
 
 func newPageClaim(p *printer, c *record.Claim, times bool) pageClaim {

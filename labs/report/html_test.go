@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,6 +59,40 @@ func TestScriptHash(t *testing.T) {
 	hash := sha256.Sum256([]byte(pageScript))
 	if want := "sha256-" + base64.StdEncoding.EncodeToString(hash[:]); scriptHash != want {
 		t.Errorf("scriptHash is %s, want %s", scriptHash, want)
+	}
+}
+
+// Without its script, and on paper, the page shows how both ends are at the end.
+func TestHTMLWithoutScript(t *testing.T) {
+	var b bytes.Buffer
+	run := fates()
+	if err := HTML(&b, run, with); err != nil {
+		t.Fatal(err)
+	}
+	var got, want []string
+	for _, m := range regexp.MustCompile(`class="node now" data-state="([A-Z_0-9]+)"`).FindAllStringSubmatch(b.String(), -1) {
+		got = append(got, m[1])
+	}
+	steps := Steps(run, with)
+	for _, e := range steps[len(steps)-1].Ends {
+		want = append(want, e.State)
+	}
+	if len(want) != 2 || !slices.Equal(got, want) {
+		t.Errorf("the states that are lit are %q, want %q", got, want)
+	}
+}
+
+func TestHTMLWithoutTimes(t *testing.T) {
+	for _, times := range []bool{true, false} {
+		var b bytes.Buffer
+		if err := HTML(&b, handshake(), Options{Times: times}); err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{"sent at", ">ms<", "Duration"} {
+			if strings.Contains(b.String(), text) != times {
+				t.Errorf("times %t, and %q: %t", times, text, !times)
+			}
+		}
 	}
 }
 

@@ -58,10 +58,21 @@ func newDrawing(w io.Writer, r *record.Run, o Options) *drawing {
 }
 
 func (d *drawing) header(r *record.Run) {
-	e := r.Environment
-	d.paragraph(plain, "", bold, r.Title)
-	d.paragraph(plain, "", dim, "tcplab "+r.Lab+flags(r)+" on Linux "+e.Kernel)
+	d.title(r)
+	d.command(r)
 	d.line()
+	d.heads(r)
+}
+
+func (d *drawing) title(r *record.Run) { d.paragraph(plain, "", bold, r.Title) }
+
+func (d *drawing) command(r *record.Run) {
+	d.paragraph(plain, "", dim, "tcplab "+r.Lab+flags(r)+" on Linux "+r.Environment.Kernel)
+}
+
+// heads names the hosts.
+func (d *drawing) heads(r *record.Run) {
+	e := r.Environment
 	left, right := cut(d.clean(d.leftHost+" "+e.Hosts[d.leftHost]), d.left), ""
 	if !d.alone {
 		right = cut(d.clean("server "+e.Hosts["server"]), d.right)

@@ -41,7 +41,7 @@ func machineSVG(e End) string {
 		anchor := "middle"
 		switch from, to := node(edge.From), node(edge.To); { // not onto a line that goes down
 		case from.x != to.x:
-		case from.x > 400:
+		case from.x > 300:
 			anchor, x = "end", x-9
 		default:
 			anchor, x = "start", x+9

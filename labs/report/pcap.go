@@ -2,7 +2,6 @@ package report
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -46,7 +45,16 @@ type Capture struct {
 	err     error           // the first
 }
 
-// Pcap writes a whole run.
+// A RecordError says what is in a record that can't be in a capture.
+type RecordError string
+
+func (e RecordError) Error() string { return string(e) }
+
+func recordError(format string, args ...any) error {
+	return RecordError(fmt.Sprintf(format, args...))
+}
+
+// Pcap writes a whole run. What the record is to blame for is a RecordError.
 func Pcap(w io.Writer, r *record.Run) error {
 	c, err := NewCapture(w, r)
 	if err != nil {
@@ -78,7 +86,7 @@ func NewCapture(w io.Writer, r *record.Run) (*Capture, error) {
 	}
 	names := slices.Sorted(maps.Keys(r.Environment.Hosts)) // client, server
 	if len(names) == 0 {
-		return nil, errors.New("the record has no hosts")
+		return nil, RecordError("the record has no hosts")
 	}
 	for i, name := range names {
 		intf := pcapgo.NgInterface{
@@ -194,13 +202,13 @@ func (c *Capture) packet(s *record.Segment, host string, at time.Duration, direc
 	when := c.start.Add(at)
 	switch {
 	case !ok:
-		c.err = fmt.Errorf("segment %d: there is no host %q", s.ID, host)
+		c.err = recordError("segment %d: there is no host %q", s.ID, host)
 		return
 	case !isIP(c.version, s.Raw):
-		c.err = fmt.Errorf("segment %d: its %d raw bytes are no IPv%d packet", s.ID, len(s.Raw), c.version)
+		c.err = recordError("segment %d: its %d raw bytes are no IPv%d packet", s.ID, len(s.Raw), c.version)
 		return
 	case when.Before(time.Unix(0, 0)) || when.After(time.Unix(0, math.MaxInt64)):
-		c.err = fmt.Errorf("segment %d: pcapng has no time for %v", s.ID, when)
+		c.err = recordError("segment %d: pcapng has no time for %v", s.ID, when)
 		return
 	}
 	id := uint64(s.ID)

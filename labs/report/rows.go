@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -296,12 +297,14 @@ func amount(n uint32, some, none string) string {
 	return fmt.Sprintf("%d bytes %s", n, some)
 }
 
-// socketPort returns the port that tells a socket's connection apart.
+// socketPort returns the port that tells a socket's connection apart: as for a
+// segment, the higher of the two, so that both ends of one have the same.
 func socketPort(socket string) string {
-	if local, remote, ok := strings.Cut(socket, "<-"); ok && local != "" {
+	local, remote, _ := socketPorts(socket)
+	a, _ := strconv.Atoi(local)
+	if b, _ := strconv.Atoi(remote); b > a {
 		return remote
 	}
-	local, _, _ := strings.Cut(socket, "->")
 	return local
 }
 

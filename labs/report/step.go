@@ -63,10 +63,15 @@ func Steps(r *record.Run, o Options) []Step {
 }
 
 // Header are the lines above the ladder: the title, the command, the hosts.
-func Header(r *record.Run, o Options) []string {
-	var lines bytes.Buffer
-	newDrawing(&lines, r, o).header(r)
-	return strings.FieldsFunc(lines.String(), func(c rune) bool { return c == '\n' })
+func Header(r *record.Run, o Options) (title, command, hosts []string) {
+	var text bytes.Buffer
+	d := newDrawing(&text, r, o)
+	lines := func(draw func(*record.Run)) []string {
+		text.Reset()
+		draw(r)
+		return strings.Split(strings.TrimSuffix(text.String(), "\n"), "\n")
+	}
+	return lines(d.title), lines(d.command), lines(d.heads)
 }
 
 // cleanedEnds are ends whose text from the record is safe to print.

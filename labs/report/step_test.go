@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -96,7 +97,8 @@ func TestStepsLines(t *testing.T) {
 		}
 		all := strings.Split(strings.TrimSpace(ladder.String()), "\n")
 		header := []string{all[0], all[1], all[3]} // without the empty line
-		if diff := cmp.Diff(header, Header(r, o)); diff != "" {
+		title, command, hosts := Header(r, o)
+		if diff := cmp.Diff(header, slices.Concat(title, command, hosts)); diff != "" {
 			t.Errorf("%s (-ladder +header):\n%s", name, diff)
 		}
 		want := strings.TrimSpace(strings.Join(all[4:], "\n")) // without the header
@@ -110,7 +112,8 @@ func TestStepsLines(t *testing.T) {
 func TestStepsAreClean(t *testing.T) {
 	for _, ascii := range []bool{false, true} {
 		o := Options{Width: 80, ASCII: ascii}
-		lines := Header(hostile(), o)
+		title, command, hosts := Header(hostile(), o)
+		lines := slices.Concat(title, command, hosts)
 		for _, s := range Steps(hostile(), o) {
 			lines = append(append(lines, s.Lines...), Wrap(s.Says, 80)...)
 			for _, e := range s.Ends {

@@ -25,7 +25,7 @@ func SVG(w io.Writer, r *record.Run, o Options) error {
 // svgColors are for a picture that stands alone. The page has the same, and a
 // switch.
 const svgColors = `
-svg{--paper:#fff;--ink:#1c2024;--dim:#6b7280;--line:#c3c9d1;--blue:#0b66c3;--red:#c8102e;--green:#15803d;--now:#eef4fb}
+svg{--paper:#fff;--ink:#1c2024;--dim:#626a77;--line:#c3c9d1;--blue:#0b66c3;--red:#c8102e;--green:#13773a;--now:#eef4fb}
 @media(prefers-color-scheme:dark){svg{--paper:#14171a;--ink:#e4e7eb;--dim:#949ca8;--line:#454c55;--blue:#6cb2ff;--red:#ff7b86;--green:#6cc98a;--now:#1f2a36}}`
 
 // svgStyle is how a ladder looks, whatever the colours are.
@@ -56,7 +56,8 @@ const (
 	textGap   = 10.0 // between a text and its lifeline
 	slant     = 11.0 // how far down a segment is when it arrives
 	timeRight = 64.0
-	heldAt    = 0.55 // how far along the wire a segment is held
+	heldAt    = 0.55  // how far along the wire a segment is held
+	loopReach = 200.0 // how far out a host's segment to itself goes
 )
 
 // A picture is an SVG ladder that is being drawn, from the top down.
@@ -352,12 +353,12 @@ func (p *picture) loop(r row) {
 	}
 	y := p.y + lineStep + 3
 	p.stamp(r, y+4)
-	far := x + side*130
+	far := x + side*loopReach
 	class := "arrow"
 	if s.Fate == record.Dropped {
 		class += " lost"
 	}
-	p.labels(r, x, x+side*280, y)
+	p.labels(r, x, far, y)
 	switch s.Fate {
 	case record.Dropped:
 		p.printf(`<path class="%s" d="M%g %gH%g"/><path class="cross" d="M%g %gl10 10m0 -10l-10 10"/>`, class, x, y, far, far-5, y-5)
@@ -374,6 +375,10 @@ func (p *picture) loop(r row) {
 	if len(texts) == 0 {
 		texts, look = []string{r.still}, "dim"
 	}
-	below := p.beside(r.host, look, y+26, texts...)
+	below := y + 26
+	if p.inside { // the way back is there
+		below += 12
+	}
+	below = p.beside(r.host, look, below, texts...)
 	p.y = max(y+30, p.beside(r.host, "dim", below, r.kernel...)-lineStep+8)
 }

@@ -5,7 +5,7 @@
   const slider = document.getElementById("slider");
   const rows = document.querySelectorAll("[data-step]");
   const last = steps.length - 1;
-  let at = last;
+  let at = -1; // the whole run is shown, and no step of it
 
   // is tells whether step i is what a jump looks for.
   const is = {
@@ -21,10 +21,11 @@
     return at;
   }
 
+  // target is the step that a key or a button leads to.
   function target(where) {
     switch (where) {
       case "first": return 0;
-      case "back": return Math.max(0, at - 1);
+      case "back": return at < 0 ? last : Math.max(0, at - 1);
       case "next": return Math.min(last, at + 1);
       case "last": return last;
       default: return find(where, at, 1);
@@ -71,7 +72,18 @@
     box.querySelector("pre").textContent = step.hex || "";
   }
 
+  // reveal scrolls to a row of the ladder. On a narrow screen the panel stays
+  // above the ladder, and covers a part of it.
+  function reveal(row) {
+    const panel = document.querySelector("aside").getBoundingClientRect();
+    const top = panel.left < row.right ? panel.height : 0;
+    if (row.top < top + 30 || row.bottom > innerHeight - 30) {
+      scrollBy(0, (row.top + row.bottom - top - innerHeight) / 2);
+    }
+  }
+
   function show(i, scroll) {
+    if (!steps[i]) return; // there is none such, or none at all
     at = i;
     const step = steps[i];
     slider.value = i;
@@ -83,15 +95,16 @@
       row.classList.toggle("now", n === i);
       row.classList.toggle("later", n > i);
       if (n === i && scroll && row.ownerSVGElement && row.getClientRects().length > 0 && getComputedStyle(row.ownerSVGElement.parentElement).display !== "none") {
-        const box = row.getBoundingClientRect();
-        if (box.top < 60 || box.bottom > innerHeight - 60) row.scrollIntoView({block: "center"});
+        reveal(row.getBoundingClientRect());
       }
     }
     for (const figure of document.querySelectorAll(".machine")) {
       machine(figure, step.ends.find((e) => e.host === figure.dataset.host));
     }
     fields(step);
-    history.replaceState(null, "", "#" + (i + 1)); // a link to this step
+    try {
+      history.replaceState(null, "", "#" + (i + 1)); // a link to this step
+    } catch { /* a browser may allow only so many in a while */ }
   }
 
   // linked shows the step that the address names, if it names one.

@@ -15,6 +15,7 @@ import (
 	"github.com/tcplab/tcplab/labs"
 	"github.com/tcplab/tcplab/labs/lab"
 	"github.com/tcplab/tcplab/labs/record"
+	"github.com/tcplab/tcplab/labs/report"
 )
 
 func listCommand() *cobra.Command {
@@ -67,7 +68,7 @@ func showCommand() *cobra.Command {
 			if err := v.check(); err != nil {
 				return err
 			}
-			in := io.Reader(os.Stdin)
+			in := os.Stdin
 			if args[0] != "-" {
 				f, err := os.Open(args[0])
 				if err != nil {
@@ -80,10 +81,14 @@ func showCommand() *cobra.Command {
 			if err != nil {
 				return usageError{fmt.Errorf("show: %w", err)}
 			}
-			if err := v.files.open(cmd.OutOrStdout()); err != nil {
+			if err := v.files.open(cmd.OutOrStdout(), in); err != nil {
 				return err
 			}
-			return show(cmd, r, v)
+			err = show(cmd, r, v)
+			if errors.As(err, new(report.RecordError)) {
+				return usageError{fmt.Errorf("show: %s: %w", args[0], err)}
+			}
+			return err
 		},
 	}
 	v.flags(cmd)

@@ -74,8 +74,14 @@ func (f *files) check(v *view) error {
 }
 
 // open opens all files before anything else is done, so that one that can't be
-// written is refused then. What is in them stays until there is something new.
-func (f *files) open(stdout io.Writer) error {
+// written is refused then, and so is one that something else is in: the record
+// that is shown (input, nil for none), another view, or stdout. What is in them
+// stays until there is something new.
+func (f *files) open(stdout io.Writer, input *os.File) error {
+	used := []inUse{{"where the record is", input}}
+	if out, ok := stdout.(*output); ok {
+		used = append(used, inUse{"where stdout goes", out.file})
+	}
 	for _, v := range f.all() {
 		if v.path == "" {
 			continue
@@ -92,8 +98,32 @@ func (f *files) open(stdout io.Writer) error {
 			return usageError{fmt.Errorf("--%s %s: want a file that can be written: %w", v.flag, v.path, cause(err))}
 		}
 		v.out = v.file
+		for _, u := range used {
+			if u.is(v.file) {
+				_ = f.close(false)
+				return usageError{fmt.Errorf("--%s %s: want a file of its own: this is %s", v.flag, v.path, u.what)}
+			}
+		}
+		used = append(used, inUse{"where --" + v.flag + " goes", v.file})
 	}
 	return nil
+}
+
+// inUse is a file that is read from or written to.
+type inUse struct {
+	what string
+	file *os.File // or nil
+}
+
+// is tells whether another open file is the same regular one. What is no regular
+// file, as /dev/null, may be had twice.
+func (u inUse) is(other *os.File) bool {
+	if u.file == nil {
+		return false
+	}
+	a, errA := u.file.Stat()
+	b, errB := other.Stat()
+	return errA == nil && errB == nil && a.Mode().IsRegular() && os.SameFile(a, b)
 }
 
 // cause leaves out of an error of os what the user has just typed.

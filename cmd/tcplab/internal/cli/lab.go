@@ -64,7 +64,7 @@ func labCommand(l *lab.Lab) *cobra.Command {
 			if !privileged() {
 				return inUserNamespace(cmd.Context())
 			}
-			if err := v.files.open(cmd.OutOrStdout()); err != nil {
+			if err := v.files.open(cmd.OutOrStdout(), nil); err != nil {
 				return err
 			}
 			progress := newProgress(cmd.ErrOrStderr())

@@ -16,7 +16,9 @@ type view struct {
 	run     *record.Run
 	options report.Options
 	paint   paint
-	header  []string
+	title   []string // these three stand above the ladder
+	command []string
+	hosts   []string
 	steps   []report.Step
 	saying  int // the lines that a sentence gets, the same at all steps
 	now     int // the step that is shown
@@ -46,7 +48,8 @@ func (v *view) resize(width, height int) {
 	v.width = width
 	o := v.options
 	o.Width = width - margin
-	v.header, v.steps = report.Header(v.run, o), report.Steps(v.run, o)
+	v.title, v.command, v.hosts = report.Header(v.run, o)
+	v.steps = report.Steps(v.run, o)
 	v.saying = 2
 	for i := range v.steps {
 		v.saying = max(v.saying, len(report.Wrap(v.steps[i].Says, width)))
@@ -77,11 +80,11 @@ func (v *view) lines() []string {
 
 func (v *view) screen() []string {
 	if len(v.steps) == 0 {
-		return append(slices.Clone(v.header), "", "Nothing has happened in this run.", "", "q leaves")
+		return slices.Concat(v.title, v.command, v.hosts, []string{"", "Nothing has happened in this run.", "", "q leaves"})
 	}
-	header := v.header
-	if n := len(header); v.height < tall && n > 2 { // without the command
-		header = slices.Delete(slices.Clone(header), n-2, n-1)
+	header := slices.Concat(v.title, v.command, v.hosts)
+	if v.height < tall {
+		header = slices.Concat(v.title, v.hosts)
 	}
 	bottom := slices.Concat([]string{v.rule()}, v.ends(), []string{v.rule()}, v.says(), []string{v.status()})
 	room := max(3, v.height-len(header)-len(bottom))

@@ -63,6 +63,19 @@ func presses(v *view, keys string) {
 	}
 }
 
+// A low window has the whole title and nothing of the command, however many lines
+// they take.
+func TestLowWindow(t *testing.T) {
+	r := saved(t, "lostack")
+	r.Args["also"] = strings.Repeat("1 ", 60)
+	v := newView(r, report.Options{})
+	v.resize(80, 24)
+	all := strings.Join(v.lines()[:3], "\n")
+	if title := strings.Join(strings.Fields(all), " "); !strings.HasPrefix(title, r.Title+" client ") {
+		t.Errorf("the screen begins with\n%s", all)
+	}
+}
+
 // The screen, after some keys.
 func TestGolden(t *testing.T) {
 	for _, test := range []struct {
