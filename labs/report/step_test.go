@@ -125,3 +125,23 @@ func TestStepsAreClean(t *testing.T) {
 		inspect(t, strings.Join(lines, "\n"), o)
 	}
 }
+
+// Where a host has had two sockets with the same ports, the one that lives is
+// the connection's, whichever comes first by name.
+func TestEndsPreferTheLiving(t *testing.T) {
+	for _, living := range []string{"40000->80", "40000<-80"} {
+		s := tell("Two sockets, one after the other", "client", "server")
+		for _, name := range []string{"40000->80", "40000<-80"} {
+			to := record.Close
+			if name == living {
+				to = record.Established
+			}
+			s.state("client", name, record.SynSent, to)
+		}
+		s.segment("client", "server", 40000, "ACK", 1, 1, 0, record.Dropped)
+		steps := Steps(&s.run, with)
+		if e := steps[len(steps)-1].Ends[0]; e.Socket != living || e.State != record.Established {
+			t.Errorf("the client's end is %+v, want %s", e, living)
+		}
+	}
+}
