@@ -31,25 +31,7 @@ func machineSVG(e End) string {
 	var b strings.Builder
 	b.WriteString(`<svg viewBox="-22 4 540 396" role="img" aria-label="RFC 9293's state diagram">`)
 	taken := e.From + ">" + e.State
-	for _, edge := range Edges {
-		name := edge.From + ">" + edge.To
-		class := "edge"
-		if name == taken {
-			class += " now"
-		}
-		path, tip, x, y := edge.route()
-		anchor := "middle"
-		switch from, to := node(edge.From), node(edge.To); { // not onto a line that goes down
-		case from.x != to.x:
-		case from.x > 300:
-			anchor, x = "end", x-9
-		default:
-			anchor, x = "start", x+9
-		}
-		fmt.Fprintf(&b, `<g class="%s" data-edge="%s"><path d="%s"/><path class="tip" d="%s"/><text x="%.4g" y="%.4g" text-anchor="%s">%s</text></g>`,
-			class, html.EscapeString(name), path, tip, x, y, anchor, html.EscapeString(edge.On))
-	}
-	b.WriteString(`<g class="extra"><path d=""/></g>`)
+	// The edges come after the nodes, for their labels may reach over one.
 	for _, n := range Machine {
 		class := "node"
 		if n.State == e.State {
@@ -63,6 +45,27 @@ func machineSVG(e End) string {
 		fmt.Fprintf(&b, `<g class="%s" data-state="%s" data-x="%g" data-y="%g">%s<rect x="%.4g" y="%g" width="%.4g" height="%g" rx="7"/><text x="%g" y="%g" text-anchor="middle">%s</text></g>`,
 			class, n.State, n.x, n.y, title, n.x-half, n.y-nodeHeight/2, 2*half, nodeHeight, n.x, n.y+6.5, n.State)
 	}
+	for _, edge := range Edges {
+		name := edge.From + ">" + edge.To
+		class := "edge"
+		if name == taken {
+			class += " now"
+		}
+		path, tip, x, y := edge.route()
+		anchor := "middle"
+		switch from, to := node(edge.From), node(edge.To); { // not onto the line
+		case from.y == to.y:
+			y -= nodeHeight/2 + 8
+		case from.x != to.x:
+		case from.x > 300:
+			anchor, x = "end", x-9
+		default:
+			anchor, x = "start", x+9
+		}
+		fmt.Fprintf(&b, `<g class="%s" data-edge="%s"><path d="%s"/><path class="tip" d="%s"/><text x="%.4g" y="%.4g" text-anchor="%s">%s</text></g>`,
+			class, html.EscapeString(name), path, tip, x, y, anchor, html.EscapeString(edge.On))
+	}
+	b.WriteString(`<g class="extra"><path d=""/></g>`)
 	b.WriteString(`</svg>`)
 	return b.String()
 }
