@@ -24,21 +24,22 @@ func (e *End) Await(state string) time.Duration {
 }
 
 // AwaitTimer is Await for another timer to take over from the one that is
-// running, where the state stays as it is: "timewait".
+// running, where the state stays as it is: "timewait". Where the machine has
+// held up the story until that one has run out too, it is over as well.
 func (e *End) AwaitTimer(timer string) {
 	e.await(timer, func() bool {
 		now, _ := e.Timer()
-		return now == timer
+		return now == timer || e.seen.State == record.Close
 	})
 }
 
 // await waits until it has come, which the running timer must bring about.
 func (e *End) await(what string, hasCome func() bool) time.Duration {
 	r := e.host.run
+	timer, rest := e.Timer() // first: while the story is held up, it may come
 	if hasCome() {
 		return 0
 	}
-	timer, rest := e.Timer()
 	left := rest.Left
 	if timer == "" {
 		r.fail(fmt.Errorf("%s: %s is %s and has no timer: nothing makes it %s", e.host.name, e.name, e.seen.State, what))

@@ -21,16 +21,16 @@ func (w *Wire) TryRetransmission(name string) *Segment {
 // that has sent the segment, or ended the socket.
 func (w *Wire) tryRetransmission(name string) (*Segment, TimeLeft) {
 	r, e := w.run, w.sender(name)
-	if e.State() == record.Close {
+	if e.State() == record.Close && !w.sentAgain(e, name) {
 		return nil, TimeLeft{}
 	}
 	wait, timer := w.awaited(e, name)
 	left := timer.Left
 	begin := r.waits(wait)
 	due, until := begin.Add(left), begin.Add(left+left/4+r.options.Patience)
-	for {
+	for late := false; ; {
 		s := w.repeats().take(name)
-		gone := s == nil && e.State() == record.Close
+		gone := s == nil && e.State() == record.Close && !w.sentAgain(e, name)
 		if s != nil || gone {
 			if gone {
 				r.wait.For = record.Close
@@ -41,10 +41,11 @@ func (w *Wire) tryRetransmission(name string) (*Segment, TimeLeft) {
 			}
 			return s, timer
 		}
-		now := time.Now()
-		if now.After(until) {
+		if late {
 			r.fail(fmt.Errorf("wire: no %s came, and %s of the %s is %s", name, e.name, e.host.name, e.seen.State))
 		}
+		now := time.Now()
+		late = now.After(until) // then this look is the last, whatever holds it up
 		next := now.Add(glance)
 		if now.Before(due) {
 			next = due
@@ -68,11 +69,18 @@ func (w *Wire) LoseRetransmissions(name string) (lost []*Segment) {
 // timer has nothing left where the segment is on the wire already.
 func (w *Wire) awaited(e *End, name string) (wait record.Wait, left TimeLeft) {
 	timer, left := e.Timer()
-	match := w.run.matcher(name)
-	if slices.ContainsFunc(w.run.wire.Waiting(), func(p *wire.Packet) bool { return w.repeats().has(p) && match(p) }) {
-		left = TimeLeft{} // what runs now is the timer after it
+	if w.sentAgain(e, name) {
+		left = TimeLeft{} // what was seen may be the timer after it
 	}
 	return record.Wait{Host: e.host.name, Socket: e.name, Timer: timer, For: name, LeftMS: left.Left.Milliseconds()}, left
+}
+
+// sentAgain tells whether the sender has sent the segment again by now. What was
+// true of its socket before is asked about before: it may send at any time.
+func (w *Wire) sentAgain(e *End, name string) bool {
+	w.run.must(e.host.wrap(w.run.wire.Drain(e.host.index)))
+	match := w.run.matcher(name)
+	return slices.ContainsFunc(w.run.wire.Waiting(), func(p *wire.Packet) bool { return w.repeats().has(p) && match(p) })
 }
 
 // sender returns the side of the connection that sends the named segment.
