@@ -10,13 +10,17 @@ import (
 // Carry carries what one side of the connection has written, segment by
 // segment, until all of it is acknowledged or that side is gone. After each
 // segment it delivers what the other side answers at once, and it waits only
-// where there is nothing to deliver.
+// where there is nothing to deliver. What the other side's timer sends again, a
+// FIN perhaps, is not of what was written.
 func (w *Wire) Carry(from *End) {
 	to := from.Peer()
 	for until := w.run.deadline(); from.Unacknowledged() > 0; {
-		next := w.sentBy(to)
+		next := w.pick(to.sent)
 		if next == nil {
-			next = w.sentBy(from)
+			next = w.pick(from.sent)
+		}
+		if next == nil {
+			next = w.repeats().pick(from.sent)
 		}
 		switch {
 		case next != nil:
@@ -30,11 +34,5 @@ func (w *Wire) Carry(from *End) {
 	}
 }
 
-// sentBy takes the next segment of one side of a connection, if there is one.
-func (w *Wire) sentBy(e *End) *Segment {
-	own := func(p *wire.Packet) bool { return p.Src == e.local && p.Dst == e.remote }
-	if s := w.pick(own); s != nil {
-		return s
-	}
-	return w.repeats().pick(own)
-}
+// sent tells whether a packet is one that this side of the connection has sent.
+func (e *End) sent(p *wire.Packet) bool { return p.Src == e.local && p.Dst == e.remote }

@@ -53,7 +53,8 @@ type Wire struct {
 	waiting []*Packet
 	decoder *segment.Decoder
 	buf     [maxPacket]byte
-	seen    int
+	seen    int // packets, and so the latest one's ID
+	sent    int // by hosts, but for retransmissions
 	nth     map[name]int
 	streams map[stream]*sent
 }
@@ -180,6 +181,9 @@ func (w *Wire) add(from int, raw []byte) error {
 	w.nth[key]++
 	p.Nth = w.nth[key]
 	w.relate(p)
+	if !p.Retransmission {
+		w.sent++
+	}
 	w.waiting = append(w.waiting, p)
 	return nil
 }
@@ -231,3 +235,6 @@ func (w *Wire) relate(p *Packet) {
 
 // Seen returns how many packets have been put on the wire so far.
 func (w *Wire) Seen() int { return w.seen }
+
+// Sent returns how many packets hosts have put on the wire for the first time.
+func (w *Wire) Sent() int { return w.sent }
