@@ -73,14 +73,14 @@ func (a Attempts) follow(want Schedule) bool {
 
 // OnSchedule is the check that the attempts were made by a schedule.
 func OnSchedule(name string, a Attempts, want Schedule) Check {
-	want = want.as(a)
+	want = want.As(a)
 	return Check{name + "_ms", milliseconds(a.times()), milliseconds(want.Sends), a.follow(want)}
 }
 
 // GaveUp is the check that after the last of the attempts the sender has waited
 // once more, as the schedule says, and then given up.
 func GaveUp(name string, a Attempts, want Schedule) Check {
-	want = want.as(a)
+	want = want.As(a)
 	last := len(want.Sends)
 	got := a.End - a.Sent[len(a.Sent)-1].Since(a.Sent[0])
 	return Check{name + "_ms", got.Milliseconds(), want.pause(last).Milliseconds(),
@@ -90,6 +90,6 @@ func GaveUp(name string, a Attempts, want Schedule) Check {
 // GaveUpAfter is the check that the sender has given up as long after the first
 // of the attempts as the schedule says.
 func GaveUpAfter(name string, a Attempts, want Schedule) Check {
-	want = want.as(a)
+	want = want.As(a)
 	return Check{name + "_ms", a.End.Milliseconds(), want.End.Milliseconds(), a.follow(want) && inTime(a.End, want.End)}
 }

@@ -28,9 +28,9 @@ func (s Schedule) pause(i int) time.Duration {
 	return s.Sends[i] - s.Sends[i-1]
 }
 
-// as returns the schedule as it is for these attempts: timers may have been so
+// As returns the schedule as it is for these attempts: timers may have been so
 // late that the time is over sooner, with fewer sends.
-func (s Schedule) as(a Attempts) Schedule {
+func (s Schedule) As(a Attempts) Schedule {
 	n := len(a.Sent)
 	if n >= len(s.Sends) || n <= s.from || s.limits == nil {
 		return s
@@ -42,7 +42,7 @@ func (s Schedule) as(a Attempts) Schedule {
 }
 
 // Allows tells whether as many attempts as these are by the schedule.
-func (s Schedule) Allows(a Attempts) bool { return len(s.as(a).Sends) == len(a.Sent) }
+func (s Schedule) Allows(a Attempts) bool { return len(s.As(a).Sends) == len(a.Sent) }
 
 // initialRTO is the retransmission timeout before there is a round-trip time to
 // go by: TCP_TIMEOUT_INIT, RFC 6298 §2.1. No setting changes it.
@@ -85,6 +85,7 @@ func synSchedule(retries, linear int, maxRTO time.Duration) Schedule {
 		if retransmits >= retries+linear || retransmits > 0 && s.End >= limit {
 			return s
 		}
+		s.limits = append(s.limits, limit)
 		s.Sends = append(s.Sends, s.End)
 		if timeouts > linear {
 			rto = min(2*rto, maxRTO)

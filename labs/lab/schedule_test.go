@@ -85,6 +85,24 @@ func TestLateTimers(t *testing.T) {
 	}
 }
 
+// The time that ends a series of SYNs is counted from the first of them.
+func TestLateSYNs(t *testing.T) {
+	const retries = 3
+	s := synSchedule(retries, 2, time.Second)
+	if got := milliseconds(s.Sends); got != "0 1000 2000 3000" || s.End != 4*time.Second {
+		t.Fatalf("sends %s, end %v", got, s.End)
+	}
+	for end, want := range map[time.Duration]bool{3900 * time.Millisecond: false, 4100 * time.Millisecond: true} {
+		a := Attempts{End: end}
+		for i := range 3 { // each timer a third of a second late
+			a.Sent = append(a.Sent, &Segment{packet: &wire.Packet{SentAt: time.Now().Add(time.Duration(i) * end / 3)}})
+		}
+		if s.Allows(a) != want {
+			t.Errorf("three SYNs, and an end after %v: allowed %v", end, !want)
+		}
+	}
+}
+
 // What a timer was set to is known to within the time for which it can have run.
 func TestTimeLeft(t *testing.T) {
 	const ms = time.Millisecond
@@ -98,7 +116,7 @@ func TestTimeLeft(t *testing.T) {
 		want    bool
 	}{
 		{read(1000*ms, 0), 1000 * ms, true}, {read(992*ms, 0), 1000 * ms, true}, {read(1004*ms, 0), 1000 * ms, true},
-		{read(980*ms, 0), 1000 * ms, false}, {read(1020*ms, 0), 1000 * ms, false},
+		{read(960*ms, 0), 1000 * ms, true}, {read(940*ms, 0), 1000 * ms, false}, {read(1020*ms, 0), 1000 * ms, false},
 		{read(300*ms, 700*ms), 1000 * ms, true}, {read(300*ms, 600*ms), 1000 * ms, false},
 		{read(1500*ms, 700*ms), 1000 * ms, false}, {TimeLeft{}, 1000 * ms, true},
 	} {

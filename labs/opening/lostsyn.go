@@ -107,6 +107,7 @@ count does, and with the defaults a connect takes about 131 seconds to fail.`,
 		client = s.Client.Connect(listener)
 		wire = s.Wire.Of(client)
 		tries := wire.Unanswered("client:SYN")
+		schedule = schedule.As(tries)
 		sent := tries.Sent
 		last := sent[len(sent)-1]
 		s.Expect("client-retransmits-syn",
