@@ -42,6 +42,12 @@ func FinWait2LifeOf(seconds int, rto time.Duration) FinWait2Life {
 	return FinWait2Life{Whole: rest, Mini: max(rest, least)}
 }
 
+// LatestRTO is the longest that a retransmission timeout can be once an
+// acknowledgement has come that was that late: it is a round trip to the kernel
+// (tcp_rtt_estimator), which adds an eighth of it, and no more than all of it as
+// the variation.
+func LatestRTO(rto, late time.Duration) time.Duration { return rto + late + late/8 }
+
 // First is how long the timer runs that comes first.
 func (l FinWait2Life) First() time.Duration {
 	if l.Whole > 0 {

@@ -1,6 +1,8 @@
 package opening
 
 import (
+	"time"
+
 	"github.com/tcplab/tcplab/labs/lab"
 	"github.com/tcplab/tcplab/labs/record"
 )
@@ -105,7 +107,11 @@ has no request for a segment with an ACK answers by a RST.`,
 		if !s.On("forever") {
 			s.Server.SetDefault(synackRetries, "0")
 		}
-		client = loseACK(s, listener)
+		took := lab.Took(func() { client = loseACK(s, listener) })
+		if took >= requestLife && client.Peer().State() == "none" {
+			s.Inapplicable("expired-request-resets-late-data", "this machine held the story up for longer than a request lasts")
+			return
+		}
 		wire = s.Wire.Of(client)
 		wire.LoseRetransmissions("server:SYN,ACK")
 		silent := wire.Waiting(s.Server)
@@ -121,6 +127,10 @@ has no request for a segment with an ACK answers by a RST.`,
 			lab.Is("read", outcome, "ECONNRESET"))
 	},
 }
+
+// requestLife is the least time for which a handshake under way is kept: that of
+// its first timeout, TCP_TIMEOUT_INIT.
+const requestLife = time.Second
 
 // loseACK makes a connection whose third segment is lost.
 func loseACK(s *lab.Script, listener *lab.Sock) *lab.Sock {
