@@ -24,6 +24,8 @@ var variants = map[string]struct {
 	pictures int
 	why      string
 }{
+	"lostfin": {2, "a machine that holds a handshake up for 100 ms makes the connection's timeout so long " +
+		"that the time is over after one retransmission; that is then the claim's count, and it is inapplicable"},
 	"threeway": {2, "a machine that holds a program up for 40 ms lets the kernel's delayed ACK go out first; " +
 		"the claims are inapplicable then"},
 }
