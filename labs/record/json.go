@@ -8,6 +8,9 @@ import (
 	"io"
 	"slices"
 	"time"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // jsonRun is Run with the names and the order of the contract.
@@ -85,7 +88,28 @@ func marshal(v any) ([]byte, error) {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	err := enc.Encode(v)
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+	return harmless(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), err
+}
+
+// harmless escapes what a terminal would act on and encoding/json lets through:
+// C1 control characters, and those that change the order of text. In JSON all
+// that is not ASCII stands in a string.
+func harmless(text []byte) []byte {
+	acts := func(r rune) bool { return r >= 0x7f && !unicode.IsPrint(r) }
+	if !bytes.ContainsFunc(text, acts) {
+		return text
+	}
+	var b []byte
+	for _, r := range string(text) {
+		if !acts(r) {
+			b = utf8.AppendRune(b, r)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			b = fmt.Appendf(b, `\u%04x`, unit)
+		}
+	}
+	return b
 }
 
 // UnmarshalJSON implements json.Unmarshaler. It refuses another schema.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -233,5 +234,31 @@ func TestIsSurprise(t *testing.T) {
 		if got := test.verdict.IsSurprise(test.myth); got != test.want {
 			t.Errorf("%s, myth %v: IsSurprise = %v", test.verdict, test.myth, got)
 		}
+	}
+}
+
+// A record of anybody's, printed as JSON on a terminal, makes it do nothing, and
+// is the same record.
+func TestJSONHarmless(t *testing.T) {
+	const evil = "\x1b[2J\a\x7f\u009b31m\u202egnirts\u2066\u200b\ufeff\U000e0041 日本 …\u00a0💥"
+	r := &record.Run{
+		Title: evil, Outcome: record.Expected,
+		Events: []record.Event{{Body: &record.Call{Host: evil, Args: []string{evil}}}},
+	}
+	var b bytes.Buffer
+	if err := r.WriteJSON(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range strings.TrimSuffix(b.String(), "\n") {
+		if !unicode.IsPrint(c) {
+			t.Errorf("%U is in %q", c, b.String())
+		}
+	}
+	var got record.Run
+	if err := json.Unmarshal(b.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if call := got.Events[0].Body.(*record.Call); got.Title != evil || call.Host != evil || call.Args[0] != evil {
+		t.Errorf("%q became %q, %q", evil, got.Title, call.Host)
 	}
 }
