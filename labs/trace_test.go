@@ -70,9 +70,10 @@ func (u *used) has(table map[change]string, name string, c change) bool {
 // Every lab, with both witnesses, on IPv4 and IPv6, several side by side, with the
 // same addresses and ports: each state change that inet_diag saw is in the
 // kernel's account in the same order, and what only one of them has is in the
-// tables above. Being watched changes nothing of the picture.
+// tables above. What was sent again, and every reset, is in the account too. Being
+// watched changes nothing of the picture.
 func TestTrace(t *testing.T) {
-	u := &used{cases: map[string]bool{}}
+	u, heard := &used{cases: map[string]bool{}}, map[string]bool{}
 	for _, o := range []lab.Options{{Trace: true}, {Trace: true, IPv6: true}} {
 		runs := make([]*record.Run, len(labs.All()))
 		var running sync.WaitGroup
@@ -106,8 +107,18 @@ func TestTrace(t *testing.T) {
 				for socket, events := range bySocket(r) {
 					compare(t, u, socket, events)
 				}
+				sameActs(t, r)
 				samePicture(t, r, name)
 			})
+			_, said := acts(r)
+			for _, event := range r.Environment.Trace {
+				heard[event] = heard[event] || said.of(event)
+			}
+		}
+	}
+	for event, ok := range heard {
+		if !ok {
+			t.Errorf("no lab has %s in the kernel's account", event)
 		}
 	}
 	for name, table := range map[string]map[change]string{"unsaid": unsaid, "unseen": unseen, "renamed": renamed} {

@@ -29,12 +29,20 @@ func TestKillTraced(t *testing.T) {
 	whole := time.Since(begin)
 	seen := 0
 	for i := range tracedKills {
-		cmd := exec.Command(program, "noaccept", "--trace")
+		lab := "noaccept"
+		if i == 0 {
+			lab = "lostsyn" // which traces for seconds, so that one is killed meanwhile
+		}
+		cmd := exec.Command(program, lab, "--trace")
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		<-time.After(whole * time.Duration(i) / tracedKills) // a moment of its life
 		own := fmt.Sprintf("tcplab-%d-", cmd.Process.Pid)
+		if i == 0 {
+			poll(func() bool { return strings.Contains(instances(t), own) })
+		} else {
+			<-time.After(whole * time.Duration(i) / tracedKills) // a moment of its life
+		}
 		if strings.Contains(instances(t), own) {
 			seen++
 		}
