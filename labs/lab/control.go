@@ -20,7 +20,7 @@ type Control struct {
 	Says string // what is done, in a few words
 	Args Args   // knobs of the sabotaged run
 	// Segment names the segment that is lost, or changed by Change: its sender,
-	// flags and how-many-th it is: "client:ACK#1".
+	// flags and the how-many-th it is that the story takes: "client:ACK#1".
 	Segment string
 	Change  func(*layers.TCP)
 	// Before names a system call: "server:listen" or, for a later one of that

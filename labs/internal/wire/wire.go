@@ -39,7 +39,9 @@ type Packet struct {
 	// wire has seen.
 	RelSeq, RelAck uint32
 	Retransmission bool // its sequence numbers have been sent before
-	Nth            int  // the how-many-th with these flags from this host, from 1
+	// Nth is, of a packet that was taken, the how-many-th with these flags from
+	// this host, from 1. What a timer has sent again and nobody takes has no number.
+	Nth int
 }
 
 // maxPacket is more than any device's MTU here.
@@ -96,6 +98,9 @@ func (w *Wire) Take(match func(*Packet) bool) *Packet {
 	}
 	p := w.waiting[i]
 	w.waiting = slices.Delete(w.waiting, i, i+1)
+	key := name{p.From, p.Flags}
+	w.nth[key]++
+	p.Nth = w.nth[key]
 	return p
 }
 
@@ -177,9 +182,6 @@ func (w *Wire) add(from int, raw []byte) error {
 	}
 	w.seen++
 	p := &Packet{ID: w.seen, From: from, Raw: slices.Clone(raw), Segment: seg, SentAt: time.Now()}
-	key := name{from, seg.Flags}
-	w.nth[key]++
-	p.Nth = w.nth[key]
 	w.relate(p)
 	if !p.Retransmission {
 		w.sent++
