@@ -2,6 +2,7 @@ package report
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/tcplab/tcplab/labs/record"
 )
@@ -29,6 +30,43 @@ func kernelText(k, next *record.Kernel, then *record.State) string {
 		return "kernel: timer, SYN,ACK again"
 	}
 	return ""
+}
+
+// reasonMeans tells in a few words what the kernel's names for its reasons mean
+// (include/net/dropreason-core.h, include/net/rstreason.h; TCP_LISTEN_OVERFLOW by
+// the lab backlog). The ladder has room for the names alone.
+var reasonMeans = map[string]string{
+	"NO_SOCKET":                "there is no socket for it",
+	"SOCKET_RCVBUFF":           "the receive buffer is full",
+	"TCP_FLAGS":                "its flags have no place there",
+	"TCP_ZEROWINDOW":           "the receive window is closed",
+	"TCP_OLD_DATA":             "all of its data was there already",
+	"TCP_OVERWINDOW":           "it is beyond the receive window",
+	"TCP_RFC7323_PAWS":         "its timestamp is too old",
+	"TCP_OLD_SEQUENCE":         "its sequence number is old: a duplicate",
+	"TCP_INVALID_SEQUENCE":     "its sequence number is not acceptable",
+	"TCP_INVALID_ACK_SEQUENCE": "its acknowledgement number is not acceptable",
+	"TCP_RESET":                "a RST that is not valid",
+	"TCP_INVALID_SYN":          "a SYN where none belongs",
+	"INVALID_SYN":              "a SYN where none belongs",
+	"TCP_CLOSE":                "the socket is in CLOSE",
+	"TCP_OLD_ACK":              "it acknowledges what was acknowledged before",
+	"TCP_TOO_OLD_ACK":          "its acknowledgement is too old",
+	"TCP_ACK_UNSENT_DATA":      "it acknowledges what was not sent yet",
+	"TCP_ABORT_ON_DATA":        "data for a connection that nobody reads any more",
+	"TCP_ABORT_ON_CLOSE":       "closed with data unread",
+	"TCP_ABORT_ON_LINGER":      "closed with SO_LINGER and no time",
+	"TCP_KEEPALIVE_TIMEOUT":    "no keepalive probe was answered",
+	"TCP_LISTEN_OVERFLOW":      "the accept queue is full",
+	"TCP_TIMEWAIT_SOCKET":      "only a time-wait socket is left",
+}
+
+// explained adds to what the kernel says what its reason means.
+func explained(text string) string {
+	if means := reasonMeans[text[strings.LastIndexByte(text, ' ')+1:]]; means != "" {
+		return text + " (" + means + ")"
+	}
+	return text
 }
 
 // noWhy are the reasons of kfree_skb that do not tell why an arriving packet was

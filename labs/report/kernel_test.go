@@ -104,3 +104,20 @@ func TestKernelAdds(t *testing.T) {
 		}
 	}
 }
+
+// The sentences and the comments of a capture explain what the ladder names.
+func TestKernelExplained(t *testing.T) {
+	r := kernelStory()
+	said := strings.Join(sayings(r), "\n")
+	for _, text := range []string{
+		"The server's kernel: drops it: NO_SOCKET (there is no socket for it).",
+		"The client's kernel: timer, sends again.", "The client's kernel: heeds the RST.",
+	} {
+		if !strings.Contains(said, text) {
+			t.Errorf("nothing says %q:\n%s", text, said)
+		}
+	}
+	if strings.Contains(ladderOf(t, r), "there is no socket for it") {
+		t.Error("the ladder says it too")
+	}
+}

@@ -172,7 +172,7 @@ func (c *Capture) Flush() error {
 	ends := saysEnds(c.sockets.endsAfter(c.moves))
 	arrived := saysArrived(s, c.fates[s.ID] == record.Held)
 	if c.reason != "" && len(c.moves) == 0 { // one that has changed a state was taken in
-		arrived += " The kernel drops it: " + c.reason + "."
+		arrived += " " + explained("The kernel drops it: "+c.reason) + "."
 	}
 	c.latest, c.moves, c.reason = nil, nil, ""
 	_, sent := c.fates[s.ID]

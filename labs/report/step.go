@@ -156,7 +156,7 @@ func joined(sentences ...string) string {
 func saysKernel(r *row) string {
 	var all []string
 	for _, text := range r.kernel {
-		all = append(all, fmt.Sprintf("The %s's %s.", r.host, text))
+		all = append(all, fmt.Sprintf("The %s's %s.", r.host, explained(text)))
 	}
 	return strings.Join(all, " ")
 }
