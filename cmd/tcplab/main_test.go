@@ -70,7 +70,6 @@ const (
 	labs  = need("labs")  // that labs can run
 	user  = need("user")  // that root can become an ordinary user, and labs run then
 	nft   = need("nft")   // that root can see the firewall: the package nftables
-	tmux  = need("tmux")  // a terminal whose screen can be read
 	trace = need("trace") // that --trace can be used
 )
 
@@ -99,12 +98,6 @@ var found = map[need]func() string{
 		}
 		return why
 	}),
-	tmux: func() string {
-		if _, err := exec.LookPath("tmux"); err != nil {
-			return err.Error()
-		}
-		return ""
-	},
 }
 
 // nftLacks says why the firewall can't be seen.
@@ -132,21 +125,42 @@ func doctor() string {
 // where that must not be.
 func (n need) unmet() (why string, err error) {
 	why = found[n]()
+	return why, n.refused(why)
+}
+
+// refused is the error that a need is not met, where that must not be.
+func (n need) refused(why string) error {
 	if why != "" && os.Getenv("TCPLAB_REQUIRE_PRIV") == "1" {
-		return why, fmt.Errorf("TCPLAB_REQUIRE_PRIV is set, and %s is missing: %s", n, why)
+		return fmt.Errorf("TCPLAB_REQUIRE_PRIV is set, and %s is missing: %s", n, why)
 	}
-	return why, nil
+	return nil
 }
 
 func (n need) orSkip(t *testing.T) {
 	t.Helper()
-	why, err := n.unmet()
-	switch {
-	case err != nil:
+	n.skip(t, found[n]())
+}
+
+// skip ends the test where why says that the need is not met.
+func (n need) skip(t *testing.T, why string) {
+	t.Helper()
+	if err := n.refused(why); err != nil {
 		t.Fatal(err)
-	case why != "":
+	}
+	if why != "" {
 		t.Skipf("%s is missing: %s", n, why)
 	}
+}
+
+// requireProgram returns the path of a program of Debian's, and skips the test
+// where it is not installed.
+func requireProgram(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		need(name).skip(t, err.Error())
+	}
+	return path
 }
 
 const (

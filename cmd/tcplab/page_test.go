@@ -26,9 +26,9 @@ type browser struct {
 // browse opens a page in Debian's chromium.
 func browse(t *testing.T, url string) *browser {
 	t.Helper()
-	program := requireProgram(t, "chromium")
+	chromium := requireProgram(t, "chromium")
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(program), chromedp.NoSandbox, // the tests run as root
+		chromedp.ExecPath(chromium), chromedp.NoSandbox, // the tests run as root
 		chromedp.UserDataDir(t.TempDir()), chromedp.WSURLReadTimeout(time.Minute))
 	ctx, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(stop)

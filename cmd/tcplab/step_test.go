@@ -101,7 +101,7 @@ func altered(t *testing.T, before, after string) string {
 // the verdicts on it.
 func TestStep(t *testing.T) {
 	t.Parallel()
-	tmux.orSkip(t)
+	requireProgram(t, "tmux")
 	w := openWindow(t, 0, 100, 40, binary+" show --step "+fixture(t))
 	for _, test := range []struct {
 		key  string
@@ -139,7 +139,7 @@ func TestStep(t *testing.T) {
 // The screen follows the window's size; a low one has no room for the diagrams.
 func TestStepResize(t *testing.T) {
 	t.Parallel()
-	tmux.orSkip(t)
+	requireProgram(t, "tmux")
 	w := openWindow(t, 0, 80, 24, binary+" show --step "+fixture(t))
 	diagram := func(screen string) bool { return strings.Contains(screen, "LAST_ACK") }
 	w.sees("step 1 of 23")
@@ -162,7 +162,7 @@ func TestStepResize(t *testing.T) {
 // A record from elsewhere can't reach the terminal: what it holds is shown.
 func TestStepHostile(t *testing.T) {
 	t.Parallel()
-	tmux.orSkip(t)
+	requireProgram(t, "tmux")
 	const before, evil = `"timer":"retransmit"`, `"timer":"\u001b[2J\u001b]2;pwned\u0007"`
 	w := openWindow(t, 0, 120, 40, binary+" show --step "+altered(t, before, evil))
 	w.sees("step 1 of 23")
@@ -178,7 +178,7 @@ func TestStepHostile(t *testing.T) {
 // The exit status is the run's, and without colour or UTF-8 it works as well.
 func TestStepPlain(t *testing.T) {
 	t.Parallel()
-	tmux.orSkip(t)
+	requireProgram(t, "tmux")
 	file := altered(t, `"outcome":"expected"`, `"outcome":"surprise"`)
 	for _, env := range []string{"NO_COLOR=1", "TERM=dumb", "LC_ALL=C"} {
 		w := openWindow(t, 0, 100, 40, env+" "+binary+" show --step "+file)
@@ -201,7 +201,7 @@ func TestStepPlain(t *testing.T) {
 // signal puts the terminal back.
 func TestStepRun(t *testing.T) {
 	t.Parallel()
-	tmux.orSkip(t)
+	requireProgram(t, "tmux")
 	user.orSkip(t)
 	for _, u := range users {
 		t.Run(u.name, func(t *testing.T) {

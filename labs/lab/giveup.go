@@ -32,12 +32,8 @@ func (w *Wire) Unanswered(name string, lost ...*Segment) Attempts {
 		a.Sent = []*Segment{w.Next(name)}
 		a.Sent[0].Drop()
 	}
-	s, due := w.tryRetransmission(name)
-	for ; s != nil; s, due = w.tryRetransmission(name) {
-		s.Drop()
-		a.Sent = append(a.Sent, s)
-	}
-	a.last = due
+	again, last := w.loseRetransmissions(name)
+	a.Sent, a.last = append(a.Sent, again...), last
 	// A busy machine may have let us see a segment some time after it was sent.
 	// The one seen soonest tells best when that was.
 	gone := time.Now()

@@ -57,12 +57,22 @@ func (w *Wire) tryRetransmission(name string) (*Segment, TimeLeft) {
 // LoseRetransmissions loses every segment of that name that the kernel's timer
 // sends again ("server:SYN,ACK"), until the sender's socket is gone, and returns
 // them. The wire must be that of one connection.
-func (w *Wire) LoseRetransmissions(name string) (lost []*Segment) {
-	for s := w.TryRetransmission(name); s != nil; s = w.TryRetransmission(name) {
+func (w *Wire) LoseRetransmissions(name string) []*Segment {
+	lost, _ := w.loseRetransmissions(name)
+	return lost
+}
+
+// loseRetransmissions is LoseRetransmissions. It returns what the timer had left
+// that has ended the socket, too.
+func (w *Wire) loseRetransmissions(name string) (lost []*Segment, last TimeLeft) {
+	for {
+		s, timer := w.tryRetransmission(name)
+		if s == nil {
+			return lost, timer
+		}
 		s.Drop()
 		lost = append(lost, s)
 	}
-	return lost
 }
 
 // awaited is the wait for a segment that the sender's timer sends again. The

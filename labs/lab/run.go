@@ -161,7 +161,6 @@ func (r *run) tell() {
 	ended := false
 	r.start = time.Now()
 	r.environment.Start = r.start.UTC().Truncate(time.Microsecond)
-	r.failure = r.trace.begin()
 	r.locked(func() { r.telling = true })
 	defer func() {
 		r.duration = r.since(time.Now())
@@ -180,10 +179,11 @@ func (r *run) tell() {
 		}
 		r.readCounters()
 	}()
+	r.must(r.trace.begin())
 	if r.options.OnStart != nil {
 		r.must(r.options.OnStart(r.beginning()))
 	}
-	if r.failure == nil && !r.lacksTimeWaits() {
+	if !r.lacksTimeWaits() {
 		r.lab.Script(r.script)
 	}
 	for _, h := range r.hosts {

@@ -8,7 +8,7 @@ import (
 
 // A Schedule is when the kernel sends a segment that gets no answer: the rule
 // of net/ipv4/tcp_timer.c, computed from the knobs in force. Times are nominal:
-// timers never fire early, but on a busy machine they are late.
+// timers are hardly ever early, but on a busy machine they are late.
 type Schedule struct {
 	Sends []time.Duration // since the first one, which is 0
 	End   time.Duration   // when the kernel gives up

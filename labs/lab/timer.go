@@ -7,8 +7,8 @@ import (
 
 // A TimeLeft is what a timer of the kernel's had left when it was looked at.
 //
-// How long a timer takes to run out says little of what it was set to: it never
-// fires early, but on a busy machine it may be late by any time. What it has
+// How long a timer takes to run out says little of what it was set to: it is
+// hardly ever early (see slack), but on a busy machine it may be late by any time. What it has
 // left says more: it was set to that at least, and to no more than that and the
 // time for which it can have run by then.
 type TimeLeft struct {

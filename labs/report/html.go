@@ -95,8 +95,8 @@ func newPage(r *record.Run, o Options) *page {
 		Steps:      []pageStep{}, // no null for the script
 		Wide:       inline(r, o, wideLayout), Narrow: inline(r, o, narrowLayout),
 	}
-	var ends []End
-	for i, s := range Steps(r, o) {
+	steps := Steps(r, o)
+	for i, s := range steps {
 		p.Steps = append(p.Steps, newPageStep(&clean, &s, o.Times))
 		if s.Call != nil {
 			at := ""
@@ -105,12 +105,13 @@ func newPage(r *record.Run, o Options) *page {
 			}
 			p.Calls = append(p.Calls, pageCall{i, at, clean.clean(s.Call.Host), clean.clean(callText(s.Call))})
 		}
-		ends = s.Ends
 	}
-	for _, e := range ends {
-		p.Machines = append(p.Machines, machine{newPageEnd(&clean, e), template.HTML(machineSVG(e))})
+	if len(steps) > 0 {
+		p.Last = len(steps) - 1
+		for _, e := range steps[p.Last].Ends {
+			p.Machines = append(p.Machines, machine{newPageEnd(e), template.HTML(machineSVG(e))})
+		}
 	}
-	p.Last = max(0, len(p.Steps)-1)
 	for _, c := range r.Claims {
 		p.Claims = append(p.Claims, newPageClaim(&clean, &c, o.Times))
 	}
@@ -128,7 +129,7 @@ func inline(r *record.Run, o Options, l layout) template.HTML {
 func newPageStep(p *printer, s *Step, times bool) pageStep {
 	step := pageStep{Says: s.Says, Kind: s.Kind, Lost: s.Lost(), Ends: []pageEnd{}}
 	for _, e := range s.Ends {
-		step.Ends = append(step.Ends, newPageEnd(p, e))
+		step.Ends = append(step.Ends, newPageEnd(e))
 	}
 	if s.Segment != nil {
 		for _, f := range segmentFields(s.Segment, times) {
@@ -139,7 +140,8 @@ func newPageStep(p *printer, s *Step, times bool) pageStep {
 	return step
 }
 
-func newPageEnd(p *printer, e End) pageEnd {
+// newPageEnd takes over an end of a step, which is safe to print.
+func newPageEnd(e End) pageEnd {
 	about := "no socket"
 	if e.Socket != "" {
 		about = e.Socket
@@ -147,7 +149,7 @@ func newPageEnd(p *printer, e End) pageEnd {
 	if e.Detail != "" {
 		about += ": " + e.Detail
 	}
-	return pageEnd{p.clean(e.Host), p.clean(e.State), p.clean(e.From), p.clean(about)}
+	return pageEnd{e.Host, e.State, e.From, about}
 }
 
 // segmentFields are all that the record has of a segment, but its bytes.

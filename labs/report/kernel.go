@@ -100,6 +100,9 @@ func takenOver(k, next *record.Kernel, then *record.State) bool {
 // showing. What is said of a state depends on what is next seen of its socket.
 func kernelTexts(events []record.Event) map[*record.Kernel]string {
 	type socket struct{ host, name string }
+	if !slices.ContainsFunc(events, func(e record.Event) bool { _, ok := e.Body.(*record.Kernel); return ok }) {
+		return nil // as in most runs
+	}
 	texts := map[*record.Kernel]string{}
 	used := map[int]bool{} // segments that have changed a state: they were taken in
 	for _, e := range events {

@@ -111,6 +111,12 @@ func (p *printer) clean(text string) string {
 	if !strings.ContainsFunc(text, func(r rune) bool { return !safe(r) }) && utf8.ValidString(text) {
 		return text
 	}
+	return Escape(text, safe)
+}
+
+// Escape returns a text with every character that is not safe as an escape
+// sequence of Go's, in ASCII.
+func Escape(text string, safe func(rune) bool) string {
 	var b strings.Builder
 	for _, r := range text {
 		if safe(r) {

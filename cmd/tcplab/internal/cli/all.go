@@ -33,7 +33,7 @@ type result struct {
 func allCommand() *cobra.Command {
 	var json, noTimes, ipv6, trace bool
 	var filter string
-	pages := pages{flag: "html"}
+	var pages pages
 	var jobs int
 	var sysctls []string
 	cmd := &cobra.Command{
@@ -96,7 +96,7 @@ The exit status is the worst of the labs'.`,
 	}
 	cmd.Flags().BoolVar(&json, "json", false, "print each lab's record as a line of JSON, as it ends")
 	cmd.Flags().BoolVar(&noTimes, "no-times", false, "leave out times")
-	cmd.Flags().StringVar(&pages.dir, pages.flag, "", helpText("write a page for each lab to the directory `DIR`, and an index of all claims"))
+	cmd.Flags().StringVar(&pages.dir, "html", "", helpText("write a page for each lab to the directory `DIR`, and an index of all claims"))
 	cmd.Flags().BoolVar(&ipv6, "ipv6", false, "run on IPv6")
 	cmd.Flags().StringVar(&filter, "filter", "*", "run the labs whose names match a `PATTERN` of * and ? and [a-z]")
 	cmd.Flags().IntVar(&jobs, "jobs", 0, "how many labs run at once; 0 is all of them")

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"github.com/tcplab/tcplab/labs"
 	"github.com/tcplab/tcplab/labs/lab"
 	"github.com/tcplab/tcplab/labs/record"
+	"github.com/tcplab/tcplab/labs/report"
 )
 
 // The exit statuses, as README.md and the help text list them.
@@ -146,15 +146,7 @@ func message(err error) string {
 // oneLine makes a message one line that a terminal does not act on, whatever
 // names of files and of fields are in it.
 func oneLine(text string) string {
-	var b strings.Builder
-	for _, r := range strings.ReplaceAll(text, "\n", "; ") {
-		if unicode.IsPrint(r) {
-			b.WriteRune(r)
-		} else {
-			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
-		}
-	}
-	return b.String()
+	return report.Escape(strings.ReplaceAll(text, "\n", "; "), unicode.IsPrint)
 }
 
 // Command returns tcplab's command line.

@@ -14,7 +14,7 @@ const indexFile = "index.html"
 
 // pages are what `tcplab all --html DIR` writes: a page for each lab, as it
 // ends, and an index of all claims.
-type pages struct{ flag, dir string }
+type pages struct{ dir string }
 
 // open makes the directory, and refuses one that can't be written to.
 func (p *pages) open() error {
@@ -29,7 +29,7 @@ func (p *pages) open() error {
 		}
 	}
 	if err != nil {
-		return usageError{fmt.Errorf("--%s %s: want a directory that can be written to: %w", p.flag, p.dir, cause(err))}
+		return usageError{fmt.Errorf("--html %s: want a directory that can be written to: %w", p.dir, cause(err))}
 	}
 	return nil
 }
@@ -70,7 +70,7 @@ func (p *pages) write(name string, write func(*os.File) error) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("--%s %s: %w", p.flag, filepath.Join(p.dir, name), cause(err))
+		return fmt.Errorf("--html %s: %w", filepath.Join(p.dir, name), cause(err))
 	}
 	return nil
 }
