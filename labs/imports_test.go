@@ -24,13 +24,20 @@ type layer struct {
 
 // The first layer that has a folder is the folder's.
 var layers = []layer{
-	{"cmd", under("cmd"), []string{"labs", "lab", "report", "record", "sockopt"}},
+	{"cmd", under("cmd"), []string{"labs", "lab", "machine", "report", "record", "sockopt"}},
 	{"labs", is("labs"), []string{"sections", "lab"}},
-	{"lab", is("labs/lab"), []string{"internal", "record", "sockopt"}},
-	{"labtest", is("labs/lab/labtest"), []string{"lab", "report", "record", "sockopt"}}, // for tests alone
+	{"lab", is("labs/lab"), []string{"machine", "rig", "stack", "rto", "leaves", "record", "sockopt"}},
+	{"labtest", is("labs/lab/labtest"), []string{"lab", "machine", "need", "report", "record", "sockopt"}}, // for tests alone
 	{"report", is("labs/report"), []string{"record"}},
 	{"record", is("labs/record"), nil},
-	{"internal", under("labs/internal"), []string{"record"}},
+	{"need", is("labs/internal/need"), []string{"machine", "leaves"}}, // for tests alone
+	{"machine", is("labs/machine"), []string{"rig", "stack", "account", "leaves", "record"}},
+	{"rig", is("labs/internal/rig"), []string{"stack", "journal", "account", "leaves", "record"}},
+	{"stack", is("labs/internal/stack"), []string{"leaves", "record"}},
+	{"journal", is("labs/internal/journal"), []string{"record"}},
+	{"account", is("labs/internal/account"), []string{"leaves", "record"}},
+	{"rto", is("labs/internal/rto"), nil},
+	{"leaves", under("labs/internal"), []string{"record"}},
 	{"sections", under("labs"), []string{"lab", "record", "sockopt"}},
 	{"sockopt", under("sockopt"), nil},
 }
@@ -49,8 +56,9 @@ func layerOf(folder string) (layer, bool) {
 	return layers[i], true
 }
 
-// Imports go one way, tests aside: cli → labs → sections → lab → internal →
-// record, and report → record. sockopt stands alone.
+// Imports go one way, tests aside: cmd → labs → sections → lab → machine → rig →
+// stack, journal, account → the leaves → record, and report → record. rto and
+// sockopt stand alone.
 func TestImportDirection(t *testing.T) {
 	const top = ".."
 	files := 0

@@ -1,12 +1,16 @@
 package labs_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/tcplab/tcplab/labs"
+	"github.com/tcplab/tcplab/labs/lab/labtest"
 )
+
+func TestMain(m *testing.M) { os.Exit(labtest.Main(m)) }
 
 func TestLadder(t *testing.T) {
 	for _, l := range labs.All() {

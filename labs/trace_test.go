@@ -73,50 +73,40 @@ func (u *used) has(table map[change]string, name string, c change) bool {
 // tables above. What was sent again, and every reset, is in the account too. Being
 // watched changes nothing of the picture.
 func TestTrace(t *testing.T) {
-	u, heard := &used{cases: map[string]bool{}}, map[string]bool{}
-	for _, o := range []lab.Options{{Trace: true}, {Trace: true, IPv6: true}} {
-		runs := make([]*record.Run, len(labs.All()))
-		var running sync.WaitGroup
-		turns := make(chan struct{}, 2*runtime.GOMAXPROCS(0)) // a story must not be held up for 200 ms
-		for i, l := range labs.All() {
-			running.Go(func() {
-				turns <- struct{}{}
-				defer func() { <-turns }()
-				var err error
-				if runs[i], err = lab.Run(t.Context(), l, o); err != nil {
-					t.Logf("%s: %v", l.Name, err)
+	t.Parallel()
+	labtest.Run(t, labs.All()[0], lab.Options{Trace: true}) // skips the test where there is no privilege
+	u, h := &used{cases: map[string]bool{}}, &heard{events: map[string]bool{}}
+	turns := make(chan struct{}, 2*runtime.GOMAXPROCS(0)) // tracing takes time: a story must not be held up for 200 ms
+	t.Run("labs", func(t *testing.T) {                    // returns when all in it have ended
+		for _, o := range []lab.Options{{Trace: true}, {Trace: true, IPv6: true}} {
+			for _, l := range labs.All() {
+				name := l.Name
+				if o.IPv6 {
+					name += "-ipv6"
 				}
-			})
-		}
-		// One that is run by the test itself skips it where there is no privilege.
-		labtest.Run(t, labs.All()[0], o)
-		running.Wait()
-		for i, r := range runs {
-			name := labs.All()[i].Name
-			if r == nil {
-				t.Fatalf("%s: no record", name)
-			}
-			if o.IPv6 {
-				name += "-ipv6"
-			}
-			t.Run(name, func(t *testing.T) {
-				if r.Outcome != record.Expected {
-					t.Errorf("outcome is %s: %s", r.Outcome, r.Error)
-				}
-				inOrder(t, r)
-				for socket, events := range bySocket(r) {
-					compare(t, u, socket, events)
-				}
-				sameActs(t, r)
-				samePicture(t, r, name)
-			})
-			_, said := acts(r)
-			for _, event := range r.Environment.Trace {
-				heard[event] = heard[event] || said.of(event)
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					golden := goldenLadder(t, name)
+					r := labtest.Punctual(t, golden, func() *record.Run {
+						turns <- struct{}{}
+						defer func() { <-turns }()
+						return labtest.Run(t, l, o)
+					})
+					if r.Outcome != record.Expected {
+						t.Errorf("outcome is %s: %s", r.Outcome, r.Error)
+					}
+					inOrder(t, r)
+					for socket, events := range bySocket(r) {
+						compare(t, u, socket, events)
+					}
+					sameActs(t, r)
+					samePicture(t, r, golden)
+					h.add(r)
+				})
 			}
 		}
-	}
-	for event, ok := range heard {
+	})
+	for event, ok := range h.events {
 		if !ok {
 			t.Errorf("no lab has %s in the kernel's account", event)
 		}
@@ -128,6 +118,31 @@ func TestTrace(t *testing.T) {
 			}
 		}
 	}
+}
+
+// heard notes of which tracepoints some run had anything to tell.
+type heard struct {
+	sync.Mutex
+	events map[string]bool
+}
+
+func (h *heard) add(r *record.Run) {
+	_, said := acts(r)
+	h.Lock()
+	defer h.Unlock()
+	for _, event := range r.Environment.Trace {
+		h.events[event] = h.events[event] || said.of(event)
+	}
+}
+
+// goldenLadder returns the file of a golden ladder.
+func goldenLadder(t *testing.T, name string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("*", "testdata", name+".ladder"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("golden ladders of %s: %v %v", name, files, err)
+	}
+	return files[0]
 }
 
 // inOrder checks that the account has been put where its times are.
@@ -215,7 +230,7 @@ func onlySaid(t *testing.T, u *used, socket string, said []change) {
 
 // samePicture holds the run, without the second witness, against the ladder of a
 // run that had none.
-func samePicture(t *testing.T, r *record.Run, name string) {
+func samePicture(t *testing.T, r *record.Run, golden string) {
 	t.Helper()
 	blind := *r
 	blind.Environment.Trace, blind.Environment.TraceLacks = nil, nil
@@ -223,15 +238,11 @@ func samePicture(t *testing.T, r *record.Run, name string) {
 		_, ok := e.Body.(*record.Kernel)
 		return ok
 	})
-	files, err := filepath.Glob(filepath.Join("*", "testdata", name+".ladder"))
-	if err != nil || len(files) != 1 {
-		t.Fatalf("golden ladders of %s: %v %v", name, files, err)
-	}
-	want, err := os.ReadFile(files[0])
+	want, err := os.ReadFile(golden)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), labtest.Picture(t, &blind)); diff != "" {
-		t.Errorf("traced, %s differs (-golden +got):\n%s", name, diff)
+		t.Errorf("traced, %s differs (-golden +got):\n%s", golden, diff)
 	}
 }

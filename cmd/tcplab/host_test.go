@@ -17,41 +17,40 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tcplab all leaves the host as it was: this machine, and a host that has an
-// interface, an address, routes, a firewall and a listener that are like those of
-// the labs' own hosts, and that no other process changes meanwhile.
+// tcplab leaves a host as it was: one of the test's own, which no other process
+// changes, so that everything can be compared. It has an interface, an address,
+// routes, a firewall and a listener that are like those of the labs' own hosts.
 func TestHostUntouched(t *testing.T) {
+	t.Parallel()
+	requireProgram(t, "nft")
 	labs.orSkip(t)
-	nft.orSkip(t)
-	for name, place := range map[string]func() error{
-		"this machine":      func() error { return nil },
-		"a host of its own": makeHost,
-	} {
-		t.Run(name, func(t *testing.T) {
+	if inUserNamespace(t) {
+		return
+	}
+	for _, args := range []string{"all", "all --ipv6", "selfconnect --accident", "doctor"} {
+		t.Run(args, func(t *testing.T) {
 			t.Parallel()
-			for _, args := range []string{"all", "all --ipv6", "selfconnect --accident", "doctor"} {
-				var before, after host
-				err := aside(func() (err error) {
-					if err := place(); err != nil {
-						return err
-					}
-					if before, err = lookHere(); err != nil {
-						return err
-					}
-					var exit *exec.ExitError
-					err = command(binary, strings.Fields(args)...)
-					if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1) { // a surprise is no matter here
-						return err
-					}
-					poll(func() bool { after, err = lookHere(); return err != nil || cmp.Equal(before, after) })
+			var before, after host
+			err := elsewhere(0, openNode, func() (err error) {
+				if err := makeHost(); err != nil {
 					return err
-				})
-				if err != nil {
-					t.Fatalf("tcplab %s: %v", args, err)
 				}
-				if diff := cmp.Diff(before, after); diff != "" {
-					t.Errorf("tcplab %s has changed the host (-before +after):\n%s", args, diff)
+				if before, err = lookHere(); err != nil {
+					return err
 				}
+				var exit *exec.ExitError
+				err = command(binary, strings.Fields(args)...)
+				if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1) { // a surprise is no matter here
+					return err
+				}
+				poll(func() bool { after, err = lookHere(); return err != nil || cmp.Equal(before, after) })
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(before, after); diff != "" {
+				t.Errorf("tcplab %s has changed the host (-before +after):\n%s", args, diff)
 			}
 		})
 	}
@@ -60,10 +59,13 @@ func TestHostUntouched(t *testing.T) {
 // The look at a host sees what it is meant to see.
 func TestHostLook(t *testing.T) {
 	t.Parallel()
+	requireProgram(t, "nft")
 	labs.orSkip(t)
-	nft.orSkip(t)
+	if inUserNamespace(t) {
+		return
+	}
 	var before, after host
-	err := aside(func() (err error) {
+	err := elsewhere(0, openNode, func() (err error) {
 		if err := makeHost(); err != nil {
 			return err
 		}
@@ -88,6 +90,9 @@ func TestHostLook(t *testing.T) {
 			return err
 		}
 		defer unix.Close(fd)
+		if err := unix.Mount("tcplab-test", "/mnt", "tmpfs", 0, ""); err != nil {
+			return os.NewSyscallError("mount /mnt", err)
+		}
 		after, err = lookHere()
 		return err
 	})
@@ -102,14 +107,11 @@ func TestHostLook(t *testing.T) {
 	}
 	slices.Sort(changed)
 	// With the interface its address' routes go, so that nothing is missed.
-	want := []string{"/proc/sys/net/ipv4/tcp_fin_timeout", "links", "nftables", "routes", "sockets"}
+	want := []string{"/proc/sys/net/ipv4/tcp_fin_timeout", "links", "mounts", "nftables", "routes", "sockets"}
 	if diff := cmp.Diff(want, changed); diff != "" {
 		t.Errorf("changes that are seen (-want +got):\n%s", diff)
 	}
 }
-
-// aside calls do on a thread with mounts of its own, which dies with it.
-func aside(do func() error) error { return elsewhere(0, openNode, do) }
 
 // makeHost puts the calling thread on a host of its own, and things on that.
 func makeHost() error {
@@ -158,25 +160,18 @@ func listenOn(port int) (fd int, err error) {
 // A host is what can be seen of one, each thing under its name.
 type host map[string]string
 
-// lookHere looks at the host that the calling thread is on. Sockets are looked at
-// only where no other process has any: on this machine they come and go.
+// lookHere looks at the host of its own that the calling thread is on.
 func lookHere() (host, error) {
 	h := host{}
 	for what, see := range map[string]func() (string, error){
-		"links": links, "routes": routes, "nftables": firewall, "tracing instances": strayInstances,
-		"mounts": func() (string, error) { return fileText("/proc/self/mountinfo") }, // the main thread's, not this one's
+		"links": links, "routes": routes, "nftables": firewall, "sockets": sockets,
+		"mounts": func() (string, error) { return fileText("/proc/thread-self/mountinfo") },
 	} {
 		text, err := see()
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", what, err)
 		}
 		h[what] = text
-	}
-	if ownNamespace() {
-		var err error
-		if h["sockets"], err = sockets(); err != nil {
-			return nil, err
-		}
 	}
 	return h, h.sysctls()
 }
@@ -186,37 +181,18 @@ func fileText(file string) (string, error) {
 	return string(text), err
 }
 
-// ownNamespace tells whether the thread is not where the main thread is.
-func ownNamespace() bool {
-	main, _ := os.Readlink("/proc/self/ns/net")
-	here, _ := os.Readlink("/proc/thread-self/ns/net")
-	return main != here
-}
-
-// restless are the files of /proc/sys that change by themselves, whatever tcplab
-// does: patterns of path/filepath, and why.
+// restless are the sysctls of a host of its own that change whatever tcplab does:
+// patterns of path/filepath, and why.
 var restless = map[string]string{
-	"/proc/sys/fs/aio-nr":                            "counts requests of all processes",
-	"/proc/sys/fs/dentry-state":                      "counts what is cached",
-	"/proc/sys/fs/file-nr":                           "counts the open files of all processes",
-	"/proc/sys/fs/inode-*":                           "counts what is cached",
-	"/proc/sys/fs/quota/*":                           "counts what is cached",
-	"/proc/sys/kernel/hung_task_detect_count":        "counts the kernel's own findings",
-	"/proc/sys/kernel/ns_last_pid":                   "the newest process's number",
-	"/proc/sys/kernel/perf_event_max_sample_rate":    "the kernel lowers it where sampling takes too long",
-	"/proc/sys/kernel/pty/nr":                        "counts the terminals of all processes",
-	"/proc/sys/kernel/random/entropy_avail":          "an estimate",
-	"/proc/sys/kernel/random/uuid":                   "another one each time it is read",
-	"/proc/sys/kernel/tainted":                       "set by warnings of the kernel",
-	"/proc/sys/net/netfilter/nf_conntrack_count":     "counts the connections of all processes",
-	"/proc/sys/vm/stat_refresh":                      "reading it does something",
-	"/proc/sys/net/ipv4/tcp_fastopen_key":            "a secret; made when it is first read",
-	"/proc/sys/kernel/sched_domain/*/*/max_newidle*": "measured by the scheduler",
+	"/proc/sys/net/ipv4/tcp_a*_congestion_control": "the modules that the machine has loaded",
+	"/proc/sys/net/ipv4/tcp_available_ulp":         "the same",
+	"/proc/sys/net/ipv4/tcp_fastopen_key":          "a secret; made when it is first read",
 }
 
-// sysctls adds every file of /proc/sys that can be read, but for the restless.
+// sysctls adds every file of /proc/sys/net that can be read, but for the restless.
+// What else is in /proc/sys is the whole machine's, and tcplab has no path to it.
 func (h host) sysctls() error {
-	return filepath.WalkDir("/proc/sys", func(file string, d fs.DirEntry, err error) error {
+	return filepath.WalkDir("/proc/sys/net", func(file string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) { // an interface's, which has gone meanwhile
 			return nil
 		}
@@ -285,42 +261,6 @@ func firewall() (string, error) {
 	return string(out), err
 }
 
-// strayInstances are the tracing instances besides those of runs that go on
-// (tcplab-PID-…): the machine has one set of them.
-func strayInstances() (string, error) {
-	all, err := tracingInstances()
-	stray := slices.DeleteFunc(all, func(name string) bool {
-		var pid int
-		n, _ := fmt.Sscanf(name, "tcplab-%d-", &pid)
-		return n == 1 && unix.Kill(pid, 0) == nil
-	})
-	return strings.Join(stray, " "), err
-}
-
-// tracingInstances lists the tracing instances of the machine. It mounts tracefs
-// where it shows to the calling thread alone, which must be elsewhere.
-func tracingInstances() ([]string, error) {
-	const dir = "/dev/net" // a tmpfs of the thread's own: see elsewhere
-	where := dir + "/tracing"
-	if err := os.MkdirAll(where, 0o700); err != nil {
-		return nil, err
-	}
-	switch err := unix.Mount("tracefs", where, "tracefs", 0, ""); err {
-	case nil:
-	case unix.ENODEV: // the kernel has none
-		return nil, nil
-	default:
-		return nil, os.NewSyscallError("mount tracefs", err)
-	}
-	defer func() { _ = unix.Unmount(where, unix.MNT_DETACH) }()
-	instances, err := os.ReadDir(where + "/instances")
-	var names []string
-	for _, i := range instances {
-		names = append(names, i.Name())
-	}
-	return names, err
-}
-
 // sockets are the addresses and states of all TCP sockets.
 func sockets() (string, error) {
 	var lines []string
@@ -337,23 +277,4 @@ func sockets() (string, error) {
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "\n"), nil
-}
-
-// lookAtHost looks at this machine.
-func lookAtHost(t *testing.T) (h host) {
-	t.Helper()
-	if err := aside(func() (err error) { h, err = lookHere(); return err }); err != nil {
-		t.Fatal(err)
-	}
-	return h
-}
-
-// unchanged wants this machine to be as it was. What another test does on it is
-// over in a moment.
-func (h host) unchanged(t *testing.T) {
-	t.Helper()
-	var now host
-	if !poll(func() bool { now = lookAtHost(t); return cmp.Equal(h, now) }) {
-		t.Errorf("the host has changed (-before +after):\n%s", cmp.Diff(h, now))
-	}
 }

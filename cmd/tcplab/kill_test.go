@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -53,9 +54,9 @@ func signaled(s os.Signal) func(*execution) error {
 	}
 }
 
-// moments is at how many moments of a victim's run each way ends it, for each
-// user: 100 for each way in all.
-const moments = 10
+// moments is at how many moments of a victim's run each way ends it, for each user.
+// Each way ends 13 runs for each: with 8 a hundred and more.
+var moments = flag.Int("moments", 1, "moments at which TestKill ends each run in each way")
 
 // However and whenever a run ends, nothing of it is left: no process, no
 // namespace, and nothing on the host.
@@ -71,15 +72,22 @@ const moments = 10
 // at what a run judges.
 func TestKill(t *testing.T) {
 	user.orSkip(t)
-	before := lookAtHost(t)
+	before := lookAtMachine(t)
+	inside := accounts()
+	if ordinary() {
+		inside = []account{{"user", 0}} // his namespace has no other id
+	}
 	t.Run("all", func(t *testing.T) { // returns when all in it have ended
 		for _, victim := range victims {
-			for _, u := range users {
-				t.Run(u.name+" "+victim, func(t *testing.T) {
+			for _, a := range inside {
+				t.Run(a.name+" "+victim, func(t *testing.T) {
 					t.Parallel()
-					supervise(t, "userns", u.uid, victim)
+					supervise(t, "userns", a.uid, victim)
 				})
 			}
+		}
+		if ordinary() {
+			return
 		}
 		for _, victim := range rootVictims {
 			t.Run("root of the machine "+victim, func(t *testing.T) {
@@ -94,18 +102,23 @@ func TestKill(t *testing.T) {
 // supervise runs a supervisor of victims in a user namespace, or on the host.
 func supervise(t *testing.T, where string, uid int, victim string) {
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Args = append([]string{"supervisor", where, ownBinary(t), strconv.Itoa(uid)}, strings.Fields(victim)...)
+	cmd.Args = append([]string{"supervisor", where, ownBinary(t), strconv.Itoa(uid), strconv.Itoa(*moments)}, strings.Fields(victim)...)
 	cmd.Env = append(os.Environ(), superviseKills+"=1")
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if where == "userns" {
-		ids := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 0, Size: 1}, {ContainerID: nobody, HostID: nobody, Size: 1}}
+		uids := []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
+		gids := []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
+		if !ordinary() {
+			other := syscall.SysProcIDMap{ContainerID: nobody, HostID: nobody, Size: 1}
+			uids, gids = append(uids, other), append(gids, other)
+		}
 		cmd.SysProcAttr = &syscall.SysProcAttr{
-			Cloneflags: syscall.CLONE_NEWUSER, UidMappings: ids, GidMappings: ids,
-			GidMappingsEnableSetgroups: true,
+			Cloneflags: syscall.CLONE_NEWUSER, UidMappings: uids, GidMappings: gids,
+			GidMappingsEnableSetgroups: !ordinary(), // which takes a privilege
 		}
 	}
-	if err := elsewhere(0, openNode, cmd.Start); err != nil {
+	if err := elsewhere(os.Getuid(), openNode, cmd.Start); err != nil {
 		t.Fatal(err)
 	}
 	err := cmd.Wait()
@@ -120,8 +133,9 @@ const superviseKills = "TCPLAB_TEST_KILLS"
 
 func superviseMain() int {
 	uid, err := strconv.ParseUint(os.Args[3], 10, 32)
-	if err == nil {
-		s := supervisor{program: os.Args[2], uid: uint32(uid), victim: os.Args[4:]}
+	moments, err2 := strconv.Atoi(os.Args[4])
+	if err = errors.Join(err, err2); err == nil {
+		s := supervisor{program: os.Args[2], uid: uint32(uid), kills: moments * len(ways), victim: os.Args[5:]}
 		if os.Args[1] == "userns" {
 			err = s.countingNamespaces(s.killAll)
 		} else {
@@ -139,12 +153,16 @@ func superviseMain() int {
 type supervisor struct {
 	program string
 	uid     uint32
+	kills   int
 	victim  []string
 }
 
 func (s supervisor) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(s.program, args...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: s.uid, Gid: s.uid}}
+	cmd.SysProcAttr = &syscall.SysProcAttr{}
+	if s.uid != 0 {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: s.uid, Gid: s.uid}
+	}
 	return cmd
 }
 
@@ -171,7 +189,7 @@ func (s supervisor) countingNamespaces(do func() error) error {
 	if err == nil || !strings.Contains(string(out), "user.max_net_namespaces") {
 		return fmt.Errorf("with no namespace allowed: %v: %s", err, out)
 	}
-	if err := s.allow(10 * moments * len(ways)); err != nil {
+	if err := s.allow(10 * s.kills); err != nil {
 		return err
 	}
 	if err := do(); err != nil {
@@ -196,19 +214,17 @@ func (s supervisor) killAll() error {
 		return fmt.Errorf("%v: %w: %s", s.victim, err, out)
 	}
 	whole := time.Since(begin)
-	const kills = moments * 6
-	var early [kills]bool
-	var errs [kills]error
+	pids, early, errs := make([]int, s.kills), make([]bool, s.kills), make([]error, s.kills)
 	// Waiting for a timer takes no processor, so long runs go side by side.
 	abreast := make(chan struct{}, 1+int(whole/(100*time.Millisecond)))
 	var all sync.WaitGroup
-	for i := range moments * len(ways) {
+	for i := range s.kills {
 		abreast <- struct{}{}
 		all.Go(func() {
-			at := whole * time.Duration(i) / kills
-			w := ways[i%len(ways)]
+			at := whole * time.Duration(2*i+1) / time.Duration(2*s.kills)
+			w := ways[(i+i/len(ways)+len(s.victim[0]))%len(ways)] // so that none is always an early one
 			var err error
-			if early[i], err = s.kill(at, whole, w); err != nil {
+			if pids[i], early[i], err = s.kill(at, whole, w); err != nil {
 				errs[i] = fmt.Errorf("%s after %v: %w", w.name, at, err)
 			}
 			<-abreast
@@ -221,8 +237,28 @@ func (s supervisor) killAll() error {
 			n++
 		}
 	}
-	fmt.Printf("%v takes %v; %d of %d were ended before they had ended by themselves", s.victim, whole, n, kills)
-	return errors.Join(errs[:]...)
+	fmt.Printf("%v takes %v; %d of %d were ended before they had ended by themselves", s.victim, whole, n, s.kills)
+	if slices.Contains(s.victim, "--trace") {
+		errs = append(errs, noInstancesLeft(pids))
+	}
+	return errors.Join(errs...)
+}
+
+// noInstancesLeft waits until none of some processes has a tracing instance.
+func noInstancesLeft(pids []int) (err error) {
+	var left []string
+	none := func() bool {
+		var all []string
+		all, err = tracingInstances()
+		left = slices.DeleteFunc(all, func(name string) bool {
+			return !slices.ContainsFunc(pids, func(pid int) bool { return strings.HasPrefix(name, instanceOf(pid)) })
+		})
+		return err != nil || len(left) == 0
+	}
+	if !poll(none) {
+		return fmt.Errorf("tracing instances are left: %v", left)
+	}
+	return err
 }
 
 // An execution is a process, its terminal, and the end of the pipe at which its
@@ -235,13 +271,14 @@ type execution struct {
 	status int
 }
 
-// kill ends a run in some way at a moment after its start, and tells whether it
-// had not ended by then.
-func (s supervisor) kill(at, whole time.Duration, w way) (early bool, err error) {
+// kill ends a run in some way at a moment after its start, and tells which process
+// it was, and whether it had not ended by then.
+func (s supervisor) kill(at, whole time.Duration, w way) (pid int, early bool, err error) {
 	e, err := s.start(w.name == "its reader goes")
 	if err != nil {
-		return false, err
+		return 0, false, err
 	}
+	pid = e.cmd.Process.Pid
 	defer e.term.close()
 	defer e.reader.Close()
 	select {
@@ -250,19 +287,19 @@ func (s supervisor) kill(at, whole time.Duration, w way) (early bool, err error)
 		early = true
 	}
 	if err := w.end(e); err != nil {
-		return early, err
+		return pid, early, err
 	}
 	select {
 	case <-e.ended:
 	case <-time.After(whole + patience):
 		_ = e.cmd.Process.Kill()
 		<-e.ended
-		return early, errors.New("it did not end")
+		return pid, early, errors.New("it did not end")
 	}
 	if e.status != 0 && (!early || !slices.Contains(w.ends, e.status)) {
-		return early, fmt.Errorf("it ended with %v", e.cmd.ProcessState)
+		return pid, early, fmt.Errorf("it ended with %v", e.cmd.ProcessState)
 	}
-	return early, nil
+	return pid, early, nil
 }
 
 // start starts a run on a terminal of its own. Its stdout is that, or a pipe.

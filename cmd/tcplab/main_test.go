@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tcplab/tcplab/labs/machine"
 )
 
 // binary is the tcplab that the tests run, in a directory that every user may
@@ -46,6 +48,9 @@ func testMain(m *testing.M) (status int, err error) {
 			return 0, err
 		}
 	}
+	if binary = os.Getenv(givenBinary); binary != "" {
+		return m.Run(), nil
+	}
 	dir, err := os.MkdirTemp("", "tcplab-test")
 	if err != nil {
 		return 0, err
@@ -68,15 +73,20 @@ type need string
 
 const (
 	labs  = need("labs")  // that labs can run
-	user  = need("user")  // that root can become an ordinary user, and labs run then
-	nft   = need("nft")   // that root can see the firewall: the package nftables
+	root  = need("root")  // that the tests are root's, who can become another user
+	user  = need("user")  // that labs run for an ordinary user too
 	trace = need("trace") // that --trace can be used
 )
 
 // found says for each need why it is not met, or "".
 var found = map[need]func() string{
 	labs: labsLack,
-	nft:  nftLacks,
+	root: func() string {
+		if ordinary() {
+			return "the tests are an ordinary user's"
+		}
+		return ""
+	},
 	trace: sync.OnceValue(func() string {
 		out, err := exec.Command(binary, "doctor").CombinedOutput()
 		if err != nil || !bytes.Contains(out, []byte("--trace can be used")) {
@@ -85,11 +95,8 @@ var found = map[need]func() string{
 		return ""
 	}),
 	user: sync.OnceValue(func() string {
-		if os.Getuid() != 0 {
-			return "it takes root to become another user"
-		}
 		why := labsLack()
-		if why != "" {
+		if why != "" || ordinary() {
 			return why
 		}
 		err := elsewhere(nobody, openNode, func() error { why = doctor(); return nil })
@@ -100,15 +107,23 @@ var found = map[need]func() string{
 	}),
 }
 
-// nftLacks says why the firewall can't be seen.
-func nftLacks() string {
-	if os.Getuid() != 0 {
-		return "it takes root to see the firewall"
+// ordinary reports whether the tests are an ordinary user's, or root's of a user
+// namespace: see inUserNamespace.
+func ordinary() bool { return os.Getuid() != 0 || machine.InsideUserns() }
+
+// An account is one for whom tcplab runs in these tests.
+type account struct {
+	name string
+	uid  int
+}
+
+// accounts are root's and an ordinary user's, or his alone whose tests they are.
+// /dev/net/tun is open to all: see user.
+func accounts() []account {
+	if ordinary() {
+		return []account{{"user", os.Getuid()}}
 	}
-	if out, err := exec.Command("nft", "list", "ruleset").CombinedOutput(); err != nil {
-		return fmt.Sprintf("nft list ruleset: %v: %s", err, out)
-	}
-	return ""
+	return []account{{"root", 0}, {"user", nobody}}
 }
 
 var labsLack = sync.OnceValue(doctor)
@@ -135,6 +150,9 @@ func (n need) refused(why string) error {
 	}
 	return nil
 }
+
+// met reports whether it is.
+func (n need) met() bool { return found[n]() == "" }
 
 func (n need) orSkip(t *testing.T) {
 	t.Helper()
@@ -169,10 +187,14 @@ const (
 	closedNode = 0o600
 )
 
-// elsewhere calls do on a thread that runs as the user uid and that sees a
-// /dev/net/tun with the given mode, whatever the machine's own has. Processes
-// that do starts get both. The thread dies with it.
+// elsewhere calls do on a thread that runs as the user uid, that has mounts of its
+// own, and that sees a /dev/net/tun with the given mode, whatever the machine's own
+// has. Processes that do starts get all that. The thread dies with it. An ordinary
+// user's tests have no other users, and no mounts outside of a user namespace.
 func elsewhere(uid int, node uint32, do func() error) error {
+	if uid == os.Getuid() && node == openNode && os.Getuid() != 0 {
+		return do()
+	}
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread() // for good
@@ -193,6 +215,9 @@ func moveThread(uid int, node uint32) error {
 	// Nothing that is mounted here shows elsewhere.
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return os.NewSyscallError("mount /", err)
+	}
+	if machine.InsideUserns() { // where nobody makes devices: the machine's own is open
+		return nil
 	}
 	if err := unix.Mount("tcplab-test", dir, "tmpfs", 0, "mode=0755"); err != nil {
 		return os.NewSyscallError("mount "+dir, err)
@@ -219,6 +244,38 @@ func moveThread(uid int, node uint32) error {
 	}
 	return nil
 }
+
+// ordinaryUser returns the id of the account that is not root's.
+func ordinaryUser() int {
+	all := accounts()
+	return all[len(all)-1].uid
+}
+
+// inUserNamespace runs the test again, and no other, as root of a user namespace,
+// where the tests are an ordinary user's. It reports whether it has.
+func inUserNamespace(t *testing.T) bool {
+	t.Helper()
+	if os.Getuid() == 0 {
+		return false
+	}
+	runtime.LockOSThread() // see machine.AsRoot
+	defer runtime.UnlockOSThread()
+	cmd := machine.AsRoot("-test.run=^"+t.Name()+"$", "-test.v")
+	cmd.Env = append(cmd.Env, givenBinary+"="+binary)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	switch {
+	case err != nil:
+		t.Errorf("in a user namespace: %v\n%s", err, &out)
+	case bytes.Contains(out.Bytes(), []byte("--- SKIP: "+t.Name()+" ")):
+		t.Skipf("in a user namespace:\n%s", &out)
+	}
+	return true
+}
+
+// givenBinary makes a test's binary use a tcplab that is built already.
+const givenBinary = "TCPLAB_TEST_BINARY"
 
 // patience bounds every wait for something that ought to come at once.
 const patience = 10 * time.Second

@@ -328,7 +328,7 @@ func TestPageOfNothing(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "run.html")
 	cmd := exec.Command(binary, "show", "-", "--quiet", "--html", file)
-	cmd.Stdin = strings.NewReader(`{"schema":"tcplab.run/1","outcome":"expected"}`)
+	cmd.Stdin = strings.NewReader(`{"schema":"tcplab.run/2","outcome":"expected","states":"stepped"}`)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

@@ -154,7 +154,7 @@ func tsharkReads(t *testing.T, file string, want []packet) {
 func TestCaptureCutShort(t *testing.T) {
 	t.Parallel()
 	user.orSkip(t)
-	for _, u := range users {
+	for _, u := range accounts() {
 		for _, signal := range []os.Signal{syscall.SIGINT, syscall.SIGKILL} {
 			t.Run(u.name+" "+signal.String(), func(t *testing.T) {
 				t.Parallel()

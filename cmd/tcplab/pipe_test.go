@@ -16,7 +16,7 @@ import (
 func TestReaderGone(t *testing.T) {
 	t.Parallel()
 	user.orSkip(t)
-	for _, u := range users {
+	for _, u := range accounts() {
 		for _, args := range []string{
 			"noaccept", "noaccept --json", "noaccept --quiet", "all --filter noaccept", "all --json --filter noaccept",
 			"list", "--help", "doctor", "sockopt",
@@ -67,7 +67,7 @@ func TestHead(t *testing.T) {
 		t.Fatal(err)
 	}
 	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil || !strings.HasPrefix(line, `{"schema":"tcplab.run/1"`) {
+	if err != nil || !strings.HasPrefix(line, `{"schema":"tcplab.run/2"`) {
 		t.Errorf("the first line: %v: %.60s", err, line)
 	}
 	stdout.Close()

@@ -22,7 +22,7 @@ import (
 //	asuser open|closed COMMAND...          exits or refused as an ordinary user, with
 //	                                       /dev/net/tun open or closed to him
 //
-// and the conditions [labs], [trace] and [user]: see need.
+// and the conditions [labs], [root], [trace] and [user]: see need.
 func TestScript(t *testing.T) {
 	t.Parallel()
 	root, err := os.MkdirTemp(filepath.Dir(binary), "script")

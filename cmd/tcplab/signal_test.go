@@ -11,18 +11,12 @@ import (
 	"time"
 )
 
-// users are those who run tcplab in these tests; /dev/net/tun is open to both.
-var users = []struct {
-	name string
-	uid  int
-}{{"root", 0}, {"user", nobody}}
-
 // An interrupted run ends at once, with status 130 and one line; so it does
 // where a terminal's ^C reaches all of its processes.
 func TestInterrupt(t *testing.T) {
 	t.Parallel()
 	user.orSkip(t)
-	for _, u := range users {
+	for _, u := range accounts() {
 		for _, signal := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, nil} {
 			name := "^C"
 			if signal != nil {
@@ -88,7 +82,7 @@ func TestKillOuter(t *testing.T) {
 	t.Parallel()
 	user.orSkip(t)
 	program := ownBinary(t)
-	cmd, _, _ := startWaiting(t, program, nobody, nil) // no terminal that hangs up
+	cmd, _, _ := startWaiting(t, program, ordinaryUser(), nil) // no terminal that hangs up
 	if n := len(processesOf(program)); n != 2 {
 		t.Errorf("it is %d processes, want 2", n)
 	}

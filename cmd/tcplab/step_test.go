@@ -102,7 +102,7 @@ func altered(t *testing.T, before, after string) string {
 func TestStep(t *testing.T) {
 	t.Parallel()
 	requireProgram(t, "tmux")
-	w := openWindow(t, 0, 100, 40, binary+" show --step "+fixture(t))
+	w := openWindow(t, os.Getuid(), 100, 40, binary+" show --step "+fixture(t))
 	for _, test := range []struct {
 		key  string
 		want []string
@@ -140,7 +140,7 @@ func TestStep(t *testing.T) {
 func TestStepResize(t *testing.T) {
 	t.Parallel()
 	requireProgram(t, "tmux")
-	w := openWindow(t, 0, 80, 24, binary+" show --step "+fixture(t))
+	w := openWindow(t, os.Getuid(), 80, 24, binary+" show --step "+fixture(t))
 	diagram := func(screen string) bool { return strings.Contains(screen, "LAST_ACK") }
 	w.sees("step 1 of 23")
 	w.types("n", "n")
@@ -164,7 +164,7 @@ func TestStepHostile(t *testing.T) {
 	t.Parallel()
 	requireProgram(t, "tmux")
 	const before, evil = `"timer":"retransmit"`, `"timer":"\u001b[2J\u001b]2;pwned\u0007"`
-	w := openWindow(t, 0, 120, 40, binary+" show --step "+altered(t, before, evil))
+	w := openWindow(t, os.Getuid(), 120, 40, binary+" show --step "+altered(t, before, evil))
 	w.sees("step 1 of 23")
 	w.types("n")
 	w.sees("step 8 of 23", `no descriptor, \x1b[2J\x1b]2;pwned\a timer`)
@@ -181,7 +181,7 @@ func TestStepPlain(t *testing.T) {
 	requireProgram(t, "tmux")
 	file := altered(t, `"outcome":"expected"`, `"outcome":"surprise"`)
 	for _, env := range []string{"NO_COLOR=1", "TERM=dumb", "LC_ALL=C"} {
-		w := openWindow(t, 0, 100, 40, env+" "+binary+" show --step "+file)
+		w := openWindow(t, os.Getuid(), 100, 40, env+" "+binary+" show --step "+file)
 		w.sees("step 1 of 23")
 		w.types("n")
 		arrow := "━▶"
@@ -203,7 +203,7 @@ func TestStepRun(t *testing.T) {
 	t.Parallel()
 	requireProgram(t, "tmux")
 	user.orSkip(t)
-	for _, u := range users {
+	for _, u := range accounts() {
 		t.Run(u.name, func(t *testing.T) {
 			t.Parallel()
 			program := ownBinary(t)

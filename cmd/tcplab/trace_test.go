@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -37,7 +36,7 @@ func TestKillTraced(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		own := fmt.Sprintf("tcplab-%d-", cmd.Process.Pid)
+		own := instanceOf(cmd.Process.Pid)
 		if i == 0 {
 			poll(func() bool { return strings.Contains(instances(t), own) })
 		} else {
@@ -59,18 +58,4 @@ func TestKillTraced(t *testing.T) {
 	if now, err := os.ReadFile("/proc/self/mountinfo"); err != nil || string(now) != string(mounts) {
 		t.Errorf("mounts were\n%sand are\n%s%v", mounts, now, err)
 	}
-}
-
-// instances lists the machine's tracing instances.
-func instances(t *testing.T) string {
-	t.Helper()
-	var names []string
-	err := elsewhere(0, openNode, func() (err error) {
-		names, err = tracingInstances()
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.Join(names, "\n")
 }

@@ -43,9 +43,8 @@ descriptor is leaked all the same.`,
 		Control: lab.Control{
 			Says: "the server closes first", Before: "client:close",
 			Do: func(s *lab.Script) {
-				s.Server.Sock(4).Close()
-				s.Wire.Next("server:FIN,ACK").Deliver()
-				s.Wire.Next("client:ACK").Deliver()
+				s.Sock("server").Close()
+				s.Wire.Pass("server:FIN,ACK", "client:ACK")
 			},
 		},
 	}, {
@@ -54,7 +53,7 @@ descriptor is leaked all the same.`,
 		Source: "net/ipv4/tcp_input.c: tcp_fin",
 		Control: lab.Control{
 			Says: "the program has turned keepalive on", Before: "client:close",
-			Do: func(s *lab.Script) { lab.Set(s.Server.Sock(4), sockopt.KeepAlive, true) },
+			Do: func(s *lab.Script) { lab.Set(s.Sock("server"), sockopt.KeepAlive, true) },
 		},
 	}, {
 		ID:     "outlives-the-peer",
@@ -113,7 +112,6 @@ descriptor is leaked all the same.`,
 
 // writeInVain is a control: what the program writes is answered by a RST.
 func writeInVain(s *lab.Script) {
-	s.Server.Sock(4).Write("anybody there?")
-	s.Wire.Next("PSH,ACK").Deliver()
-	s.Wire.Next("RST").Deliver()
+	s.Sock("server").Write("anybody there?")
+	s.Wire.Pass("data", "RST")
 }

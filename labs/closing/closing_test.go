@@ -1,12 +1,15 @@
 package closing_test
 
 import (
+	"os"
 	"testing"
 
 	"github.com/tcplab/tcplab/labs/closing"
 	"github.com/tcplab/tcplab/labs/lab"
 	"github.com/tcplab/tcplab/labs/lab/labtest"
 )
+
+func TestMain(m *testing.M) { os.Exit(labtest.Main(m)) }
 
 func TestLabs(t *testing.T) {
 	labtest.Section(t, closing.Labs,

@@ -43,35 +43,35 @@ first, each of them keeps one of the client's ports from that server for a minut
 		Text:   "Whoever closes first goes from ESTABLISHED to FIN_WAIT1, FIN_WAIT2 and TIME_WAIT.",
 		Source: "RFC 9293 §3.6, figure 12; net/ipv4/tcp_input.c: tcp_rcv_state_process",
 		Control: lab.Control{
-			Says: "the second FIN is lost", Segment: "server:FIN,ACK#1",
+			Says: "the second FIN is lost", Segment: "server:FIN,ACK",
 		},
 	}, {
 		ID:     "passive-closer-states",
 		Text:   "The other side goes from ESTABLISHED to CLOSE_WAIT and LAST_ACK, and is gone.",
 		Source: "RFC 9293 §3.6, figure 12; net/ipv4/tcp_input.c: tcp_fin",
 		Control: lab.Control{
-			Says: "the last acknowledgement is lost", Segment: "client:ACK#3",
+			Says: "the last acknowledgement is lost", Segment: "client:ACK ack=10",
 		},
 	}, {
 		ID:     "ack-and-fin-are-separate",
 		Text:   "The ACK of the first FIN and the second FIN are two segments, and data sent between them arrives.",
 		Source: "RFC 9293 §3.6",
 		Control: lab.Control{
-			Says: "the data is lost", Segment: "server:PSH,ACK#1",
+			Says: "the data is lost", Segment: "server:data",
 		},
 	}, {
 		ID:     "fin-takes-one-sequence-number",
 		Text:   "A FIN takes one sequence number: its ACK is one more than its own number.",
 		Source: "RFC 9293 §3.4",
 		Control: lab.Control{
-			Says: "the acknowledgement is changed not to cover the FIN", Segment: "server:ACK#1", Change: lab.AckLess(1),
+			Says: "the acknowledgement is changed not to cover the FIN", Segment: "server:ACK", Change: lab.AckLess(1),
 		},
 	}, {
 		ID:     "time-wait-at-active-closer-only",
 		Text:   "In the end the active closer alone has a socket left, in TIME_WAIT.",
 		Source: "RFC 9293 §3.6, figure 12",
 		Control: lab.Control{
-			Says: "the second FIN is lost", Segment: "server:FIN,ACK#1",
+			Says: "the second FIN is lost", Segment: "server:FIN,ACK",
 		},
 	}},
 	Script: func(s *lab.Script) {
@@ -92,7 +92,7 @@ first, each of them keeps one of the client's ports from that server for a minut
 
 		s.Part("The passive side still sends, and it arrives")
 		passive.Write("the rest")
-		s.Wire.Next("PSH,ACK").Deliver()
+		s.Wire.Next("data").Deliver()
 		s.Wire.Deliver("ACK")
 		data, _ := active.TryRead()
 		s.Expect("ack-and-fin-are-separate",

@@ -74,7 +74,7 @@ tcp_max_orphans the kernel resets them at once
 		Source: "net/ipv4/tcp_timer.c: tcp_write_err",
 		Control: lab.Control{
 			Says: "the server closes as well", Before: "client:close",
-			Do: func(s *lab.Script) { s.Server.Sock(4).Close() },
+			Do: func(s *lab.Script) { s.Sock("server").Close() },
 		},
 	}, {
 		ID:     "program-gets-etimedout",
@@ -83,7 +83,7 @@ tcp_max_orphans the kernel resets them at once
 		When:   func(a lab.Args) bool { return a.On("shutdown") },
 		Control: lab.Control{
 			Says: "somebody else reads the error first", Args: lab.Args{"shutdown": "1"}, Before: "client:read",
-			Do: func(s *lab.Script) { s.Client.Sock(3).TryRead() },
+			Do: func(s *lab.Script) { s.Sock("client").TryRead() },
 		},
 	}, {
 		ID:     "waits-twice-the-last-timeout",
@@ -109,10 +109,17 @@ const (
 	tailLossProbe = "with tcp_early_retrans a tail loss probe comes before the first timeout"
 )
 
+// probesTail reports whether the host sends a tail loss probe before the first
+// timeout, of which schedules know nothing: tcp_schedule_loss_probe.
+func probesTail(h *lab.Host) bool {
+	how := h.Sysctl("net.ipv4.tcp_early_retrans")
+	return how == 3 || how == 4
+}
+
 func isOrphan(a lab.Args) bool { return !a.On("shutdown") }
 
 // tryBriefly is a control: 300 ms after the first retransmission the kernel gives up.
-func tryBriefly(s *lab.Script) { lab.Set(s.Client.Sock(3), sockopt.UserTimeout, 300) }
+func tryBriefly(s *lab.Script) { lab.Set(s.Sock("client"), sockopt.UserTimeout, 300) }
 
 func tellLostFIN(s *lab.Script) {
 	client, server := s.Connection()
@@ -121,18 +128,18 @@ func tellLostFIN(s *lab.Script) {
 	var schedule lab.Schedule
 	if s.On("shutdown") {
 		s.Part("The client shuts the connection down, and its FIN is lost every time")
-		schedule = s.Client.DataSchedule(rto)
+		schedule = s.Client.DataSchedule(s.Client.Sysctl("net.ipv4.tcp_retries2"), rto)
 		client.Shutdown()
 	} else {
 		s.Part("The client closes, and its FIN is lost every time")
-		schedule = s.Client.OrphanSchedule(rto)
+		schedule = s.Client.OrphanSchedule(s.Client.Sysctl(orphanRetries), rto)
 		client.Close()
 	}
 	wire := s.Wire.Of(client)
 	tries := wire.Unanswered("client:FIN,ACK")
 	again := len(tries.Sent) - 1
-	if s.Client.ProbesTail() {
-		s.Inapplicable("fin-retransmitted-with-backoff", tailLossProbe)
+	if probesTail(s.Client) {
+		s.Inapplicable(tailLossProbe, "fin-retransmitted-with-backoff")
 	} else {
 		s.Expect("fin-retransmitted-with-backoff",
 			lab.OnSchedule("sent", tries, schedule),
@@ -151,8 +158,8 @@ func tellLostFIN(s *lab.Script) {
 		return
 	}
 	retries := s.Client.Sysctl(orphanRetries)
-	if again == retries && schedule.Allows(tries) {
-		s.Inapplicable("orphan-retries-is-a-count", "by chance the time is that of so many retransmissions")
+	if again == retries && tries.Follow(schedule) {
+		s.Inapplicable("by chance the time is that of so many retransmissions", "orphan-retries-is-a-count")
 	} else {
 		s.Expect("orphan-retries-is-a-count",
 			lab.Is("sent again", again, retries),
@@ -161,12 +168,12 @@ func tellLostFIN(s *lab.Script) {
 	if !s.Given("retries") || retries != 0 {
 		return
 	}
-	eight := s.Client.RetriesSchedule(8, rto)
+	eight := s.Client.DataSchedule(8, rto)
 	switch {
-	case s.Client.ProbesTail():
-		s.Inapplicable("zero-means-eight", tailLossProbe)
+	case probesTail(s.Client):
+		s.Inapplicable(tailLossProbe, "zero-means-eight")
 	case len(schedule.Sends) != len(eight.Sends):
-		s.Inapplicable("zero-means-eight", "the timeout comes to its maximum before that, and 0 is 0 from then on")
+		s.Inapplicable("the timeout comes to its maximum before that, and 0 is 0 from then on", "zero-means-eight")
 	default:
 		s.Expect("zero-means-eight", lab.OnSchedule("sent", tries, eight), lab.Seen("sent again", again))
 	}

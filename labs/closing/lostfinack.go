@@ -36,7 +36,7 @@ back, as behind a firewall that has forgotten the connection.`,
 		Text:   "The loss keeps the client in FIN_WAIT1, while the server is in CLOSE_WAIT.",
 		Source: "RFC 9293 §3.6, figure 12; net/ipv4/tcp_input.c: tcp_fin",
 		Control: lab.Control{
-			Says: "the FIN is changed to come too early", Segment: "client:FIN,ACK#1", Change: lab.SeqMore(1),
+			Says: "the FIN is changed to come too early", Segment: "client:FIN,ACK", Change: lab.SeqMore(1),
 		},
 	}, {
 		ID:     "fin-retransmitted-not-the-ack",
@@ -44,14 +44,14 @@ back, as behind a firewall that has forgotten the connection.`,
 		Source: "RFC 9293 §3.10.8; RFC 6298 §5; net/ipv4/tcp_timer.c: tcp_retransmit_timer",
 		Control: lab.Control{
 			Says: "the server has sent data that gets no answer", Before: "client:close",
-			Do: func(s *lab.Script) { s.Server.Sock(4).Write("!") },
+			Do: func(s *lab.Script) { s.Sock("server").Write("!") },
 		},
 	}, {
 		ID:     "duplicate-fin-acked-again",
 		Text:   "The server acknowledges the FIN again, and stays in CLOSE_WAIT.",
 		Source: "RFC 9293 §3.10.7.4; net/ipv4/tcp_input.c: tcp_data_queue",
 		Control: lab.Control{
-			Says: "the second FIN is lost", Segment: "client:FIN,ACK#2",
+			Says: "the second FIN is lost", Segment: "client:FIN,ACK again",
 		},
 	}, {
 		ID:     "then-fin-wait2",

@@ -37,28 +37,28 @@ is lost by it, and no program is told.`,
 		Text:   "The server is in LAST_ACK, and sends its FIN again when its retransmission timeout is over.",
 		Source: "RFC 9293 §3.10.8; RFC 6298 §5; net/ipv4/tcp_timer.c: tcp_retransmit_timer",
 		Control: lab.Control{
-			Says: "the repeated FIN is another one", Segment: "server:FIN,ACK#2", Change: lab.SeqMore(1),
+			Says: "the repeated FIN is another one", Segment: "server:FIN,ACK again", Change: lab.SeqMore(1),
 		},
 	}, {
 		ID:     "fin-wait2-waits-for-it",
 		Text:   "Meanwhile the client is in FIN_WAIT2, and sends nothing.",
 		Source: "RFC 9293 §3.6, figure 12",
 		Control: lab.Control{
-			Says: "the ACK of the client's FIN is lost", Segment: "server:ACK#1",
+			Says: "the ACK of the client's FIN is lost", Segment: "server:ACK",
 		},
 	}, {
 		ID:     "then-time-wait",
 		Text:   "When the FIN arrives the client goes into TIME_WAIT and acknowledges it, and the server's connection is gone.",
 		Source: "RFC 9293 §3.6, figure 12; net/ipv4/tcp_minisocks.c: tcp_timewait_state_process",
 		Control: lab.Control{
-			Says: "the repeated FIN is lost too", Segment: "server:FIN,ACK#2",
+			Says: "the repeated FIN is lost too", Segment: "server:FIN,ACK again",
 		},
 	}, {
 		ID:     "late-fin-gets-reset",
 		Text:   "A FIN that comes when FIN_WAIT2 is over is answered by a RST, and that ends the server's connection too.",
 		Source: "RFC 9293 §3.10.7.1; Documentation/networking/ip-sysctl.rst: tcp_fin_timeout",
 		Control: lab.Control{
-			Says: "the RST is lost", Segment: "client:RST#1",
+			Says: "the RST is lost", Segment: "client:RST",
 		},
 	}},
 	Script: func(s *lab.Script) {
@@ -66,8 +66,7 @@ is lost by it, and no program is told.`,
 		wire, rto := s.Wire.Of(client), server.RTO()
 		s.Part("Both sides close, and the server's FIN is lost")
 		client.Close()
-		wire.Next("client:FIN,ACK").Deliver()
-		wire.Next("server:ACK").Deliver()
+		wire.Pass("client:FIN,ACK", "server:ACK")
 		server.Close()
 		fin := wire.Next("server:FIN,ACK")
 		fin.Drop()
@@ -87,13 +86,12 @@ is lost by it, and no program is told.`,
 			lab.Is("client", client.State(), record.TimeWait),
 			lab.Is("server", server.State(), record.Close))
 
-		client, server = s.Connection()
+		client, server = s.Connection("second")
 		wire = s.Wire.Of(client)
 		s.Part("On this one the server closes too late")
 		s.Client.SetSysctl(finTimeout, "1")
 		client.Close()
-		wire.Next("client:FIN,ACK").Deliver()
-		wire.Next("server:ACK").Deliver()
+		wire.Pass("client:FIN,ACK", "server:ACK")
 		client.Await(record.Close)
 		server.Close()
 		wire.Next("server:FIN,ACK").Deliver()

@@ -41,29 +41,29 @@ data that is not acknowledged yet, and the protection against old segments.`,
 		Source: "RFC 9293 §3.6.1 (SHLD-3); RFC 2525 §2.17; net/ipv4/tcp.c: __tcp_close",
 		Control: lab.Control{
 			Says: "the server reads the data first", Before: "server:close",
-			Do: func(s *lab.Script) { s.Server.Sock(4).Read() },
+			Do: func(s *lab.Script) { s.Sock("server").Read() },
 		},
 	}, {
 		ID:     "linger-zero-sends-rst",
 		Text:   "With SO_LINGER on and a time of 0, close sends RST instead of FIN.",
 		Source: "net/ipv4/tcp.c: __tcp_close, tcp_disconnect",
 		Control: lab.Control{
-			Says: "SO_LINGER is turned off again", Before: "server:close#2",
-			Do: func(s *lab.Script) { lab.Set(s.Server.Sock(4), sockopt.Linger, sockopt.LingerValue{}) },
+			Says: "SO_LINGER is turned off again", Before: "lingering server:close",
+			Do: func(s *lab.Script) { lab.Set(s.Sock("lingering server"), sockopt.Linger, sockopt.LingerValue{}) },
 		},
 	}, {
 		ID:     "queued-data-before-econnreset",
 		Text:   "Data that came before the RST can still be read; then read fails with ECONNRESET, once, and after that returns 0.",
 		Source: "net/ipv4/tcp.c: tcp_recvmsg_locked; net/ipv4/tcp_input.c: tcp_reset",
 		Control: lab.Control{
-			Says: "the RST is lost", Segment: "server:RST,ACK#2",
+			Says: "the RST is lost", Of: "lingering client", Segment: "server:RST,ACK",
 		},
 	}, {
 		ID:     "first-write-succeeds-second-epipe",
 		Text:   "After the other side has closed, the first write succeeds; a RST answers it, and the next write fails with EPIPE.",
 		Source: "RFC 9293 §3.6.1 (SHLD-3); net/ipv4/tcp_minisocks.c: tcp_timewait_state_process; net/ipv4/tcp_input.c: tcp_reset",
 		Control: lab.Control{
-			Says: "the RST is lost", Segment: "server:RST#1",
+			Says: "the RST is lost", Segment: "server:RST",
 		},
 	}, {
 		ID:     "no-time-wait-after-reset",
@@ -71,15 +71,13 @@ data that is not acknowledged yet, and the protection against old segments.`,
 		Source: "RFC 9293 §3.5.3; net/ipv4/tcp_input.c: tcp_reset; net/ipv4/tcp.c: tcp_done (RFC 9293 §3.5.2 would have the sender of a RST enter TIME-WAIT)",
 		Control: lab.Control{
 			Says: "the server reads the data first", Before: "server:close",
-			Do: func(s *lab.Script) { s.Server.Sock(4).Read() },
+			Do: func(s *lab.Script) { s.Sock("server").Read() },
 		},
 	}},
 	Script: func(s *lab.Script) {
 		client, server := s.Connection()
 		s.Part("The server closes with data unread")
-		client.Write("unread")
-		s.Wire.Next("PSH,ACK").Deliver()
-		s.Wire.Next("server:ACK").Deliver()
+		client.Send("unread")
 		server.Close()
 		sent := s.Wire.Waiting(s.Server)
 		s.Wire.Deliver("server:RST,ACK")
@@ -89,11 +87,9 @@ data that is not acknowledged yet, and the protection against old segments.`,
 			lab.Is("client's read", outcome, "ECONNRESET"))
 		unread := client
 
-		client, server = s.Connection()
+		client, server = s.Connection("lingering")
 		s.Part("The server closes with SO_LINGER and a time of 0")
-		server.Write("last words")
-		s.Wire.Next("server:PSH,ACK").Deliver()
-		s.Wire.Next("client:ACK").Deliver()
+		server.Send("last words")
 		lab.Set(server, sockopt.Linger, sockopt.LingerValue{On: true})
 		server.Close()
 		s.Expect("linger-zero-sends-rst",
@@ -110,13 +106,12 @@ data that is not acknowledged yet, and the protection against old segments.`,
 			lab.Is("bytes", len(end), 0))
 		lingered := client
 
-		client, server = s.Connection()
+		client, server = s.Connection("late")
 		s.Part("The client writes after the server has closed")
 		server.Close()
-		s.Wire.Of(client).Next("server:FIN,ACK").Deliver()
-		s.Wire.Of(client).Next("client:ACK").Deliver()
+		s.Wire.Of(client).Pass("server:FIN,ACK", "client:ACK")
 		early := client.TryWrite("anybody")
-		s.Wire.Of(client).Next("client:PSH,ACK").Deliver()
+		s.Wire.Of(client).Next("client:data").Deliver()
 		s.Wire.Of(client).Deliver("server:RST")
 		s.Expect("first-write-succeeds-second-epipe",
 			lab.Is("client's first write", early, lab.OK),

@@ -37,14 +37,14 @@ FIN.`,
 		Text:   "A FIN that comes before the own one is acknowledged takes FIN_WAIT1 to CLOSING, on both sides.",
 		Source: "RFC 9293 §3.3.2, figure 5; net/ipv4/tcp_input.c: tcp_fin",
 		Control: lab.Control{
-			Says: "the client's FIN is lost", Segment: "client:FIN,ACK#1",
+			Says: "the client's FIN is lost", Segment: "client:FIN,ACK",
 		},
 	}, {
 		ID:     "both-end-in-time-wait",
 		Text:   "When both FINs are acknowledged, both sides are in TIME_WAIT.",
 		Source: "RFC 9293 §3.6, figure 13; net/ipv4/tcp_input.c: tcp_rcv_state_process, TCP_CLOSING",
 		Control: lab.Control{
-			Says: "the client's acknowledgement is lost", Segment: "client:ACK#2",
+			Says: "the client's acknowledgement is lost", Segment: "client:ACK ack=2",
 		},
 	}, {
 		ID:     "only-one-side-gets-time-wait",
@@ -53,7 +53,7 @@ FIN.`,
 		Myth:   true,
 		Truth:  "Each side that closes before it has the other's FIN is an active closer: after a simultaneous close both are in TIME_WAIT (RFC 9293 §3.6, figure 13).",
 		Control: lab.Control{
-			Says: "the client's acknowledgement is lost", Segment: "client:ACK#2",
+			Says: "the client's acknowledgement is lost", Segment: "client:ACK ack=2",
 		},
 	}},
 	Script: func(s *lab.Script) {
@@ -67,8 +67,7 @@ FIN.`,
 		first.Deliver()
 
 		s.Part("Each acknowledges the other's FIN")
-		s.Wire.Deliver("client:ACK")
-		s.Wire.Deliver("server:ACK")
+		s.Wire.Deliver("client:ACK", "server:ACK")
 		s.Expect("both-pass-through-closing",
 			lab.Is("client", client.Path(record.Established), "ESTABLISHED → FIN_WAIT1 → CLOSING → TIME_WAIT"),
 			lab.Is("server", server.Path(record.Established), "ESTABLISHED → FIN_WAIT1 → CLOSING → TIME_WAIT"))

@@ -57,14 +57,14 @@ tcp_max_tw_buckets only takes the protection away.`,
 		Text:   "TIME_WAIT lasts 60 seconds.",
 		Source: "include/net/tcp.h: TCP_TIMEWAIT_LEN; net/ipv4/tcp_minisocks.c: tcp_time_wait",
 		Control: lab.Control{
-			Says: "the client's FIN is lost: the server stays in FIN_WAIT2", Segment: "client:FIN,ACK#1",
+			Says: "the client's FIN is lost: the server stays in FIN_WAIT2", Segment: "client:FIN,ACK",
 		},
 	}, {
 		ID:     "not-tunable-by-fin-timeout",
 		Text:   "tcp_fin_timeout does not change how long TIME_WAIT lasts.",
 		Source: "net/ipv4/tcp_minisocks.c: tcp_time_wait, tcp_timewait_state_process",
 		Control: lab.Control{
-			Says: "the client's FIN is lost: the server stays in FIN_WAIT2", Segment: "client:FIN,ACK#1",
+			Says: "the client's FIN is lost: the server stays in FIN_WAIT2", Segment: "client:FIN,ACK",
 		},
 	}, {
 		ID:     "blocks-bind-without-reuseaddr",
@@ -78,30 +78,30 @@ tcp_max_tw_buckets only takes the protection away.`,
 		Text:   "bind succeeds where the old listener and the new socket both have SO_REUSEADDR; on the new one alone it does not help.",
 		Source: "socket(7), NOTES on SO_REUSEADDR; net/ipv4/inet_connection_sock.c: inet_csk_bind_conflict",
 		Control: lab.Control{
-			Says: "the option is turned off again on the new socket", Before: "server:bind#5",
-			Do: func(s *lab.Script) { lab.Set(s.Server.Sock(4), sockopt.ReuseAddr, false) },
+			Says: "the option is turned off again on the new socket", Before: "reusing:bind",
+			Do: func(s *lab.Script) { lab.Set(s.Sock("reusing"), sockopt.ReuseAddr, false) },
 		},
 	}, {
 		ID:     "new-syn-reopens",
 		Text:   "A new SYN from the same client port is accepted: the server goes from TIME_WAIT to SYN_RECV and ESTABLISHED.",
 		Source: "RFC 9293 §3.6.1 (MAY-2); net/ipv4/tcp_minisocks.c: tcp_timewait_state_process",
 		Control: lab.Control{
-			Says: "nobody listens any more", Before: "client:connect#3",
-			Do: func(s *lab.Script) { s.Server.Sock(4).Close() },
+			Says: "nobody listens any more", Before: "third:connect",
+			Do: func(s *lab.Script) { s.Sock("reusing").Close() },
 		},
 	}, {
 		ID:     "rfc1337-protects-it",
 		Text:   "With tcp_rfc1337=1 a RST does not end TIME_WAIT.",
 		Source: "RFC 1337 §3, fix F1; tcp(7), tcp_rfc1337; net/ipv4/tcp_minisocks.c: tcp_timewait_state_process",
 		Control: lab.Control{
-			Says: "the client's FIN is lost: the server stays in FIN_WAIT2", Segment: "client:FIN,ACK#3",
+			Says: "the client's FIN is lost: the server stays in FIN_WAIT2", Of: "third", Segment: "client:FIN,ACK",
 		},
 	}, {
 		ID:     "exact-rst-kills-it",
 		Text:   "With tcp_rfc1337=0 a RST with the sequence number that is expected next ends TIME_WAIT at once.",
 		Source: "RFC 1337 §1; net/ipv4/tcp_minisocks.c: tcp_timewait_state_process",
 		Control: lab.Control{
-			Says: "the RST is lost", Segment: "client:RST#3",
+			Says: "the RST is lost", Segment: "client:RST",
 		},
 	}, {
 		ID:     "rfc1337-off-prevents-assassination",
@@ -110,7 +110,7 @@ tcp_max_tw_buckets only takes the protection away.`,
 		Myth:   true,
 		Truth:  "It is tcp_rfc1337=1 that prevents it; 0, the default, lets the RST end TIME_WAIT (tcp(7), tcp_rfc1337).",
 		Control: lab.Control{
-			Says: "the RST is lost", Segment: "client:RST#3",
+			Says: "the RST is lost", Segment: "client:RST",
 		},
 	}},
 	Script: func(s *lab.Script) {
@@ -125,7 +125,7 @@ tcp_max_tw_buckets only takes the protection away.`,
 
 		s.Part("Its program ends, and starts again")
 		listener.Close()
-		again := s.Server.Socket()
+		again := s.Server.Named("restarted").Socket()
 		plain := again.TryBind(s.Server.Addr(80))
 		s.Expect("blocks-bind-without-reuseaddr",
 			lab.Is("server", old.State(), record.TimeWait),
@@ -135,11 +135,11 @@ tcp_max_tw_buckets only takes the protection away.`,
 
 		s.Part("The same on another port, with SO_REUSEADDR from the beginning")
 		listener = listenReusing(s)
-		client = connectAgain(s)
+		client = connectAgain(s, "second")
 		s.Wire.Handshake(client)
 		closeFirst(s, listener.Accept(), client)
 		listener.Close()
-		again = s.Server.Socket()
+		again = s.Server.Named("reusing").Socket()
 		lab.Set(again, sockopt.ReuseAddr, true)
 		s.Expect("reuseaddr-on-both-allows-bind",
 			lab.Is("server", client.Peer().State(), record.TimeWait),
@@ -148,10 +148,9 @@ tcp_max_tw_buckets only takes the protection away.`,
 
 		s.Part("A new SYN from the same client port")
 		again.Listen(1)
-		client = connectAgain(s)
+		client = connectAgain(s, "third")
 		s.Wire.Next("SYN").Deliver()
-		s.Wire.Deliver("SYN,ACK")
-		s.Wire.Deliver("ACK")
+		s.Wire.Deliver("SYN,ACK", "ACK")
 		s.Expect("new-syn-reopens",
 			lab.Is("server", client.Peer().Path(record.TimeWait), "TIME_WAIT → SYN_RECV → ESTABLISHED"))
 
@@ -188,15 +187,15 @@ const (
 	samePort   = 40001
 )
 
-func connectAgain(s *lab.Script) *lab.Sock {
-	client := s.Client.Socket()
+func connectAgain(s *lab.Script, name string) *lab.Sock {
+	client := s.Client.Named(name).Socket()
 	client.Bind(s.Client.Addr(samePort))
 	client.Connect(s.Server.Addr(reusedPort))
 	return client
 }
 
 func listenReusing(s *lab.Script) *lab.Sock {
-	listener := s.Server.Socket()
+	listener := s.Server.Named("second listener").Socket()
 	lab.Set(listener, sockopt.ReuseAddr, true)
 	listener.Bind(s.Server.Addr(reusedPort))
 	listener.Listen(1)
@@ -207,8 +206,7 @@ func listenReusing(s *lab.Script) *lab.Sock {
 // it returns the third: the client's FIN.
 func closeFirst(s *lab.Script, server, client *lab.Sock) (*lab.Sock, *lab.Segment) {
 	server.Close()
-	s.Wire.Next("server:FIN,ACK").Deliver()
-	s.Wire.Next("client:ACK").Deliver()
+	s.Wire.Pass("server:FIN,ACK", "client:ACK")
 	client.Close()
 	fin := s.Wire.Next("client:FIN,ACK")
 	fin.Deliver()
@@ -225,7 +223,7 @@ func judgeLength(s *lab.Script, server *lab.Sock, left lab.TimeLeft) {
 			lab.Left("left at the start", left, timeWaitLength*time.Second))
 	}
 	if s.Server.Sysctl(finTimeout) == timeWaitLength {
-		s.Inapplicable("not-tunable-by-fin-timeout", "tcp_fin_timeout is as long as TIME_WAIT")
+		s.Inapplicable("tcp_fin_timeout is as long as TIME_WAIT", "not-tunable-by-fin-timeout")
 		return
 	}
 	s.Expect("not-tunable-by-fin-timeout",

@@ -3,110 +3,246 @@ package lab
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/tcplab/tcplab/labs/internal/pattern"
+	"github.com/tcplab/tcplab/labs/internal/rig"
+	"github.com/tcplab/tcplab/labs/internal/rto"
 	"github.com/tcplab/tcplab/labs/internal/wire"
 	"github.com/tcplab/tcplab/labs/record"
 )
 
-// glance is how often a socket is looked at once its timer must have run out.
-const glance = 2 * time.Millisecond
+// A Schedule is when the kernel sends a segment that gets no answer: the rule of
+// net/ipv4/tcp_timer.c, computed from the knobs in force.
+type Schedule = rto.Schedule
 
-// Await waits until the socket is in a state that a timer of the kernel brings
-// about and that no segment announces: a time-wait socket that ends, a request
-// that expires. It waits for as long as the kernel says is left, and then looks
-// every other millisecond. What the host sends meanwhile waits on the wire. It
-// returns how long it has waited.
-func (e *End) Await(state string) time.Duration {
-	return e.await(state, func() bool { return e.State() == state })
+// Retransmission waits for the kernel's timer of the named segment's sender to
+// run out ("client:SYN") and takes what it sends again. The wire must be that
+// of one connection.
+func (w *Wire) Retransmission(name string) *Segment {
+	return w.mustCome(name, func(p *wire.Packet) bool { return p.ByTimer() && p.Retransmission })
 }
 
-// AwaitTimer is Await for another timer to take over from the one that is
-// running, where the state stays as it is: "timewait". Where the machine has
-// held up the story until that one has run out too, it is over as well.
-func (e *End) AwaitTimer(timer string) {
-	e.await(timer, func() bool {
-		now, _ := e.Timer()
-		return now == timer || e.seen.State == record.Close
-	})
+// Probe waits for the kernel's timer of the named segment's sender to run out
+// ("client:ACK") and takes what it sends that repeats nothing: a keepalive, a
+// window probe, or a tail loss probe with new data. The wire must be that of one
+// connection.
+func (w *Wire) Probe(name string) *Segment {
+	return w.mustCome(name, func(p *wire.Packet) bool { return !p.Retransmission && (p.Probe || !p.Provoked && p.Len > 0) })
 }
 
-// await waits until it has come, which the running timer must bring about.
-func (e *End) await(what string, hasCome func() bool) time.Duration {
-	r := e.host.run
-	timer, rest := e.Timer() // first: while the story is held up, it may come
-	if hasCome() {
-		return 0
+func (w *Wire) mustCome(name string, kind func(*wire.Packet) bool) *Segment {
+	s, _ := w.awaited(name, kind)
+	if s == nil {
+		e := w.sender(w.parse(name))
+		w.run.fail(fmt.Errorf("wire: no %s came, for the %s's %s is gone; on the wire: %s",
+			name, e.Host.Name, e.Name, w.run.onTheWire()))
 	}
-	left := rest.Left
-	if timer == "" {
-		r.fail(fmt.Errorf("%s: %s is %s and has no timer: nothing makes it %s", e.host.name, e.name, e.seen.State, what))
+	return s
+}
+
+// awaited waits for what a timer of the kernel sends, and returns nil once the
+// sender's socket is gone. It returns what the timer had left that has sent the
+// segment, or ended the socket.
+func (w *Wire) awaited(name string, kind func(*wire.Packet) bool) (*Segment, TimeLeft) {
+	r, p := w.run, w.parse(name)
+	e := w.sender(p)
+	match := func(k *wire.Packet) bool {
+		return kind(k) && w.carries(k) && p.Matches(r.rig.Subject(k))
 	}
-	wait := record.Wait{Host: e.host.name, Socket: e.name, Timer: timer, For: what, LeftMS: left.Milliseconds()}
-	begin := r.waits(wait)
-	r.pause(begin.Add(left))
-	for until := begin.Add(left + left/4 + r.options.Patience); !hasCome(); {
-		if time.Now().After(until) {
-			r.fail(fmt.Errorf("%s: %s is %s, and did not become %s", e.host.name, e.name, e.seen.State, what))
+	timer, sent, err := e.TimerUnlessSent(func() bool { return w.waiting(match) != nil })
+	r.must(err)
+	if e.Seen.State == record.Close && !sent {
+		return nil, TimeLeft{}
+	}
+	wait := e.Await(name, timer.Left, r.options.OnWait)
+	for late := false; ; {
+		if s := w.pick(match); s != nil {
+			s.due = timer
+			if w.waiting(match) == nil { // or what is seen comes after it
+				_, err := e.StillSent()
+				r.must(err)
+			}
+			_, err := wait.Over()
+			r.must(err)
+			return s, timer
 		}
-		r.pause(time.Now().Add(glance))
+		counts, err := e.StillSent()
+		r.must(err)
+		switch {
+		case !counts:
+			continue
+		case e.Seen.State == record.Close:
+			r.rig.Journal.WaitedFor(record.Close)
+			_, err := wait.Over()
+			r.must(err)
+			return nil, timer
+		case late:
+			r.fail(fmt.Errorf("wire: no %s came, and the %s's %s is %s; on the wire: %s",
+				name, e.Host.Name, e.Name, e.Seen.State, r.onTheWire()))
+		}
+		late, err = wait.Step()
+		r.must(err)
 	}
-	return r.waited()
 }
 
-// pause waits for a time, unless the run is cancelled.
-func (r *run) pause(until time.Time) {
-	fds := []unix.PollFd{{Fd: int32(r.cancel), Events: unix.POLLIN}}
-	r.must(wire.Poll(fds, until))
-	if fds[0].Revents != 0 {
-		r.fail(wire.ErrCanceled)
+// sender returns the side of the connection that sends the named segment.
+func (w *Wire) sender(p pattern.Pattern) *rig.End {
+	if w.only == nil {
+		w.run.fail(fmt.Errorf("wire: timer of the sender of %v: of which connection? Of says it", p))
+	}
+	peer, err := w.only.Peer()
+	w.run.must(err)
+	for _, e := range []*rig.End{w.only, peer} {
+		if e.Host.Name == p.From {
+			return e
+		}
+	}
+	w.run.fail(fmt.Errorf("wire: %v: no such side of the connection %s", p, w.only.Name))
+	return nil
+}
+
+// LoseRetransmissions loses every segment of that name that the kernel's timer
+// sends again ("server:SYN,ACK"), until the sender's socket is gone, and returns
+// them. The wire must be that of one connection.
+func (w *Wire) LoseRetransmissions(name string) []*Segment {
+	lost, _ := w.loseRetransmissions(name)
+	return lost
+}
+
+// loseRetransmissions is LoseRetransmissions. It returns what the timer had left
+// that has ended the socket, too.
+func (w *Wire) loseRetransmissions(name string) (lost []*Segment, last TimeLeft) {
+	for {
+		s, timer := w.awaited(name, func(p *wire.Packet) bool { return p.ByTimer() && p.Retransmission })
+		if s == nil {
+			return lost, timer
+		}
+		s.Drop()
+		lost = append(lost, s)
 	}
 }
 
-// A pending wait is one that goes on.
-type pending struct {
-	record.Wait
-	begin  time.Time
-	events int // how many there were when it began
+// Attempts are how a host tried in vain to get a segment across.
+type Attempts struct {
+	Sent []*Segment    // the segment, and each time that it was sent again
+	End  time.Duration // when the host's socket was gone, since the first
+	last TimeLeft      // of the timer that has ended it
+	// armed is how long before the first was seen its timer may have been set,
+	// where that is set before the segment is sent.
+	armed time.Duration
 }
 
-// waits tells that a wait begins, and returns when.
-func (r *run) waits(wait record.Wait) (begin time.Time) {
-	r.wait = &pending{wait, time.Now(), len(r.events)}
-	r.budget.waits(wait)
-	if r.options.OnWait != nil {
-		r.options.OnWait(wait)
+// Unanswered loses the next segment of that name ("client:FIN,ACK"), and loses
+// it again each time that its sender's timer sends it again, until the sender
+// gives up and its socket is gone. Where the story has lost it already, lost is
+// that segment, and Unanswered loses what is sent again. The wire must be that
+// of one connection.
+func (w *Wire) Unanswered(name string, lost ...*Segment) Attempts {
+	a := Attempts{Sent: lost}
+	if lost == nil {
+		a.Sent = []*Segment{w.Next(name)}
+		a.Sent[0].Drop()
 	}
-	return r.wait.begin
+	first := a.Sent[0].packet
+	a.armed = first.SentAt.Sub(first.Begun)
+	again, last := w.loseRetransmissions(name)
+	a.Sent, a.last = slices.Concat(a.Sent, again), last
+	// A busy machine may have let us see a segment some time after it was sent.
+	// The one seen soonest tells best when that was.
+	gone := time.Now()
+	for _, s := range a.Sent {
+		a.End = max(a.End, gone.Sub(s.packet.SentAt)+s.since(a.Sent[0]))
+	}
+	return a
 }
 
-// waited records that the wait is over, and returns how long it was.
-func (r *run) waited() time.Duration {
-	took := time.Since(r.wait.begin)
-	over := r.endWait()
-	r.budget.waits(*over)
-	if r.options.OnWait != nil {
-		r.options.OnWait(*over)
+// times are when the attempts were made, since the first.
+func (a Attempts) times() []time.Duration {
+	times := make([]time.Duration, len(a.Sent))
+	for i, s := range a.Sent {
+		times[i] = s.since(a.Sent[0])
 	}
-	r.must(r.tellEvents())
-	return took
+	return times
 }
 
-// endWait records the wait, if there is one, before what has come during it:
-// the timer has led to that.
-func (r *run) endWait() *record.Wait {
-	if r.wait == nil {
-		return nil
+// As returns the schedule as it is for these attempts: timers may have been so
+// late that the time was over sooner, with fewer sends.
+func (a Attempts) As(s Schedule) Schedule { return s.As(a.times(), a.End) }
+
+// Follow reports whether there were as many attempts as the schedule has, or as
+// few as timers that were late allow.
+func (a Attempts) Follow(s Schedule) bool { return len(a.As(s).Sends) == len(a.Sent) }
+
+// early is how much sooner than the schedule says the first timer after the first
+// attempt may seem to run out.
+func (a Attempts) early(s Schedule) time.Duration {
+	if s.ArmedFirst {
+		return a.armed
 	}
-	w := r.wait
-	r.wait = nil
-	w.WaitedMS = max(1, time.Since(w.begin).Milliseconds())
-	at := r.since(time.Now())
-	if w.events < len(r.events) {
-		at = r.events[w.events].At
+	return 0
+}
+
+// onTime reports whether the attempts were made, and given up, by a schedule: each
+// timer was set to the pause that it says, and has run out no sooner.
+func (a Attempts) onTime(want Schedule) bool {
+	got := a.times()
+	if len(got) != len(want.Sends) || !a.last.WasSetTo(want.Pause(len(got))) {
+		return false
 	}
-	r.locked(func() { r.events = slices.Insert(r.events, w.events, record.Event{At: at, Body: &w.Wait}) })
-	return &w.Wait
+	early := a.early(want)
+	for i := 1; i < len(got); i++ {
+		if !rig.InTime(got[i]-got[i-1]+early, want.Pause(i)) || !a.Sent[i].due.WasSetTo(want.Pause(i)) {
+			return false
+		}
+		early = 0
+	}
+	return true
+}
+
+// moot says why fewer attempts than the schedule has prove nothing.
+func (a Attempts) moot(s Schedule) string {
+	if len(a.As(s).Sends) == len(s.Sends) {
+		return ""
+	}
+	return "timers of this machine were so late that the time was over sooner, with fewer attempts"
+}
+
+// OnSchedule is the check that the attempts were made by a schedule.
+func OnSchedule(name string, a Attempts, s Schedule) Check {
+	want := a.As(s)
+	return Check{name: name + "_ms", got: list(a.times()), want: list(want.Sends), ok: a.onTime(want), moot: a.moot(s)}
+}
+
+// GaveUp is the check that after the last of the attempts the sender has waited
+// once more, as the schedule says, and then given up.
+func GaveUp(name string, a Attempts, s Schedule) Check {
+	want := a.As(s)
+	pause := want.Pause(len(want.Sends))
+	got := a.End - a.Sent[len(a.Sent)-1].since(a.Sent[0])
+	early := time.Duration(0)
+	if len(a.Sent) == 1 {
+		early = a.early(want)
+	}
+	c := milliseconds(name, got, pause, rig.InTime(got+early, pause) && a.last.WasSetTo(pause))
+	c.moot = a.moot(s)
+	return c
+}
+
+// GaveUpAfter is the check that the sender has given up as long after the first
+// of the attempts as the schedule says.
+func GaveUpAfter(name string, a Attempts, s Schedule) Check {
+	want := a.As(s)
+	c := milliseconds(name, a.End, want.End, a.onTime(want) && rig.InTime(a.End+a.early(want), want.End))
+	c.moot = a.moot(s)
+	return c
+}
+
+func list(times []time.Duration) string {
+	words := make([]string, len(times))
+	for i, t := range times {
+		words[i] = fmt.Sprint(t.Milliseconds())
+	}
+	return strings.Join(words, " ")
 }

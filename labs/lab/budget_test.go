@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tcplab/tcplab/labs/internal/rig"
 	"github.com/tcplab/tcplab/labs/lab"
 	"github.com/tcplab/tcplab/labs/lab/labtest"
 	"github.com/tcplab/tcplab/labs/record"
@@ -102,7 +103,7 @@ func TestBudgetWaits(t *testing.T) {
 // What is stuck before the story begins ends the run, too.
 func TestBudgetHosts(t *testing.T) {
 	stuck := make(chan struct{})
-	o := lab.Faulty(lab.Options{Budget: 100 * time.Millisecond}, func(string, *lab.Instruments) { <-stuck })
+	o := lab.Faulty(lab.Options{Budget: 100 * time.Millisecond}, func(string, *rig.Instruments) { <-stuck })
 	defer close(stuck)
 	_, err := lab.Run(t.Context(), &lab.Lab{Name: "test", Script: func(*lab.Script) {}}, o)
 	labtest.SkipIfMissing(t, err)

@@ -17,7 +17,7 @@ func TestCarry(t *testing.T) {
 		client, server := established(s)
 		for sent := 0; sent < much; sent += 10_000 {
 			client.Write(strings.Repeat("x", 10_000))
-			s.Wire.Carry(client.End)
+			s.Wire.Carry(client)
 			for server.Received() > 0 {
 				data, _ := server.TryRead()
 				got += len(data)
@@ -26,7 +26,7 @@ func TestCarry(t *testing.T) {
 		server.Close()
 		s.Wire.Next("server:FIN,ACK").Deliver()
 		client.Write("too late")
-		s.Wire.Carry(client.End)
+		s.Wire.Carry(client)
 		reset = client.State()
 	})
 	for _, e := range r.Events {

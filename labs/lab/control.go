@@ -4,31 +4,65 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
-	"github.com/gopacket/gopacket/layers"
-
+	"github.com/tcplab/tcplab/labs/internal/pattern"
 	"github.com/tcplab/tcplab/labs/internal/segment"
 	"github.com/tcplab/tcplab/labs/internal/wire"
 	"github.com/tcplab/tcplab/labs/record"
 )
 
 // A Control is a sabotage, done behind the story's back, under which a claim
-// must come out otherwise. It acts on one segment, or before one system call.
+// must come out otherwise. It acts on one segment, or before one system call. It
+// names them as the story does: segments by a pattern, and sockets by the names
+// that they have in the story (see Host.Named).
 type Control struct {
 	Says string // what is done, in a few words
 	Args Args   // knobs of the sabotaged run
-	// Segment names the segment that is lost, or changed by Change: its sender,
-	// flags and the how-many-th it is that the story takes: "client:ACK#1".
+	// Of names the socket whose connection the segment is of; "" for any.
+	Of string
+	// Segment names the segment that is lost, or changed by Change: the first
+	// that the story takes of that name, or the nth ("client:ACK#2").
 	Segment string
-	Change  func(*layers.TCP)
-	// Before names a system call: "server:listen" or, for a later one of that
-	// name, "server:listen#2". Do is told just before it.
+	Change  func(*TCP)
+	// Before names a system call on a socket: "listener:listen" or, for a later
+	// one of that name, "client:write#2". Do is told just before it.
 	Before string
 	Do     func(*Script)
+}
 
-	acted bool
+// A sabotage is a Control at work.
+type sabotage struct {
+	*Control
+	segment pattern.Pattern
+	before  string // the socket and the call
+	nth     int    // of Before or Segment
+	met     int    // how many of them the story has come to
+	acted   bool
+	busy    bool // it does not sabotage itself
+}
+
+func newSabotage(c *Control) (*sabotage, error) {
+	s := &sabotage{Control: c, nth: 1}
+	if c.Segment != "" {
+		var err error
+		if s.segment, err = pattern.Parse(c.Segment); err != nil {
+			return nil, fmt.Errorf("control: %w", err)
+		}
+		s.nth = max(1, s.segment.Nth)
+		return s, nil
+	}
+	call, nth, numbered := strings.Cut(c.Before, "#")
+	s.before = call
+	if numbered {
+		var err error
+		if s.nth, err = strconv.Atoi(nth); err != nil {
+			return nil, fmt.Errorf("control: before %s: %w", c.Before, err)
+		}
+	}
+	return s, nil
 }
 
 // sabotagedPatience is how long a sabotaged run waits for what its sabotage
@@ -40,8 +74,7 @@ const sabotagedPatience = 3 * time.Second
 // the catalogue expects, or where the control never came to act. The run may
 // have broken after the claim was judged.
 func Sabotage(ctx context.Context, l *Lab, c *Claim) (*record.Run, record.Verdict, error) {
-	act := c.Control // a copy: it remembers whether it has acted
-	r, err := Run(ctx, l, Options{Args: act.Args, Control: &act, Patience: sabotagedPatience})
+	r, acted, err := sabotaged(ctx, l, Options{Args: c.Control.Args, Control: &c.Control, Patience: sabotagedPatience})
 	if err != nil {
 		return nil, "", err
 	}
@@ -52,20 +85,23 @@ func Sabotage(ctx context.Context, l *Lab, c *Claim) (*record.Run, record.Verdic
 		}
 	}
 	switch {
-	case !act.acted:
-		err = fmt.Errorf("the control never acts: nothing is %s%s", act.Segment, act.Before)
+	case !acted:
+		err = fmt.Errorf("the control never acts: nothing is %s%s", c.Control.Segment, c.Control.Before)
 	case verdict == "":
 		err = errors.New("in the control's run the claim is not judged: " + r.Error)
 	case !verdict.IsSurprise(c.Myth):
-		err = fmt.Errorf("though %s, the claim is %s", act.Says, verdict)
+		err = fmt.Errorf("though %s, the claim is %s", c.Control.Says, verdict)
 	}
 	return r, verdict, err
 }
 
 // tamper does what the control of the run does to segments.
 func (r *run) tamper(s *Segment) {
-	c := r.options.Control
-	if c == nil || c.Segment == "" || !r.named(s.packet, c.Segment) {
+	c := r.control
+	if c == nil || c.Segment == "" || c.acted || !c.segment.Matches(r.rig.Subject(s.packet)) || !r.concerns(c.Of, s.packet) {
+		return
+	}
+	if c.met++; c.met != c.nth {
 		return
 	}
 	c.acted = true
@@ -75,51 +111,49 @@ func (r *run) tamper(s *Segment) {
 	}
 	raw, err := segment.Rewrite(s.packet.Raw, c.Change)
 	r.must(err)
-	changed, err := r.wire.Forged(s.packet, raw)
+	changed, err := r.rig.Wire().Forged(s.packet, raw)
 	r.must(err)
-	changed.ID = s.packet.ID
+	changed.ID, changed.SentAt, changed.Begun = s.packet.ID, s.packet.SentAt, s.packet.Begun
 	s.packet = changed
 }
 
-// named tells whether a packet has a full name: "client:ACK#1".
-func (r *run) named(p *wire.Packet, full string) bool {
-	return full == fmt.Sprintf("%s:%s#%d", r.hosts[p.From].name, p.Flags, p.Nth)
+// concerns reports whether a packet is of the connection of a socket that the
+// story calls name, or name is "".
+func (r *run) concerns(name string, p *wire.Packet) bool {
+	if name == "" {
+		return true
+	}
+	sock := r.script.socks[name]
+	return sock != nil && sock.End != nil && (&Wire{run: r, only: sock.End.rig}).carries(p)
 }
 
-// beforeCall does what the control of the run does before a system call.
-func (r *run) beforeCall(host, call string) {
-	c := r.options.Control
-	if c == nil || c.Do == nil || r.inHook {
+// beforeCall does what the control of the run does before a system call on a
+// socket.
+func (r *run) beforeCall(socket, call string) {
+	c := r.control
+	if c == nil || c.Do == nil || c.busy || c.before != socket+":"+call {
 		return
 	}
-	want, nth, numbered := strings.Cut(c.Before, "#")
-	if want != host+":"+call {
+	if c.met++; c.met != c.nth {
 		return
 	}
-	r.hookCalls++
-	if !numbered {
-		nth = "1"
-	}
-	if fmt.Sprint(r.hookCalls) != nth {
-		return
-	}
-	r.inHook, c.acted = true, true
+	c.busy, c.acted = true, true
 	c.Do(r.script)
-	r.inHook = false
+	c.busy = false
 }
 
 // AckLess is a change that takes n from a segment's acknowledgement number.
-func AckLess(n uint32) func(*layers.TCP) { return func(t *layers.TCP) { t.Ack -= n } }
+func AckLess(n uint32) func(*TCP) { return func(t *TCP) { t.Ack -= n } }
 
 // AckItself is a change that makes a SYN acknowledge itself.
-func AckItself(t *layers.TCP) { t.ACK, t.Ack = true, t.Seq+1 }
+func AckItself(t *TCP) { t.Flags, t.Ack = t.Flags|segment.ACK, t.Seq+1 }
 
 // ResetInstead is a change that turns a SYN,ACK into the RST that its receiver
 // takes for one of the connection: with the number after the SYN.
-func ResetInstead(t *layers.TCP) { t.SYN, t.RST, t.Seq = false, true, t.Seq+1 }
+func ResetInstead(t *TCP) { t.Flags, t.Seq = t.Flags&^segment.SYN|segment.RST, t.Seq+1 }
 
 // IntoReset is a change that makes a segment a reset with the same numbers.
-func IntoReset(t *layers.TCP) { t.RST, t.PSH, t.FIN = true, false, false }
+func IntoReset(t *TCP) { t.Flags = t.Flags&^(segment.PSH|segment.FIN) | segment.RST }
 
 // SeqMore is a change that adds n to a segment's sequence number.
-func SeqMore(n uint32) func(*layers.TCP) { return func(t *layers.TCP) { t.Seq += n } }
+func SeqMore(n uint32) func(*TCP) { return func(t *TCP) { t.Seq += n } }

@@ -2,146 +2,64 @@ package lab
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 	"time"
 
-	"github.com/tcplab/tcplab/labs/internal/sockdiag"
+	"github.com/tcplab/tcplab/labs/internal/rig"
 	"github.com/tcplab/tcplab/labs/record"
 )
-
-// pair identifies a socket on its host. A listener's remote is zero.
-type pair struct{ local, remote netip.AddrPort }
-
-// name names the socket as record.State does.
-func (p pair) name(passive bool) string {
-	switch {
-	case p.remote.Port() == 0:
-		return fmt.Sprintf(":%d", p.local.Port())
-	case passive:
-		return fmt.Sprintf("%d<-%d", p.local.Port(), p.remote.Port())
-	}
-	return fmt.Sprintf("%d->%d", p.local.Port(), p.remote.Port())
-}
 
 // An End is one host's side of a connection, or a listener: what the kernel
 // has there, whether or not a program holds a descriptor for it.
 type End struct {
-	host *Host
-	pair
-	name string
-	seen sockdiag.Socket // as last looked at
-	// known is set from the time the kernel first had it: a socket that is gone
-	// is told apart from one that never was.
-	known bool
-	watch timerWatch
+	run *run
+	rig *rig.End
 }
 
-// end returns the host's End with these addresses. One that is met for the
-// first time in a segment that the host receives was opened passively.
-func (h *Host) end(p pair, passive bool) *End {
-	e := h.ends[p]
-	if e == nil {
-		e = &End{host: h, pair: p, name: p.name(passive)}
-		h.ends[p] = e
-		h.order = append(h.order, e)
-	}
-	return e
-}
+func (r *run) endOf(e *rig.End) *End { return &End{r, e} }
 
-// look reads the End's socket from the kernel, records what has changed, and
-// tells whether anything has.
-func (e *End) look() bool {
-	if e.host.run.options.Blind {
-		return false
-	}
-	looked := time.Now()
-	now, found, err := e.host.lookUp(e.local, e.remote)
-	e.host.run.must(e.host.wrap(err))
-	if found && now.State == record.Listen && e.remote.Port() != 0 {
-		found = false // the kernel has the listener for it, and no connection
-	}
-	if !found {
-		if !e.known || e.seen.State == record.Close {
-			return false
-		}
-		now = sockdiag.Socket{State: record.Close}
-	}
-	e.watch.see(now.Timer, now.Expires, looked, e.host.run.acted)
-	before := e.seen
-	e.seen = now
-	if e.known && sameButTime(before, now) {
-		return false
-	}
-	if before.State == record.Close {
-		before.State = "" // another socket with the same addresses
-	}
-	e.known = true
-	e.host.run.add(&record.State{
-		Host: e.host.name, Socket: e.name, From: before.State, To: now.State,
-		RQueue: now.RQueue, WQueue: now.WQueue, Timer: now.Timer,
-		ExpiresMS: now.Expires.Milliseconds(), Retransmits: now.Retransmits,
-		Descriptor: now.Inode != 0,
-	})
-	return true
-}
-
-// sameButTime compares all but the time left on the timer, and which inode it
-// is that stands for a descriptor.
-func sameButTime(a, b sockdiag.Socket) bool {
-	a.Expires, b.Expires = 0, 0
-	a.Inode, b.Inode = min(a.Inode, 1), min(b.Inode, 1)
-	return a == b
+func (e *End) look() {
+	_, err := e.rig.Look()
+	e.run.must(err)
 }
 
 // State looks at the socket: "ESTABLISHED", "CLOSE" once it is gone, and
 // "none" while it has never been there.
 func (e *End) State() string {
 	e.look()
-	if !e.known {
+	if !e.rig.Known {
 		return "none"
 	}
-	return e.seen.State
+	return e.rig.Seen.State
 }
 
 // Held looks whether a program holds a descriptor for the socket. None does
 // while a connection waits for accept, and after close.
 func (e *End) Held() bool {
 	e.look()
-	return e.seen.Inode != 0
+	return e.rig.Seen.Inode != 0
 }
 
 // Received looks how many bytes wait to be read; a FIN that was not read yet
 // counts as one.
 func (e *End) Received() int {
 	e.look()
-	return int(e.seen.RQueue)
+	return int(e.rig.Seen.RQueue)
 }
 
 // Unacknowledged looks how many bytes are sent, or to be sent, and not
 // acknowledged; SYN and FIN count as one.
 func (e *End) Unacknowledged() int {
 	e.look()
-	return int(e.seen.WQueue)
-}
-
-// Retransmits looks how often the socket has sent again what was not
-// acknowledged.
-func (e *End) Retransmits() int {
-	e.look()
-	return e.seen.Retransmits
+	return int(e.rig.Seen.WQueue)
 }
 
 // Peer returns the other side of the connection, on the host that has its
 // remote address.
 func (e *End) Peer() *End {
-	for _, h := range e.host.run.hosts {
-		if h.addr == e.remote.Addr() {
-			return h.end(pair{e.remote, e.local}, true)
-		}
-	}
-	e.host.run.fail(fmt.Errorf("%s: %s has no peer on any host", e.host.name, e.name))
-	return nil
+	p, err := e.rig.Peer()
+	e.run.must(err)
+	return e.run.endOf(p)
 }
 
 // Queue looks how many connections wait on a listener for accept.
@@ -155,9 +73,9 @@ func (e *End) Limit() int { return e.Unacknowledged() }
 func (e *End) Path(from string) string {
 	e.look()
 	var path []string
-	for _, ev := range e.host.run.events {
+	for _, ev := range e.run.rig.Journal.Events() {
 		s, ok := ev.Body.(*record.State)
-		if !ok || s.Host != e.host.name || s.Socket != e.name || s.From == s.To {
+		if !ok || s.Host != e.rig.Host.Name || s.Local != e.rig.Local || s.Remote != e.rig.Remote || s.From == s.To {
 			continue
 		}
 		if s.To == from {
@@ -166,4 +84,72 @@ func (e *End) Path(from string) string {
 		path = append(path, s.To)
 	}
 	return strings.Join(path, " → ")
+}
+
+// Timer looks which timer of the kernel is running for the socket ("" for
+// none), and what it has left. A delayed ACK, which kernels before about 7.1 do
+// not tell of, is none.
+func (e *End) Timer() (string, TimeLeft) {
+	timer, left, err := e.rig.Timer()
+	e.run.must(err)
+	if timer == rig.Delack {
+		return "", TimeLeft{}
+	}
+	return timer, left
+}
+
+// TimerBelow looks at the timer when it has less left than limit, and waits for
+// that where the story has come too soon.
+func (e *End) TimerBelow(limit time.Duration) TimeLeft {
+	for {
+		timer, t := e.Timer()
+		if timer == "" || t.Left < limit {
+			return t
+		}
+		e.run.must(e.run.rig.Pause(time.Now().Add(t.Left - limit + rig.Glance)))
+	}
+}
+
+// Await waits until the socket is in a state that a timer of the kernel brings
+// about and that no segment announces: a time-wait socket that ends, a request
+// that expires. It waits for as long as the kernel says is left, and then looks
+// every other millisecond. What the host sends meanwhile waits on the wire. It
+// returns how long it has waited.
+func (e *End) Await(state string) time.Duration {
+	return e.await(state, func() bool { return e.State() == state })
+}
+
+// AwaitTimer is Await for another timer to take over from the one that is
+// running, where the state stays as it is: "timewait". Where the machine has
+// held up the story until that one has run out too, it is over as well.
+func (e *End) AwaitTimer(timer string) {
+	e.await(timer, func() bool {
+		now, _ := e.Timer()
+		return now == timer || e.rig.Seen.State == record.Close
+	})
+}
+
+// await waits until it has come, which the running timer must bring about.
+func (e *End) await(what string, hasCome func() bool) time.Duration {
+	r := e.run
+	timer, rest := e.Timer() // first: while the story is held up, it may come
+	if hasCome() {
+		return 0
+	}
+	if timer == "" {
+		r.fail(fmt.Errorf("%s: %s is %s and has no timer: nothing makes it %s",
+			e.rig.Host.Name, e.rig.Name, e.rig.Seen.State, what))
+	}
+	w := e.rig.Await(what, rest.Left, r.options.OnWait)
+	r.must(r.rig.Pause(w.Due))
+	for !hasCome() {
+		if time.Now().After(w.Until) {
+			r.fail(fmt.Errorf("%s: %s is %s, and did not become %s",
+				e.rig.Host.Name, e.rig.Name, e.rig.Seen.State, what))
+		}
+		r.must(r.rig.Pause(time.Now().Add(rig.Glance)))
+	}
+	took, err := w.Over()
+	r.must(err)
+	return took
 }

@@ -2,14 +2,19 @@ package lab_test
 
 import (
 	"errors"
+	"net/netip"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/tcplab/tcplab/labs/lab"
 	"github.com/tcplab/tcplab/labs/record"
 )
+
+// addresses compares addresses by ==.
+var addresses = cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{}, netip.Prefix{})
 
 // told runs a story and wants what it tells while it goes on to be what is in
 // the record then: the same events, in the same order.
@@ -20,10 +25,10 @@ func told(t *testing.T, o lab.Options, story func(*lab.Script)) *record.Run {
 	o.OnStart = func(r *record.Run) error { begun = r; return nil }
 	o.OnEvent = func(e record.Event) error { events = append(events, e); return nil }
 	r := tell(t, o, story)
-	if diff := cmp.Diff(r.Events, events); diff != "" {
+	if diff := cmp.Diff(r.Events, events, addresses); diff != "" {
 		t.Errorf("events (-record +told):\n%s", diff)
 	}
-	if diff := cmp.Diff(r.Environment, begun.Environment); diff != "" {
+	if diff := cmp.Diff(r.Environment, begun.Environment, addresses); diff != "" {
 		t.Errorf("environment (-record +told at the start):\n%s", diff)
 	}
 	return r

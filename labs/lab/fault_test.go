@@ -1,6 +1,7 @@
 package lab_test
 
 import (
+	"flag"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcplab/tcplab/labs"
+	"github.com/tcplab/tcplab/labs/internal/rig"
 	"github.com/tcplab/tcplab/labs/internal/sockdiag"
 	"github.com/tcplab/tcplab/labs/internal/wire"
 	"github.com/tcplab/tcplab/labs/lab"
@@ -41,6 +43,8 @@ type fault struct {
 	short int
 }
 
+var every = flag.Int("every", 3, "of the cases of a test of faults, try every nth; 1 for all of them")
+
 var faults = []fault{
 	{name: "inet_diag is refused", on: looks, err: unix.EPERM, want: "operation not permitted"},
 	{name: "inet_diag has no room", on: looks, err: unix.ENOBUFS, want: "no buffer space available"},
@@ -67,10 +71,10 @@ func (s *saboteur) strikes(op operation) bool {
 }
 
 func (s *saboteur) options() lab.Options {
-	return lab.Faulty(lab.Options{}, func(_ string, i *lab.Instruments) {
-		i.SetDevice(&faultyDevice{i.Device(), s})
-		lookUp := i.LookUp()
-		i.SetLookUp(func(local, remote netip.AddrPort) (sockdiag.Socket, bool, error) {
+	return lab.Faulty(lab.Options{}, func(_ string, i *rig.Instruments) {
+		i.Device = &faultyDevice{i.Device, s}
+		lookUp := i.LookUp
+		i.LookUp = func(local, remote netip.AddrPort) (sockdiag.Socket, bool, error) {
 			switch {
 			case !s.strikes(looks):
 				return lookUp(local, remote)
@@ -78,7 +82,7 @@ func (s *saboteur) options() lab.Options {
 				return sockdiag.Decode(s.answer)
 			}
 			return sockdiag.Socket{}, false, s.err
-		})
+		}
 	})
 }
 
@@ -114,8 +118,11 @@ func TestFaults(t *testing.T) {
 	sound := undisturbed(t)
 	var struck atomic.Int64
 	var all sync.WaitGroup
-	for _, l := range labs.All() {
-		for _, f := range faults {
+	for i, l := range labs.All() {
+		for k, f := range faults {
+			if !sampled(i + k) {
+				continue
+			}
 			count := sound[l.Name].count[f.on]
 			for _, nth := range spread(count) {
 				if sound[l.Name].slow() && nth > count/2 {
@@ -145,6 +152,10 @@ func TestFaults(t *testing.T) {
 	all.Wait()
 	t.Logf("%d runs were disturbed", struck.Load())
 }
+
+// sampled reports whether the nth case of a test of faults is tried. Tests number
+// the cases so that each lab is in some of them, and each fault.
+func sampled(n int) bool { return n%max(1, *every) == 0 }
 
 // spread returns up to four numbers from 1 to n: the ends, and between.
 func spread(n int) []int {

@@ -22,7 +22,7 @@ func TestUnanswered(t *testing.T) {
 		if rto < 200*time.Millisecond || rto > time.Second {
 			t.Errorf("rto %v", rto)
 		}
-		schedule := s.Client.OrphanSchedule(rto)
+		schedule := s.Client.OrphanSchedule(1, rto)
 		client.Close()
 		tries := s.Wire.Of(client).Unanswered("client:FIN,ACK")
 		s.Expect("by-schedule", lab.OnSchedule("sent", tries, schedule), lab.GaveUp("last wait", tries, schedule))

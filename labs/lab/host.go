@@ -4,17 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/tcplab/tcplab/labs/internal/counters"
-	"github.com/tcplab/tcplab/labs/internal/netns"
-	"github.com/tcplab/tcplab/labs/internal/sockdiag"
+	"github.com/tcplab/tcplab/labs/internal/rig"
+	"github.com/tcplab/tcplab/labs/internal/rto"
 	"github.com/tcplab/tcplab/labs/internal/sysctl"
-	"github.com/tcplab/tcplab/labs/internal/tun"
-	"github.com/tcplab/tcplab/labs/internal/wire"
 	"github.com/tcplab/tcplab/labs/record"
 )
 
@@ -28,119 +27,112 @@ const (
 // maxConnections is how many connections one run can have.
 const maxConnections = lastPort - firstPort + 1
 
-// A Host is a network stack of its own, with a program on it: the story.
+// A Host is one of the run's network stacks, with a program on it: the story.
 type Host struct {
-	run    *run
-	index  int
-	name   string
-	prefix netip.Prefix
-	addr   netip.Addr // of prefix
-	ns     *netns.Namespace
-	tun    *tun.Device
-	diag   *sockdiag.Conn
-	instruments
+	*program
+	as string // the name of the next socket, or ""
+}
 
-	ends     map[pair]*End
-	order    []*End        // as they were met
+// A program is what the story holds on one host.
+type program struct {
+	script   *Script
+	run      *run
+	rig      *rig.Host
 	socks    map[int]*Sock // by the descriptor's number in the story
 	lowest   int           // no number below it is free
 	nextPort uint16
 }
 
-// instruments are what a host is fed and observed through: its tun and diag,
-// unless a test puts faulty ones in their stead.
-type instruments struct {
-	device wire.Device
-	lookUp func(local, remote netip.AddrPort) (s sockdiag.Socket, found bool, err error)
+func newHost(s *Script, h *rig.Host) *Host {
+	return &Host{program: &program{script: s, run: s.run, rig: h, socks: map[int]*Sock{}, nextPort: firstPort}}
 }
 
-// enter puts the story's thread into the host's namespace. Sockets, sysctls and
-// counters are those of the thread that asks for them; descriptors that are
-// open work from everywhere.
-func (h *Host) enter() error { return h.wrap(h.run.thread.Enter(h.ns)) }
-
-func (h *Host) wrap(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", h.name, err)
-}
-
-func (h *Host) close() {
-	for _, s := range h.socks {
-		_ = unix.Close(s.fd) // ends the connection by a reset: see Socket
-	}
-	if h.diag != nil {
-		_ = h.diag.Close()
-	}
-	if h.tun != nil {
-		_ = h.tun.Close()
-	}
-	if h.ns != nil {
-		_ = h.ns.Close()
+func (p *program) closeAll() {
+	for _, s := range p.socks {
+		_ = unix.Close(s.fd)
 	}
 }
+
+// Name returns the host's name: "client".
+func (p *program) Name() string { return p.rig.Name }
+
+// Named returns the host with a name for the next socket that it makes. The
+// story's controls know sockets by their names. A host's first socket that has
+// none is called as the host, and the first that listens "listener".
+func (h *Host) Named(name string) *Host { return &Host{h.program, name} }
 
 // call records a system call and ends the story if it failed with an errno
 // that is not among the expected ones. It returns the errno.
-func (h *Host) call(name string, result int, err error, args []string, expected ...unix.Errno) unix.Errno {
+func (p *program) call(name string, result int, err error, args []string, expected ...unix.Errno) unix.Errno {
 	errno, isErrno := err.(unix.Errno)
-	ok := err == nil
-	for _, e := range expected {
-		ok = ok || err == e
-	}
-	c := &record.Call{Host: h.name, Call: name, Args: args, Result: strconv.Itoa(result)}
+	ok := err == nil || slices.ContainsFunc(expected, func(e unix.Errno) bool { return err == e })
+	c := &record.Call{Host: p.Name(), Call: name, Args: args, Result: strconv.Itoa(result)}
 	if err != nil {
 		c.Result = "-1"
 		c.Errno = unix.ErrnoName(errno)
 	}
-	h.run.add(c)
+	p.run.add(c)
 	if !ok || (err != nil && !isErrno) {
-		h.run.fail(fmt.Errorf("%s: %s(%s): %w", h.name, name, join(args), err))
+		p.run.fail(fmt.Errorf("%s: %s(%s): %w", p.Name(), name, strings.Join(args, ", "), err))
 	}
 	return errno
 }
 
-// before is called before every system call of the story. It ends the story
-// where the run is interrupted, and lets a control do its mischief.
-func (h *Host) before(call string) {
-	if h.run.ctx.Err() != nil {
-		h.run.fail(wire.ErrCanceled)
-	}
-	h.run.trace.calls(h)
-	h.run.beforeCall(h.name, call)
-	h.run.acted = time.Now()
+// before is called before every system call of the story, on a socket of that
+// name. It ends the story where the run is to end, and lets a control act.
+func (p *program) before(socket, call string) {
+	p.run.beforeCall(socket, call)
+	p.run.must(p.rig.Act(call))
 }
 
 // Addr returns the host's address with a port.
-func (h *Host) Addr(port int) netip.AddrPort { return netip.AddrPortFrom(h.addr, uint16(port)) }
+func (p *program) Addr(port int) netip.AddrPort { return p.AddrN(0, port) }
+
+// AddrN returns the host's nth address, from 0, with a port: see Lab.Addresses.
+func (p *program) AddrN(n, port int) netip.AddrPort {
+	return netip.AddrPortFrom(p.rig.Addrs()[n], uint16(port))
+}
+
+// Loopback returns the host's loopback address with a port.
+func (p *program) Loopback(port int) netip.AddrPort {
+	return netip.AddrPortFrom(p.rig.Loopback(), uint16(port))
+}
 
 // Socket makes a TCP socket: socket(2). It does not block.
 //
 // Until the story closes it, it has SO_LINGER with a time of 0: whatever ends
 // the process, the kernel then resets the connection. An orphan that goes on
 // retransmitting would keep the namespace for minutes.
-func (h *Host) Socket() *Sock {
-	h.before("socket")
-	h.run.must(h.enter())
-	family, name := unix.AF_INET, "AF_INET"
-	if h.addr.Is6() {
-		family, name = unix.AF_INET6, "AF_INET6"
+func (h *Host) Socket() *Sock { return h.socket(h.as) }
+
+func (p *program) socket(name string) *Sock {
+	if name == "" && p.script.socks[p.Name()] == nil {
+		name = p.Name()
+	}
+	p.before(name, "socket")
+	p.run.must(p.rig.Enter())
+	family, familyName := unix.AF_INET, "AF_INET"
+	if p.rig.Addr().Is6() {
+		family, familyName = unix.AF_INET6, "AF_INET6"
 	}
 	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
 	if err != nil {
-		h.call("socket", fd, err, []string{name, "SOCK_STREAM", "0"})
+		p.call("socket", fd, err, []string{familyName, "SOCK_STREAM", "0"})
 	}
-	s := h.hold(fd)
-	h.call("socket", s.num, nil, []string{name, "SOCK_STREAM", "0"})
-	h.run.must(h.wrap(resetOnClose(fd, true)))
+	s := p.hold(fd, name)
+	p.call("socket", s.num, nil, []string{familyName, "SOCK_STREAM", "0"})
+	p.run.must(p.rig.Wrap(resetOnClose(fd, true)))
 	return s
 }
 
 // Listen makes a socket that listens on a port of the host's address: socket,
 // bind, listen(2).
 func (h *Host) Listen(port, backlog int) *Sock {
-	s := h.Socket()
+	name := h.as
+	if name == "" && h.script.socks["listener"] == nil {
+		name = "listener"
+	}
+	s := h.Named(name).Socket()
 	s.Bind(h.Addr(port))
 	s.Listen(backlog)
 	return s
@@ -151,81 +143,89 @@ func (h *Host) Listen(port, backlog int) *Sock {
 func (h *Host) Connect(to *Sock) *Sock {
 	s := h.Socket()
 	s.Bind(h.Addr(int(h.takePort())))
-	s.Connect(to.local)
+	s.Connect(to.bound)
 	return s
 }
 
-func (h *Host) takePort() uint16 {
-	if h.nextPort < firstPort {
-		h.run.fail(fmt.Errorf("%s: no pinned port is left after %d", h.name, maxConnections))
+func (p *program) takePort() uint16 {
+	if p.nextPort < firstPort {
+		p.run.fail(fmt.Errorf("%s: no pinned port is left after %d", p.Name(), maxConnections))
 	}
-	p := h.nextPort
-	h.nextPort++ // after the last one it is 0
-	return p
+	port := p.nextPort
+	p.nextPort++ // after the last one it is 0
+	return port
 }
 
 // hold gives a descriptor the lowest free number from 3, as in a process that
-// has nothing else open but its standard files.
-func (h *Host) hold(fd int) *Sock {
-	num := max(h.lowest, 3)
-	for h.socks[num] != nil {
+// has nothing else open but its standard files, and the story's name for it.
+func (p *program) hold(fd int, name string) *Sock {
+	num := max(p.lowest, 3)
+	for p.socks[num] != nil {
 		num++
 	}
-	h.lowest = num + 1
-	s := &Sock{host: h, fd: fd, num: num}
-	h.socks[num] = s
-	return s
-}
-
-func (h *Host) release(s *Sock) {
-	delete(h.socks, s.num)
-	h.lowest = min(h.lowest, s.num)
-}
-
-// Sock returns the socket with a descriptor's number.
-func (h *Host) Sock(num int) *Sock {
-	s := h.socks[num]
-	if s == nil {
-		h.run.fail(fmt.Errorf("%s: no descriptor %d", h.name, num))
+	p.lowest = num + 1
+	s := &Sock{program: p, fd: fd, num: num, name: name}
+	p.socks[num] = s
+	if name != "" {
+		if p.script.socks[name] != nil {
+			p.run.fail(fmt.Errorf("the story calls two sockets %q", name))
+		}
+		p.script.socks[name] = s
 	}
 	return s
+}
+
+func (p *program) release(s *Sock) {
+	delete(p.socks, s.num)
+	p.lowest = min(p.lowest, s.num)
 }
 
 // Sysctl reads a sysctl that is one number.
-func (h *Host) Sysctl(key string) int {
-	h.run.must(h.enter())
+func (p *program) Sysctl(key string) int {
+	p.run.must(p.rig.Enter())
 	text, err := sysctl.Read(key)
-	h.run.must(h.wrap(err))
+	p.run.must(p.rig.Wrap(err))
 	n, err := strconv.Atoi(text)
-	h.run.must(h.wrap(err))
+	p.run.must(p.rig.Wrap(err))
 	return n
 }
 
-// Has tells whether this kernel has a sysctl.
-func (h *Host) Has(key string) bool {
-	h.run.must(h.enter())
+// Has reports whether this kernel has a sysctl.
+func (p *program) Has(key string) bool {
+	p.run.must(p.rig.Enter())
 	_, err := sysctl.Read(key)
 	if err != nil && !errors.Is(err, sysctl.ErrUnknown) {
-		h.run.fail(h.wrap(err))
+		p.run.fail(p.rig.Wrap(err))
 	}
 	return err == nil
 }
 
 // SetSysctl sets a sysctl in the middle of the story, as sysctl(8) does.
-func (h *Host) SetSysctl(key, value string) {
-	h.run.must(h.enter())
-	h.run.must(h.wrap(sysctl.Write(key, value)))
-	h.run.add(&record.Call{Host: h.name, Call: "sysctl", Args: []string{key + "=" + value}, Result: "0"})
+func (p *program) SetSysctl(key, value string) {
+	p.run.must(p.rig.Enter())
+	p.run.must(p.rig.Wrap(sysctl.Write(key, value)))
+	p.run.add(&record.Call{Host: p.Name(), Call: "sysctl", Args: []string{key + "=" + value}, Result: "0"})
+}
+
+// SetDefault sets a sysctl to what suits the lab, as SetSysctl does, unless the
+// user has said what it is to be. Where the kernel does not have it, nothing is
+// done.
+func (p *program) SetDefault(key, value string) {
+	if !p.run.given(p.Name(), key) && p.Has(key) {
+		p.SetSysctl(key, value)
+	}
 }
 
 // ListenerAt returns what the host has listening on an address, if anything.
-func (h *Host) ListenerAt(a netip.AddrPort) *End { return h.end(pair{local: a}, true) }
+func (p *program) ListenerAt(a netip.AddrPort) *End {
+	return p.run.endOf(p.rig.End(rig.Pair{Local: a}, true))
+}
 
 // Count looks at every connection of the host and counts those in a state.
-func (h *Host) Count(state string) int {
+func (p *program) Count(state string) int {
 	n := 0
-	for _, e := range h.order {
-		if e.remote.Port() != 0 && e.State() == state {
+	for _, e := range p.rig.Ends() {
+		if e.Remote.Port() != 0 && p.run.endOf(e).State() == state {
 			n++
 		}
 	}
@@ -234,15 +234,60 @@ func (h *Host) Count(state string) int {
 
 // Counter reads by how much a counter of the kernel has risen during the run:
 // in a new namespace all of them are 0.
-func (h *Host) Counter(name string) int {
-	now, err := h.readCounters()
-	h.run.must(h.wrap(err))
+func (p *program) Counter(name string) int {
+	now, err := p.rig.ReadCounters()
+	p.run.must(err)
 	return int(now[name])
 }
 
-func (h *Host) readCounters() (map[string]int64, error) {
-	if err := h.enter(); err != nil {
-		return nil, err
+// SendOwnOverWire makes packets to the host's own address leave by its
+// interface, so that they wait on the wire as all others do, and lets it
+// receive them when they come back. Left alone, Linux hands such packets over
+// inside, through the loopback interface.
+func (p *program) SendOwnOverWire() {
+	p.run.must(p.rig.Enter())
+	p.run.must(p.rig.Wrap(p.rig.SendOwnOverWire()))
+}
+
+// LoopbackUp brings up the host's loopback interface. What goes over it passes
+// the wire by, and is seen by the socket states alone.
+func (p *program) LoopbackUp() {
+	p.run.must(p.rig.Enter())
+	p.run.must(p.rig.Wrap(p.rig.LoopbackUp()))
+}
+
+// maxRTO is the host's longest retransmission timeout.
+func (p *program) maxRTO() time.Duration {
+	const key = "net.ipv4.tcp_rto_max_ms"
+	if !p.Has(key) {
+		return rto.DefaultMax
 	}
-	return counters.Read()
+	return time.Duration(p.Sysctl(key)) * time.Millisecond
+}
+
+// SYNSchedule is when the host sends a SYN that gets no answer, by the sysctls in
+// force.
+func (p *program) SYNSchedule() Schedule {
+	linear := 0
+	if key := "net.ipv4.tcp_syn_linear_timeouts"; p.Has(key) {
+		linear = p.Sysctl(key)
+	}
+	return rto.SYN(p.Sysctl("net.ipv4.tcp_syn_retries"), linear, p.maxRTO())
+}
+
+// SYNACKSchedule is when the host sends a SYN,ACK that gets no answer.
+func (p *program) SYNACKSchedule() Schedule {
+	return rto.SYNACK(p.Sysctl("net.ipv4.tcp_synack_retries"))
+}
+
+// OrphanSchedule is when the host sends the FIN of a closed socket whose
+// retransmission timeout is timeout, by that many tcp_orphan_retries.
+func (p *program) OrphanSchedule(retries int, timeout time.Duration) Schedule {
+	return rto.Orphan(retries, timeout, p.maxRTO())
+}
+
+// DataSchedule is when the host sends data, or the FIN of a socket that is not
+// closed, by that many tcp_retries2.
+func (p *program) DataSchedule(retries int, timeout time.Duration) Schedule {
+	return rto.Data(retries, timeout, p.maxRTO())
 }

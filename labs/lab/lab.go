@@ -31,10 +31,15 @@ type Lab struct {
 	Knobs  []Knob
 	// Alone is set where the story has one host, the client.
 	Alone bool
+	// Addresses is how many addresses each host has; 0 is one.
+	Addresses int
 	// TimeWaits is how many connections a host of the story keeps as time-wait
 	// sockets at once. With less room (net.ipv4.tcp_max_tw_buckets) the story
 	// has no ground, and all its claims are inapplicable.
 	TimeWaits int
+	// Backlog is the least listen backlog that the story needs. With less
+	// (net.core.somaxconn) it has no ground either.
+	Backlog int
 	// Reads names sysctls that the story's behaviour rests on and that are not
 	// pinned ("server:net.core.somaxconn"), so that the record holds them.
 	Reads []string
@@ -62,7 +67,7 @@ type Claim struct {
 	// not honour; the catalogue expects it refuted.
 	Myth  bool
 	Truth string // for a Myth: what holds instead
-	// When tells whether the claim is part of a run with these knobs; nil means
+	// When reports whether the claim is part of a run with these knobs; nil means
 	// that it always is.
 	When func(Args) bool
 	// Control is a sabotaged run in which the claim must come out refuted (a

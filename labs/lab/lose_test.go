@@ -19,7 +19,7 @@ func TestLoseRetransmissions(t *testing.T) {
 		first := s.Wire.Next("SYN,ACK")
 		first.Drop()
 		tries = s.Wire.Of(client).Unanswered("server:SYN,ACK", first)
-		if again := s.Wire.Of(client).TryRetransmission("server:SYN,ACK"); again != nil {
+		if again := s.Wire.Of(client).LoseRetransmissions("server:SYN,ACK"); again != nil {
 			t.Error("a request that has expired sends again")
 		}
 	})

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/tcplab/tcplab/labs/internal/wire"
+	"github.com/tcplab/tcplab/labs/internal/rig"
 	"github.com/tcplab/tcplab/sockopt"
 )
 
@@ -24,13 +24,22 @@ const closed = -1
 
 // A Sock is a descriptor that the story holds, and the End behind it.
 type Sock struct {
+	*program
 	*End  // nil until the socket has both addresses, or listens
-	host  *Host
 	fd    int
 	num   int            // the descriptor's number in the story
+	name  string         // by which controls know it, or ""
+	as    string         // of the next connection that it accepts, or ""
 	bound netip.AddrPort // by bind, or zero
 	// linger is set once the story has decided about SO_LINGER itself.
 	linger bool
+}
+
+// Named returns the listener with a name for the next connection that it
+// accepts: see Host.Named.
+func (s *Sock) Named(name string) *Sock {
+	s.as = name
+	return s
 }
 
 func (s *Sock) arg() string { return strconv.Itoa(s.num) }
@@ -45,8 +54,6 @@ func quote(data string) string {
 	return strconv.Quote(data)
 }
 
-func join(args []string) string { return strings.Join(args, ", ") }
-
 // resetOnClose sets whether closing the descriptor resets the connection.
 func resetOnClose(fd int, on bool) error {
 	return sockopt.Set(fd, sockopt.Linger, sockopt.LingerValue{On: on})
@@ -59,17 +66,54 @@ func sockaddr(a netip.AddrPort) unix.Sockaddr {
 	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
 }
 
-// Bind binds the socket to an address of its host: bind(2).
-func (s *Sock) Bind(a netip.AddrPort) {
-	s.host.before("bind")
-	s.host.call("bind", 0, unix.Bind(s.fd, sockaddr(a)), []string{s.arg(), a.String()})
-	s.bound = a
+func addrPort(a unix.Sockaddr) netip.AddrPort {
+	switch a := a.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr), uint16(a.Port))
+	}
+	return netip.AddrPort{}
 }
 
-// TryBind is Bind where it may be refused. The outcome is OK or EADDRINUSE.
+// end is what the rig knows of the socket, or nil.
+func (s *Sock) end() *rig.End {
+	if s.End == nil {
+		return nil
+	}
+	return s.End.rig
+}
+
+// fail ends the story over an outcome that it has no use for.
+func (s *Sock) fail(call, why string) {
+	s.program.run.fail(fmt.Errorf("%s: %s(%s): %s", s.program.Name(), call, s.arg(), why))
+}
+
+// must ends the story if err is not nil.
+func (s *Sock) must(err error) { s.program.run.must(s.program.rig.Wrap(err)) }
+
+// acted takes in what a call has made the host send, and looks at the socket.
+func (s *Sock) acted() { s.program.run.must(s.program.rig.Acted(s.end())) }
+
+// met takes over the addresses of the socket.
+func (s *Sock) met(p rig.Pair, passive bool) {
+	s.End = s.program.run.endOf(s.program.rig.End(p, passive))
+}
+
+// Bind binds the socket to an address of its host: bind(2).
+func (s *Sock) Bind(a netip.AddrPort) {
+	if outcome := s.TryBind(a); outcome != OK {
+		s.fail("bind", outcome)
+	}
+}
+
+// TryBind is Bind where it may be refused. The outcome is OK or the name of an
+// errno.
 func (s *Sock) TryBind(a netip.AddrPort) (outcome string) {
-	s.host.before("bind")
-	errno := s.host.call("bind", 0, unix.Bind(s.fd, sockaddr(a)), []string{s.arg(), a.String()}, unix.EADDRINUSE)
+	s.before(s.name, "bind")
+	err := unix.Bind(s.fd, sockaddr(a))
+	errno := s.call("bind", 0, err, []string{s.arg(), a.String()},
+		unix.EADDRINUSE, unix.EADDRNOTAVAIL, unix.EACCES, unix.EINVAL)
 	if errno != 0 {
 		return unix.ErrnoName(errno)
 	}
@@ -79,9 +123,9 @@ func (s *Sock) TryBind(a netip.AddrPort) (outcome string) {
 
 // Listen makes the bound socket listen: listen(2).
 func (s *Sock) Listen(backlog int) {
-	s.host.before("listen")
-	s.host.call("listen", 0, unix.Listen(s.fd, backlog), []string{s.arg(), strconv.Itoa(backlog)})
-	s.End = s.host.end(pair{local: s.bound}, true)
+	s.before(s.name, "listen")
+	s.call("listen", 0, unix.Listen(s.fd, backlog), []string{s.arg(), strconv.Itoa(backlog)})
+	s.met(rig.Pair{Local: s.bound}, true)
 	s.look()
 }
 
@@ -89,18 +133,18 @@ func (s *Sock) Listen(backlog int) {
 // its SYN on the wire. The kernel gives a socket that is not bound a source
 // address and port.
 func (s *Sock) Connect(to netip.AddrPort) {
-	s.host.before("connect")
+	s.before(s.name, "connect")
 	err := unix.Connect(s.fd, sockaddr(to))
 	from := s.bound
 	if !from.IsValid() {
 		name, err := unix.Getsockname(s.fd)
-		s.host.run.must(s.host.wrap(os.NewSyscallError("getsockname", err)))
+		s.must(os.NewSyscallError("getsockname", err))
 		from = addrPort(name)
 	}
-	s.host.run.trace.connects(from)
-	s.host.call("connect", 0, err, []string{s.arg(), to.String()}, unix.EINPROGRESS)
-	s.End = s.host.end(pair{from, to}, false)
-	s.after()
+	s.program.rig.Connecting(from)
+	s.call("connect", 0, err, []string{s.arg(), to.String()}, unix.EINPROGRESS)
+	s.met(rig.Pair{Local: from, Remote: to}, false)
+	s.acted()
 }
 
 // LocalAddr asks the kernel for the socket's own address: getsockname(2).
@@ -113,16 +157,8 @@ func (s *Sock) RemoteAddr() string { return s.ask("getpeername", unix.Getpeernam
 func (s *Sock) ask(name string, call func(int) (unix.Sockaddr, error)) string {
 	a, err := call(s.fd)
 	answer := addrPort(a).String()
-	s.host.call(name, 0, err, []string{s.arg(), "[" + answer + "]"})
+	s.call(name, 0, err, []string{s.arg(), "[" + answer + "]"})
 	return answer
-}
-
-// after takes in what a call has made the host send, and looks at the socket.
-func (s *Sock) after() {
-	s.host.run.must(s.host.wrap(s.host.run.wire.Drain(s.host.index)))
-	if s.End != nil {
-		s.look()
-	}
 }
 
 // State looks at the socket, as End.State does. A socket that has no address yet
@@ -131,23 +167,27 @@ func (s *Sock) State() string {
 	if s.End != nil {
 		return s.End.State()
 	}
-	info, err := sockopt.Get(s.fd, sockopt.Info)
-	s.host.run.must(s.host.wrap(err))
-	return info.State.String()
+	return s.info().State.String()
 }
 
-// ready waits until the socket is ready, and tells whether it became so.
+// RTO is the socket's retransmission timeout, as the kernel has it in TCP_INFO.
+// Like State it only looks: it is no call of the story's.
+func (s *Sock) RTO() time.Duration { return time.Duration(s.info().RTO) * time.Microsecond }
+
+func (s *Sock) info() sockopt.TCPInfo {
+	info, err := sockopt.Get(s.fd, sockopt.Info)
+	s.must(err)
+	return info
+}
+
+// ready waits until the socket is ready, and reports whether it became so.
 func (s *Sock) ready(events int16, until time.Time) bool {
 	if s.fd == closed {
 		return true // for EBADF; poll would pass it by and wait
 	}
-	fds := []unix.PollFd{{Fd: int32(s.fd), Events: events}, {Fd: int32(s.host.run.cancel), Events: unix.POLLIN}}
-	err := wire.Poll(fds, until)
-	if err == nil && fds[1].Revents != 0 {
-		err = wire.ErrCanceled
-	}
-	s.host.run.must(s.host.wrap(err))
-	return fds[0].Revents != 0
+	ready, err := s.program.run.rig.Ready(s.fd, events, until)
+	s.must(err)
+	return ready
 }
 
 // Connected asks, without waiting, whether connect has completed, as a program
@@ -157,9 +197,9 @@ func (s *Sock) Connected() string { return s.connected(time.Now()) }
 
 // Outcome waits for connect to complete and returns OK or the name of an errno.
 func (s *Sock) Outcome() string {
-	outcome := s.connected(s.host.run.deadline())
+	outcome := s.connected(s.program.run.rig.Deadline())
 	if outcome == unix.ErrnoName(unix.EINPROGRESS) {
-		s.host.run.fail(fmt.Errorf("%s: connect(%s) does not complete", s.host.name, s.arg()))
+		s.fail("connect", "it does not complete")
 	}
 	return outcome
 }
@@ -169,134 +209,168 @@ func (s *Sock) connected(until time.Time) string {
 		return unix.ErrnoName(unix.EINPROGRESS)
 	}
 	errno, err := sockopt.Get(s.fd, sockopt.Error)
-	s.host.run.must(s.host.wrap(err))
+	s.must(err)
 	outcome, shown := OK, "0"
 	if errno != 0 {
 		outcome = unix.ErrnoName(errno)
 		shown = outcome
 	}
-	s.host.call("getsockopt", 0, nil, []string{s.arg(), "SOL_SOCKET", "SO_ERROR", "[" + shown + "]"})
-	s.after()
+	s.call("getsockopt", 0, nil, []string{s.arg(), "SOL_SOCKET", "SO_ERROR", "[" + shown + "]"})
+	s.acted()
 	return outcome
 }
 
 // Accept takes the next connection from the listener's queue: accept(2).
 func (s *Sock) Accept() *Sock {
-	s.ready(unix.POLLIN, s.host.run.deadline())
+	s.ready(unix.POLLIN, s.program.run.rig.Deadline())
 	conn, outcome := s.TryAccept()
 	if outcome != OK {
-		s.host.run.fail(fmt.Errorf("%s: accept(%s): %s", s.host.name, s.arg(), outcome))
+		s.fail("accept", outcome)
 	}
 	return conn
 }
 
-// TryAccept is Accept without waiting. The outcome is OK or EAGAIN.
+// TryAccept is Accept without waiting. The outcome is OK or the name of an errno.
 func (s *Sock) TryAccept() (conn *Sock, outcome string) {
-	s.host.before("accept")
+	s.before(s.name, "accept")
 	fd, from, err := unix.Accept4(s.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 	if err != nil {
-		errno := s.host.call("accept", fd, err, []string{s.arg()}, unix.EAGAIN)
-		s.after()
+		errno := s.call("accept", fd, err, []string{s.arg()}, unix.EAGAIN, unix.EINVAL)
+		s.acted()
 		return nil, unix.ErrnoName(errno)
 	}
-	conn = s.host.hold(fd)
-	s.host.call("accept", conn.num, nil, []string{s.arg()})
-	conn.bound = s.local
-	conn.End = s.host.end(pair{s.local, addrPort(from)}, true)
-	s.after()
+	name := s.as
+	s.as = ""
+	if host := s.program.Name(); name == "" && s.script.socks[host] == nil {
+		name = host
+	}
+	conn = s.hold(fd, name)
+	s.call("accept", conn.num, nil, []string{s.arg()})
+	conn.bound = s.bound
+	conn.met(rig.Pair{Local: s.bound, Remote: addrPort(from)}, true)
+	s.acted()
 	conn.look()
 	return conn, OK
-}
-
-func addrPort(a unix.Sockaddr) netip.AddrPort {
-	switch a := a.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
-	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr), uint16(a.Port))
-	}
-	return netip.AddrPort{}
 }
 
 // Write writes data, all of which the kernel must take: write(2).
 func (s *Sock) Write(data string) {
 	if outcome := s.TryWrite(data); outcome != OK {
-		s.host.run.fail(fmt.Errorf("%s: write(%s): %s", s.host.name, s.arg(), outcome))
+		s.fail("write", outcome)
 	}
 }
 
 // TryWrite is Write where it may be refused. The outcome is OK or the name of
 // an errno.
 func (s *Sock) TryWrite(data string) (outcome string) {
-	s.host.before("write")
+	n, outcome := s.WriteSome(data)
+	if outcome == OK && n != len(data) {
+		s.fail("write", fmt.Sprintf("the kernel took %d of %d bytes", n, len(data)))
+	}
+	return outcome
+}
+
+// WriteSome is TryWrite where the kernel may take a part of the data: it took n
+// bytes.
+func (s *Sock) WriteSome(data string) (n int, outcome string) {
+	s.before(s.name, "write")
 	n, err := unix.Write(s.fd, []byte(data))
-	errno := s.host.call("write", n, err, []string{s.arg(), quote(data), strconv.Itoa(len(data))},
+	errno := s.call("write", n, err, []string{s.arg(), quote(data), strconv.Itoa(len(data))},
 		unix.EAGAIN, unix.EPIPE, unix.ECONNRESET, unix.ENOTCONN, unix.ETIMEDOUT)
-	if errno == 0 && n != len(data) {
-		s.host.run.fail(fmt.Errorf("%s: write(%s): took %d of %d bytes", s.host.name, s.arg(), n, len(data)))
-	}
-	s.after()
+	s.acted()
 	if errno != 0 {
-		return unix.ErrnoName(errno)
+		return 0, unix.ErrnoName(errno)
 	}
-	return OK
+	return n, OK
+}
+
+// Send writes data and carries it to the other side, with the acknowledgement
+// that comes back: it waits for that where the other side's kernel puts it off.
+func (s *Sock) Send(data string) {
+	s.Write(data)
+	wire := s.script.Wire.Of(s)
+	for wire.unacknowledged(s.End) {
+		wire.Next(s.program.Name() + ":data").Deliver()
+		if !wire.has(s.program.Name() + ":data") {
+			wire.Next(s.Peer().rig.Host.Name + ":ACK").Deliver()
+		}
+	}
 }
 
 // Read waits for something to read and reads it: read(2). It returns "" at the
 // end of the stream.
 func (s *Sock) Read() string {
-	s.ready(unix.POLLIN, s.host.run.deadline())
+	s.ready(unix.POLLIN, s.program.run.rig.Deadline())
 	data, outcome := s.TryRead()
 	if outcome != OK {
-		s.host.run.fail(fmt.Errorf("%s: read(%s): %s", s.host.name, s.arg(), outcome))
+		s.fail("read", outcome)
 	}
 	return data
 }
 
 // TryRead is Read without waiting. The outcome is OK or the name of an errno.
-func (s *Sock) TryRead() (data, outcome string) {
-	const size = 4096
-	s.host.before("read")
-	var buf [size]byte
-	n, err := unix.Read(s.fd, buf[:])
-	args := []string{s.arg(), quote(string(buf[:max(n, 0)])), strconv.Itoa(size)}
+func (s *Sock) TryRead() (data, outcome string) { return s.TryReadSome(4096) }
+
+// TryReadSome is TryRead of at most n bytes.
+func (s *Sock) TryReadSome(n int) (data, outcome string) {
+	s.before(s.name, "read")
+	buf := make([]byte, n)
+	got, err := unix.Read(s.fd, buf)
+	data = string(buf[:max(got, 0)])
+	args := []string{s.arg(), quote(data), strconv.Itoa(n)}
 	outcome = OK
-	if errno := s.host.call("read", n, err, args, unix.EAGAIN, unix.ECONNRESET, unix.ENOTCONN, unix.ETIMEDOUT, unix.EPIPE); errno != 0 {
+	if errno := s.call("read", got, err, args, unix.EAGAIN, unix.ECONNRESET, unix.ENOTCONN, unix.ETIMEDOUT, unix.EPIPE); errno != 0 {
 		outcome = unix.ErrnoName(errno)
 	}
-	s.after()
-	return string(buf[:max(n, 0)]), outcome
+	s.acted()
+	return data, outcome
+}
+
+// Drain reads until there is nothing more to read, and returns all of it.
+func (s *Sock) Drain() string {
+	var all strings.Builder
+	for s.Received() > 0 {
+		data, _ := s.TryRead()
+		all.WriteString(data)
+	}
+	return all.String()
 }
 
 // Shutdown ends the sending direction: shutdown(2) with SHUT_WR.
 func (s *Sock) Shutdown() {
-	s.host.before("shutdown")
-	s.host.call("shutdown", 0, unix.Shutdown(s.fd, unix.SHUT_WR), []string{s.arg(), "SHUT_WR"})
-	s.after()
+	s.before(s.name, "shutdown")
+	s.call("shutdown", 0, unix.Shutdown(s.fd, unix.SHUT_WR), []string{s.arg(), "SHUT_WR"})
+	s.acted()
 }
 
 // Close closes the descriptor: close(2), with SO_LINGER off as it is by
 // default, unless the story has set it.
 func (s *Sock) Close() {
-	s.host.before("close")
-	if !s.linger {
-		s.host.run.must(s.host.wrap(resetOnClose(s.fd, false)))
+	s.before(s.name, "close")
+	if !s.linger && s.fd != closed {
+		s.must(resetOnClose(s.fd, false))
 	}
-	s.host.release(s)
+	s.release(s)
 	err := unix.Close(s.fd)
 	s.fd = closed
-	s.host.call("close", 0, err, []string{s.arg()})
-	s.after()
+	s.call("close", 0, err, []string{s.arg()})
+	s.acted()
 }
 
 // Set sets a socket option: setsockopt(2).
 func Set[T any](s *Sock, option sockopt.Option[T], v T) {
-	s.host.before("setsockopt")
-	s.host.run.must(s.host.wrap(sockopt.Set(s.fd, option, v)))
+	s.before(s.name, "setsockopt")
+	s.must(sockopt.Set(s.fd, option, v))
 	s.linger = s.linger || option.Name == sockopt.Linger.Name
-	s.host.call("setsockopt", 0, nil, []string{s.arg(), option.Level.String(), option.Name, fmt.Sprintf("[%v]", v)})
-	s.after()
+	s.call("setsockopt", 0, nil, []string{s.arg(), option.Level.String(), option.Name, fmt.Sprintf("[%v]", v)})
+	s.acted()
 }
 
-// FD returns the descriptor itself, for tools that read a socket's options.
-func (s *Sock) FD() int { return s.fd }
+// Get reads a socket option: getsockopt(2).
+func Get[T any](s *Sock, option sockopt.Option[T]) T {
+	s.before(s.name, "getsockopt")
+	v, err := sockopt.Get(s.fd, option)
+	s.must(err)
+	s.call("getsockopt", 0, nil, []string{s.arg(), option.Name, fmt.Sprintf("[%v]", v)})
+	return v
+}

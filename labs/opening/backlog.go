@@ -1,6 +1,7 @@
 package opening
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/tcplab/tcplab/labs/lab"
@@ -47,7 +48,7 @@ that take a second or more. The counter ListenOverflows tells it from a bad netw
 		Text:   "The listener's limit is the smaller of listen's argument and net.core.somaxconn.",
 		Source: "listen(2); net/socket.c: __sys_listen",
 		Control: lab.Control{
-			Says: "somaxconn is lowered behind the story's back", Args: lab.Args{"n": "4"}, Before: "server:listen",
+			Says: "somaxconn is lowered behind the story's back", Args: lab.Args{"n": "4"}, Before: "listener:listen",
 			Do: func(s *lab.Script) { s.Server.SetSysctl(somaxconn, "2") },
 		},
 	}, {
@@ -57,8 +58,8 @@ that take a second or more. The counter ListenOverflows tells it from a bad netw
 		Myth:   true,
 		Truth:  "It holds one more: a connection is refused when the queue is longer than the limit, not when it is as long (include/net/sock.h: sk_acceptq_is_full).",
 		Control: lab.Control{
-			Says: "a second listen lowers the limit by one", Args: lab.Args{"n": "4"}, Before: "client:connect#5",
-			Do: func(s *lab.Script) { s.Server.Sock(3).Listen(3) },
+			Says: "a second listen lowers the limit by one", Args: lab.Args{"n": "4"}, Before: "client 5:connect",
+			Do: func(s *lab.Script) { s.Sock("listener").Listen(3) },
 		},
 	}, {
 		ID:     "backlog-is-syn-queue",
@@ -67,37 +68,37 @@ that take a second or more. The counter ListenOverflows tells it from a bad netw
 		Myth:   true,
 		Truth:  "Since Linux 2.2 it counts connections that are ESTABLISHED and wait for accept.",
 		Control: lab.Control{
-			Says: "the third segment is lost", Args: lab.Args{"n": "0", "clients": "1"}, Segment: "client:ACK#1",
+			Says: "the third segment is lost", Args: lab.Args{"n": "0", "clients": "1"}, Segment: "client:ACK",
 		},
 	}, {
 		ID:     "syn-dropped-when-full",
 		Text:   "A SYN that finds the queue full gets no answer; its client stays SYN_SENT and sends it again, and ListenOverflows and ListenDrops count it.",
 		Source: "net/ipv4/tcp_input.c: tcp_conn_request",
 		Control: lab.Control{
-			Says: "one of the SYNs is lost on the way", Args: lab.Args{"n": "1"}, Segment: "client:SYN#3",
+			Says: "one of the SYNs is lost on the way", Args: lab.Args{"n": "1"}, Of: "client 3", Segment: "client:SYN",
 		},
 	}, {
 		ID:     "accept-frees-a-place",
 		Text:   "After one accept, the SYN that the waiting client sends again gets in.",
 		Source: "accept(2); net/ipv4/tcp_input.c: tcp_conn_request",
 		Control: lab.Control{
-			Says: "the limit is lowered before accept", Args: lab.Args{"n": "2"}, Before: "server:accept",
-			Do: func(s *lab.Script) { s.Server.Sock(3).Listen(0) },
+			Says: "the limit is lowered before accept", Args: lab.Args{"n": "2"}, Before: "listener:accept",
+			Do: func(s *lab.Script) { s.Sock("listener").Listen(0) },
 		},
 	}, {
 		ID:     "ack-dropped-when-full",
 		Text:   "The ACK that ends a handshake is dropped where the queue has filled up meanwhile: the client is ESTABLISHED, the server stays SYN_RECV and repeats its SYN,ACK.",
 		Source: "net/ipv4/tcp_ipv4.c: tcp_v4_syn_recv_sock; net/ipv4/tcp_minisocks.c: tcp_check_req",
 		Control: lab.Control{
-			Says: "there is room for both", Args: lab.Args{"n": "1"}, Before: "client:connect#8",
-			Do: func(s *lab.Script) { s.Server.Sock(5).Listen(4) },
+			Says: "there is room for both", Args: lab.Args{"n": "1"}, Before: "late:connect",
+			Do: func(s *lab.Script) { s.Sock("small listener").Listen(4) },
 		},
 	}, {
 		ID:     "abort-on-overflow-resets",
 		Text:   "With tcp_abort_on_overflow such an ACK is answered by a RST, and the client gets ECONNRESET; a SYN that finds the queue full is still dropped without a word.",
 		Source: "Documentation/networking/ip-sysctl.rst: tcp_abort_on_overflow; net/ipv4/tcp_minisocks.c: tcp_check_req",
 		Control: lab.Control{
-			Says: "the RST is lost", Args: lab.Args{"n": "1"}, Segment: "server:RST#1",
+			Says: "the RST is lost", Args: lab.Args{"n": "1"}, Of: "late", Segment: "server:RST",
 		},
 	}},
 	Script: tellBacklog,
@@ -137,10 +138,10 @@ func tellBacklog(s *lab.Script) {
 	listener := s.Server.Listen(80, s.Int("n"))
 	s.Expect("queue-limit-is-min-backlog-somaxconn", lab.Is("limit", listener.Limit(), limit))
 	fit := min(clients, limit+1)
-	waiting := connect(s, listener, fit)
+	waiting := connect(s, listener, 1, fit)
 	if clients > fit {
 		s.Part("The queue is full: a further SYN is dropped without a word")
-		waiting = append(waiting, connect(s, listener, clients-fit)...)
+		waiting = append(waiting, connect(s, listener, fit+1, clients)...)
 	}
 	queued := listener.Queue()
 	s.Expect("backlog-is-syn-queue",
@@ -149,9 +150,7 @@ func tellBacklog(s *lab.Script) {
 
 	if len(waiting) == 0 {
 		const why = "the clients were too few to fill the queue"
-		s.Inapplicable("queue-holds-exactly-min", why)
-		s.Inapplicable("syn-dropped-when-full", why)
-		s.Inapplicable("accept-frees-a-place", why)
+		s.Inapplicable(why, "queue-holds-exactly-min", "syn-dropped-when-full", "accept-frees-a-place")
 	} else {
 		s.Expect("queue-holds-exactly-min", lab.Is("queued", queued, limit))
 		overflow(s, listener, waiting)
@@ -167,15 +166,14 @@ func tellBacklog(s *lab.Script) {
 	}
 }
 
-// connect lets clients connect, as far as the kernel lets them, and returns
-// those whose SYN got no answer.
-func connect(s *lab.Script, listener *lab.Sock, clients int) (waiting []*lab.Sock) {
-	for range clients {
-		client := s.Client.Connect(listener)
+// connect lets the clients from first to last connect, as far as the kernel lets
+// them, and returns those whose SYN got no answer.
+func connect(s *lab.Script, listener *lab.Sock, first, last int) (waiting []*lab.Sock) {
+	for n := first; n <= last; n++ {
+		client := s.Client.Named(fmt.Sprintf("client %d", n)).Connect(listener)
 		wire := s.Wire.Of(client)
 		wire.Next("SYN").Deliver()
-		wire.Deliver("SYN,ACK")
-		wire.Deliver("ACK")
+		wire.Deliver("SYN,ACK", "ACK")
 		if client.State() == record.SynSent {
 			waiting = append(waiting, client)
 		}
@@ -204,8 +202,7 @@ func overflow(s *lab.Script, listener *lab.Sock, waiting []*lab.Sock) {
 	s.Part("accept frees a place")
 	listener.Accept()
 	again.Deliver()
-	wire.Deliver("SYN,ACK")
-	wire.Deliver("ACK")
+	wire.Deliver("SYN,ACK", "ACK")
 	s.Expect("accept-frees-a-place",
 		lab.Is("client", last.State(), record.Established),
 		lab.Is("server", last.Peer().State(), record.Established))
@@ -216,21 +213,25 @@ func race(s *lab.Script) {
 	switch {
 	case s.Server.Sysctl(somaxconn) == 0:
 		const why = "with somaxconn 0 there is never more than one handshake under way"
-		s.Inapplicable("ack-dropped-when-full", why)
-		s.Inapplicable("abort-on-overflow-resets", why)
+		s.Inapplicable(why, "ack-dropped-when-full", "abort-on-overflow-resets")
 		return
 	case s.Server.Sysctl(syncookies) == 2:
 		const why = "with tcp_syncookies 2 the server keeps nothing of a handshake under way"
-		s.Inapplicable("ack-dropped-when-full", why)
-		s.Inapplicable("abort-on-overflow-resets", why)
+		s.Inapplicable(why, "ack-dropped-when-full", "abort-on-overflow-resets")
 		return
 	}
-	small := s.Server.Listen(81, 1)
-	s.Wire.Handshake(s.Client.Connect(small))
-	early, late := s.Client.Connect(small), s.Client.Connect(small)
+	small := s.Server.Named("small listener").Listen(81, 2)
+	for range small.Limit() {
+		s.Wire.Handshake(s.Client.Connect(small))
+	}
+	early, late := s.Client.Named("early").Connect(small), s.Client.Named("late").Connect(small)
 	for _, c := range []*lab.Sock{early, late} {
-		s.Wire.Of(c).Next("SYN").Deliver()
-		s.Wire.Of(c).Next("SYN,ACK").Deliver()
+		s.Wire.Of(c).Pass("SYN", "SYN,ACK")
+	}
+	if late.Peer().State() != record.SynRecv {
+		const why = "this kernel keeps no more handshakes under way than the limit says"
+		s.Inapplicable(why, "ack-dropped-when-full", "abort-on-overflow-resets")
+		return
 	}
 	s.Wire.Of(early).Next("ACK").Deliver()
 
@@ -239,9 +240,9 @@ func race(s *lab.Script) {
 	aborts := s.Server.Sysctl(abortOnOverflow) != 0
 	switch {
 	case aborts:
-		s.Inapplicable("ack-dropped-when-full", "tcp_abort_on_overflow is set")
+		s.Inapplicable("tcp_abort_on_overflow is set", "ack-dropped-when-full")
 	case s.Server.Sysctl("net.ipv4.tcp_synack_retries") == 0:
-		s.Inapplicable("ack-dropped-when-full", "with tcp_synack_retries 0 the server never repeats its SYN,ACK")
+		s.Inapplicable("with tcp_synack_retries 0 the server never repeats its SYN,ACK", "ack-dropped-when-full")
 	default:
 		before := s.Server.Counter("ListenOverflows")
 		ack.Deliver()

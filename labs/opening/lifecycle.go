@@ -37,16 +37,16 @@ goes with it. A server that reads 0 and does not close stays in CLOSE_WAIT.`,
 		Text:   "accept returns a new socket, which the client's data is read from; the listening socket stays LISTEN, and read on it fails.",
 		Source: "accept(2); net/ipv4/tcp.c: tcp_recvmsg_locked",
 		Control: lab.Control{
-			Says: "somebody else reads the data first", Before: "server:read#2",
-			Do: func(s *lab.Script) { s.Server.Sock(4).TryRead() },
+			Says: "somebody else reads the data first", Before: "server:read",
+			Do: func(s *lab.Script) { s.Sock("server").TryRead() },
 		},
 	}, {
 		ID:     "read-returns-eof-after-peer-close",
 		Text:   "After the client's close the server first reads the data that came before it, and then 0.",
 		Source: "RFC 9293 §3.6, case 2; recv(2)",
 		Control: lab.Control{
-			Says: "somebody else reads the data first", Before: "server:read#3",
-			Do: func(s *lab.Script) { s.Server.Sock(4).TryRead() },
+			Says: "somebody else reads the data first", Before: "server:read#2",
+			Do: func(s *lab.Script) { s.Sock("server").TryRead() },
 		},
 	}, {
 		ID:     "close-after-eof-sends-fin",
@@ -54,14 +54,14 @@ goes with it. A server that reads 0 and does not close stays in CLOSE_WAIT.`,
 		Source: "RFC 9293 §3.6, case 2; close(2); net/ipv4/tcp.c: __tcp_close",
 		Control: lab.Control{
 			Says: "SO_LINGER is set to 0 before the close", Before: "server:close",
-			Do: func(s *lab.Script) { lab.Set(s.Server.Sock(4), sockopt.Linger, sockopt.LingerValue{On: true}) },
+			Do: func(s *lab.Script) { lab.Set(s.Sock("server"), sockopt.Linger, sockopt.LingerValue{On: true}) },
 		},
 	}, {
 		ID:     "both-ends-gone",
 		Text:   "In the end nothing is left of the connection but the TIME_WAIT of the client, which closed first.",
 		Source: "RFC 9293 §3.6, figure 12",
 		Control: lab.Control{
-			Says: "the server's FIN is lost", Segment: "server:FIN,ACK#1",
+			Says: "the server's FIN is lost", Segment: "server:FIN,ACK",
 		},
 	}},
 	Script: func(s *lab.Script) {
@@ -75,27 +75,20 @@ goes with it. A server that reads 0 and does not close stays in CLOSE_WAIT.`,
 
 		s.Part("accept returns another socket, and the data is there")
 		server := listener.Accept()
-		client.Write("request")
-		s.Wire.Next("PSH,ACK").Deliver()
-		s.Wire.Next("server:ACK").Deliver()
+		client.Send("request")
 		_, onListener := listener.TryRead()
 		request, _ := server.TryRead()
 		s.Expect("listening-socket-carries-no-data",
 			lab.Is("read on the listener", onListener, "ENOTCONN"),
 			lab.Is("listener", listener.State(), record.Listen),
 			lab.Is("read on the new socket", request, "request"))
-		server.Write("response")
-		s.Wire.Next("PSH,ACK").Deliver()
-		s.Wire.Next("client:ACK").Deliver()
+		server.Send("response")
 		client.Read()
 
 		s.Part("The client writes a last word and closes; the server reads to the end")
-		client.Write("bye")
-		s.Wire.Next("PSH,ACK").Deliver()
-		s.Wire.Next("server:ACK").Deliver()
+		client.Send("bye")
 		client.Close()
-		s.Wire.Next("FIN,ACK").Deliver()
-		s.Wire.Next("server:ACK").Deliver()
+		s.Wire.Pass("FIN,ACK", "server:ACK")
 		data, _ := server.TryRead()
 		end, outcome := server.TryRead()
 		s.Expect("read-returns-eof-after-peer-close",
@@ -109,8 +102,7 @@ goes with it. A server that reads 0 and does not close stays in CLOSE_WAIT.`,
 		s.Expect("close-after-eof-sends-fin",
 			lab.Is("server sends before close", before, "nothing"),
 			lab.Is("server sends after close", s.Wire.Waiting(s.Server), "FIN,ACK"))
-		s.Wire.Deliver("FIN,ACK")
-		s.Wire.Deliver("ACK")
+		s.Wire.Deliver("FIN,ACK", "ACK")
 		s.Expect("both-ends-gone",
 			lab.Is("client", client.State(), record.TimeWait),
 			lab.Is("server", client.Peer().State(), record.Close))

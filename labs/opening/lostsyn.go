@@ -56,21 +56,21 @@ count does, and with the defaults a connect takes about 131 seconds to fail.`,
 		Text:   "A SYN that arrives after others were lost opens the connection like the first.",
 		Source: "RFC 9293 §3.8.1, §3.10.7.2",
 		Control: lab.Control{
-			Says: "the repeated SYN is lost, too", Segment: "client:SYN#2",
+			Says: "the repeated SYN is lost, too", Segment: "client:SYN again",
 		},
 	}, {
 		ID:     "client-retransmits-syn",
 		Text:   "While there is no answer, the client sends the same SYN again by itself, and stays SYN_SENT.",
 		Source: "RFC 9293 §3.8.1; net/ipv4/tcp_timer.c: tcp_retransmit_timer",
 		Control: lab.Control{
-			Says: "an acknowledgement is added to the repeated SYN", Segment: "client:SYN#4", Change: lab.AckItself,
+			Says: "an acknowledgement is added to the repeated SYN", Of: "silent", Segment: "client:SYN again", Change: lab.AckItself,
 		},
 	}, {
 		ID:     "retry-schedule",
 		Text:   "The pauses are one second until tcp_syn_linear_timeouts timeouts have passed, and then double up to the maximum; the last SYN is the one at which tcp_syn_retries, or the time computed from it, is reached.",
 		Source: "Documentation/networking/ip-sysctl.rst: tcp_syn_retries, tcp_syn_linear_timeouts; net/ipv4/tcp_timer.c: tcp_write_timeout, tcp_model_timeout",
 		Control: lab.Control{
-			Says: "tcp_syn_retries is raised behind the story's back", Before: "client:connect#2",
+			Says: "tcp_syn_retries is raised behind the story's back", Before: "silent:connect",
 			Do: func(s *lab.Script) { s.Client.SetSysctl(synRetries, "2") },
 		},
 	}, {
@@ -78,7 +78,7 @@ count does, and with the defaults a connect takes about 131 seconds to fail.`,
 		Text:   "At the end of that schedule the client gives up: its socket is CLOSE, and connect fails with ETIMEDOUT.",
 		Source: "connect(2); net/ipv4/tcp_timer.c: tcp_write_err",
 		Control: lab.Control{
-			Says: "tcp_syn_retries is raised behind the story's back", Before: "client:connect#2",
+			Says: "tcp_syn_retries is raised behind the story's back", Before: "silent:connect",
 			Do: func(s *lab.Script) { s.Client.SetSysctl(synRetries, "2") },
 		},
 	}},
@@ -92,8 +92,7 @@ count does, and with the defaults a connect takes about 131 seconds to fail.`,
 			wire.Retransmission("client:SYN").Drop()
 		}
 		wire.Retransmission("client:SYN").Deliver()
-		wire.Deliver("SYN,ACK")
-		wire.Deliver("ACK")
+		wire.Deliver("SYN,ACK", "ACK")
 		s.Expect("repeated-syn-connects",
 			lab.Is("client", client.State(), record.Established),
 			lab.Is("server", client.Peer().State(), record.Established))
@@ -104,10 +103,9 @@ count does, and with the defaults a connect takes about 131 seconds to fail.`,
 			s.Client.SetDefault(rtoMax, "1000")
 		}
 		schedule := s.Client.SYNSchedule()
-		client = s.Client.Connect(listener)
+		client = s.Client.Named("silent").Connect(listener)
 		wire = s.Wire.Of(client)
 		tries := wire.Unanswered("client:SYN")
-		schedule = schedule.As(tries)
 		sent := tries.Sent
 		last := sent[len(sent)-1]
 		s.Expect("client-retransmits-syn",
@@ -115,7 +113,7 @@ count does, and with the defaults a connect takes about 131 seconds to fail.`,
 			lab.Is("same number", last.Again, true),
 			lab.Is("client", client.Path(record.SynSent), "SYN_SENT → CLOSE"))
 		s.Expect("retry-schedule",
-			lab.Is("SYNs", len(sent), len(schedule.Sends)),
+			lab.Is("SYNs", len(sent), len(tries.As(schedule).Sends)),
 			lab.OnSchedule("sent", tries, schedule))
 		s.Expect("gives-up-with-etimedout",
 			lab.Is("client", client.State(), record.Close),

@@ -39,19 +39,20 @@ retries: "we reserve half of room for young embrions", says the handler's commen
 		lab.Switch("forever", "where no SYN,ACK ever arrives, wait until the kernel's own limit ends it"),
 		lab.Turns("retries", "server:"+synackRetries, "the server's net.ipv4.tcp_synack_retries"),
 	},
+	Backlog: 1,
 	Claims: []lab.Claim{{
 		ID:     "both-ends-retransmit",
 		Text:   "The client sends its SYN again and the server its SYN,ACK, each by a timer of its own, and the SYN,ACK that arrives connects them.",
 		Source: "RFC 9293 §3.8.1; net/ipv4/inet_connection_sock.c: reqsk_timer_handler",
 		Control: lab.Control{
-			Says: "the last SYN,ACK is lost, too", Args: lab.Args{"times": "2"}, Segment: "server:SYN,ACK#3",
+			Says: "the last SYN,ACK is lost, too", Args: lab.Args{"times": "2"}, Of: "client", Segment: "server:SYN,ACK again #2",
 		},
 	}, {
 		ID:     "server-schedule-doubles",
 		Text:   "The server sends the SYN,ACK after one second and then after twice as long each time, tcp_synack_retries times.",
 		Source: "Documentation/networking/ip-sysctl.rst: tcp_synack_retries; include/net/tcp.h: tcp_reqsk_timeout",
 		Control: lab.Control{
-			Says: "tcp_synack_retries is lowered behind the story's back", Before: "client:close",
+			Says: "tcp_synack_retries is lowered behind the story's back", Before: "silent:close",
 			Do: func(s *lab.Script) { s.Server.SetSysctl(synackRetries, "0") },
 		},
 	}, {
@@ -59,7 +60,7 @@ retries: "we reserve half of room for young embrions", says the handler's commen
 		Text:   "After one more pause the server's SYN_RECV is gone, and no segment tells of it.",
 		Source: "net/ipv4/inet_connection_sock.c: reqsk_timer_handler",
 		Control: lab.Control{
-			Says: "tcp_synack_retries is lowered behind the story's back", Before: "client:close",
+			Says: "tcp_synack_retries is lowered behind the story's back", Before: "silent:close",
 			Do: func(s *lab.Script) { s.Server.SetSysctl(synackRetries, "0") },
 		},
 	}},
@@ -69,7 +70,7 @@ retries: "we reserve half of room for young embrions", says the handler's commen
 		}
 		listener := s.Server.Listen(80, 16)
 		s.Part("The SYN,ACK for a client is lost")
-		client, _ := loseSYNACK(s, listener)
+		client, _ := loseSYNACK(s, s.Client.Connect(listener))
 		var silent *lab.Sock
 		var first *lab.Segment
 		var schedule lab.Schedule
@@ -79,7 +80,7 @@ retries: "we reserve half of room for young embrions", says the handler's commen
 		}
 		s.Part("Both ends send again, and in the end a SYN,ACK arrives (the SYNs do not)")
 		if repeats := len(s.Server.SYNACKSchedule().Sends) - 1; repeats == 0 {
-			s.Inapplicable("both-ends-retransmit", "with tcp_synack_retries 0 the SYN,ACK is sent once")
+			s.Inapplicable("with tcp_synack_retries 0 the SYN,ACK is sent once", "both-ends-retransmit")
 		} else {
 			arrive(s, client, min(s.Int("times"), repeats))
 		}
@@ -91,12 +92,11 @@ retries: "we reserve half of room for young embrions", says the handler's commen
 		tries := wire.Unanswered("server:SYN,ACK", first)
 		if s.Server.Has(rtoMax) && s.Server.Sysctl(rtoMax) < 120_000 {
 			const why = "with tcp_rto_max_ms lowered, kernels differ: some bound these pauses by it"
-			s.Inapplicable("server-schedule-doubles", why)
-			s.Inapplicable("request-expires-silently", why)
+			s.Inapplicable(why, "server-schedule-doubles", "request-expires-silently")
 			return
 		}
 		s.Expect("server-schedule-doubles",
-			lab.Is("SYN,ACKs", len(tries.Sent), len(schedule.Sends)),
+			lab.Is("SYN,ACKs", len(tries.Sent), len(tries.As(schedule).Sends)),
 			lab.OnSchedule("sent", tries, schedule))
 		s.Expect("request-expires-silently",
 			lab.Is("server", silent.Peer().Path(record.SynRecv), "SYN_RECV → CLOSE"),
@@ -105,9 +105,8 @@ retries: "we reserve half of room for young embrions", says the handler's commen
 	},
 }
 
-// loseSYNACK makes a client whose SYN arrives and whose SYN,ACK is lost.
-func loseSYNACK(s *lab.Script, listener *lab.Sock) (client *lab.Sock, lost *lab.Segment) {
-	client = s.Client.Connect(listener)
+// loseSYNACK lets the SYN of a client arrive, and loses the SYN,ACK.
+func loseSYNACK(s *lab.Script, client *lab.Sock) (_ *lab.Sock, lost *lab.Segment) {
 	s.Wire.Of(client).Next("SYN").Deliver()
 	lost = s.Wire.Of(client).Next("SYN,ACK")
 	lost.Drop()
@@ -122,7 +121,7 @@ func neverAnswered(s *lab.Script, listener *lab.Sock) (client *lab.Sock, lost *l
 		s.Server.SetDefault(synackRetries, "1")
 	}
 	due = s.Server.SYNACKSchedule()
-	client, lost = loseSYNACK(s, listener)
+	client, lost = loseSYNACK(s, s.Client.Named("silent").Connect(listener))
 	client.Close()
 	return client, lost, due
 }
@@ -151,8 +150,6 @@ func keepsNothing(s *lab.Script, claims ...string) bool {
 	if s.Server.Sysctl(syncookies) != 2 {
 		return false
 	}
-	for _, id := range claims {
-		s.Inapplicable(id, "with tcp_syncookies 2 the server keeps nothing of a handshake under way")
-	}
+	s.Inapplicable("with tcp_syncookies 2 the server keeps nothing of a handshake under way", claims...)
 	return true
 }

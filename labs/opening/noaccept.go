@@ -43,21 +43,21 @@ answer of the program's own is the only proof of that.`,
 		Text:   "Both ends are ESTABLISHED though the server has not called accept.",
 		Source: "listen(2); RFC 9293 §3.5",
 		Control: lab.Control{
-			Says: "the third segment is lost", Segment: "client:ACK#1",
+			Says: "the third segment is lost", Segment: "client:ACK",
 		},
 	}, {
 		ID:     "waits-in-accept-queue",
 		Text:   "The connection waits in the listener's accept queue, and no file descriptor holds it.",
 		Source: "listen(2); net/ipv4/inet_connection_sock.c: inet_csk_reqsk_queue_add",
 		Control: lab.Control{
-			Says: "the third segment is lost", Segment: "client:ACK#1",
+			Says: "the third segment is lost", Segment: "client:ACK",
 		},
 	}, {
 		ID:     "data-acked-before-accept",
 		Text:   "Data that the client sends is acknowledged and kept for the program.",
 		Source: "RFC 9293 §3.10.7.4; net/ipv4/tcp_input.c: tcp_data_queue",
 		Control: lab.Control{
-			Says: "the acknowledgement is changed to cover no data", Segment: "server:ACK#1", Change: lab.AckLess(5),
+			Says: "the acknowledgement is changed to cover no data", Segment: "server:ACK", Change: lab.AckLess(5),
 		},
 	}, {
 		ID:     "accept-takes-part-in-handshake",
@@ -66,16 +66,16 @@ answer of the program's own is the only proof of that.`,
 		Myth:   true,
 		Truth:  "accept takes a finished connection from a queue: not one segment is sent or awaited.",
 		Control: lab.Control{
-			Says: "a segment is sent while accept runs", Before: "server:accept",
-			Do: func(s *lab.Script) { s.Client.Sock(3).Write("!") },
+			Says: "a segment is sent while accept runs", Before: "listener:accept",
+			Do: func(s *lab.Script) { s.Sock("client").Write("!") },
 		},
 	}, {
 		ID:     "accept-takes-from-queue",
 		Text:   "accept shortens the queue by one, and the data sent before it can be read.",
 		Source: "accept(2)",
 		Control: lab.Control{
-			Says: "somebody else accepts the connection first", Args: lab.Args{"n": "2"}, Before: "server:accept",
-			Do: func(s *lab.Script) { s.Server.Sock(3).Accept() },
+			Says: "somebody else accepts the connection first", Args: lab.Args{"n": "2"}, Before: "listener:accept",
+			Do: func(s *lab.Script) { s.Sock("listener").Accept() },
 		},
 	}},
 	Script: func(s *lab.Script) {
@@ -86,9 +86,7 @@ answer of the program's own is the only proof of that.`,
 		s.Part("A handshake, and nobody calls accept")
 		listener := s.Server.Listen(80, n)
 		client := s.Client.Connect(listener)
-		s.Wire.Next("SYN").Deliver()
-		s.Wire.Next("SYN,ACK").Deliver()
-		s.Wire.Next("ACK").Deliver()
+		s.Wire.Pass("SYN", "SYN,ACK", "ACK")
 		server := client.Peer()
 		s.Expect("established-without-accept",
 			lab.Is("connect", client.Connected(), lab.OK),
@@ -104,7 +102,7 @@ answer of the program's own is the only proof of that.`,
 
 		s.Part("Data, and still nobody calls accept")
 		client.Write("hello")
-		s.Wire.Next("PSH,ACK").Deliver()
+		s.Wire.Next("data").Deliver()
 		ack := s.Wire.Next("server:ACK")
 		ack.Deliver()
 		s.Expect("data-acked-before-accept",

@@ -15,5 +15,5 @@ var Labs = []*lab.Lab{
 
 // Pictures holds the labs' golden ladders, NAME.ladder and its variants.
 //
-//go:embed testdata/*.ladder
+//go:embed all:testdata
 var Pictures embed.FS

@@ -1,12 +1,15 @@
 package opening_test
 
 import (
+	"os"
 	"testing"
 
 	"github.com/tcplab/tcplab/labs/lab"
 	"github.com/tcplab/tcplab/labs/lab/labtest"
 	"github.com/tcplab/tcplab/labs/opening"
 )
+
+func TestMain(m *testing.M) { os.Exit(labtest.Main(m)) }
 
 func TestLabs(t *testing.T) {
 	labtest.Section(t, opening.Labs,

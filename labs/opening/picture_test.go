@@ -12,6 +12,7 @@ import (
 
 // README's picture is what the lab shows.
 func TestReadmePicture(t *testing.T) {
+	t.Parallel()
 	for _, l := range opening.Labs {
 		if l.Name != "noaccept" {
 			continue

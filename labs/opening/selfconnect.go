@@ -1,6 +1,7 @@
 package opening
 
 import (
+	"fmt"
 	"net/netip"
 
 	"github.com/tcplab/tcplab/labs/lab"
@@ -57,7 +58,7 @@ ip_local_reserved_ports, rule that out.`,
 		Source: "net/ipv4/inet_hashtables.c: __inet_hash_connect",
 		When:   byAccident,
 		Control: lab.Control{
-			Says: "somebody listens on the port", Args: lab.Args{"accident": "1"}, Before: "client:connect#5",
+			Says: "somebody listens on the port", Args: lab.Args{"accident": "1"}, Before: "attempt 5:connect",
 			Do: listenOnSelfPort,
 		},
 	}, {
@@ -66,7 +67,7 @@ ip_local_reserved_ports, rule that out.`,
 		Source: "connect(2)",
 		When:   byAccident,
 		Control: lab.Control{
-			Says: "somebody listens on the port", Args: lab.Args{"accident": "1"}, Before: "client:connect",
+			Says: "somebody listens on the port", Args: lab.Args{"accident": "1"}, Before: "attempt 1:connect",
 			Do: listenOnSelfPort,
 		},
 	}, {
@@ -74,7 +75,7 @@ ip_local_reserved_ports, rule that out.`,
 		Text:   "One socket is both ends of the connection: its own address is its peer's.",
 		Source: "RFC 9293 §3.5; getpeername(2)",
 		Control: lab.Control{
-			Says: "somebody listens on the port", Args: lab.Args{"accident": "1"}, Before: "client:connect#5",
+			Says: "somebody listens on the port", Args: lab.Args{"accident": "1"}, Before: "attempt 5:connect",
 			Do: listenOnSelfPort,
 		},
 	}, {
@@ -82,7 +83,7 @@ ip_local_reserved_ports, rule that out.`,
 		Text:   "No socket listens on the port.",
 		Source: "RFC 9293 §3.5; listen(2)",
 		Control: lab.Control{
-			Says: "somebody listens on the port", Args: lab.Args{"accident": "1"}, Before: "client:connect#5",
+			Says: "somebody listens on the port", Args: lab.Args{"accident": "1"}, Before: "attempt 5:connect",
 			Do: listenOnSelfPort,
 		},
 	}, {
@@ -91,14 +92,14 @@ ip_local_reserved_ports, rule that out.`,
 		Source: "RFC 9293 §3.5, figure 7; net/ipv4/tcp_input.c: tcp_rcv_synsent_state_process",
 		When:   overTheWire,
 		Control: lab.Control{
-			Says: "an acknowledgement is added to the SYN", Segment: "client:SYN#1", Change: lab.AckItself,
+			Says: "an acknowledgement is added to the SYN", Segment: "client:SYN", Change: lab.AckItself,
 		},
 	}, {
 		ID:     "reads-its-own-data",
 		Text:   "What the socket writes, it reads.",
 		Source: "RFC 9293 §3.5",
 		Control: lab.Control{
-			Says: "the data is lost", Segment: "client:PSH,ACK#1",
+			Says: "the data is lost", Segment: "client:data",
 		},
 	}, {
 		ID:     "close-goes-through-closing",
@@ -106,7 +107,7 @@ ip_local_reserved_ports, rule that out.`,
 		Source: "RFC 9293 §3.6, case 3; net/ipv4/tcp_input.c: tcp_fin",
 		When:   overTheWire,
 		Control: lab.Control{
-			Says: "the FIN is lost", Segment: "client:FIN,ACK#1",
+			Says: "the FIN is lost", Segment: "client:FIN,ACK",
 		},
 	}},
 	Script: func(s *lab.Script) {
@@ -132,15 +133,14 @@ func selfConnectOverTheWire(s *lab.Script) {
 	sock.Bind(s.Client.Addr(selfPort))
 	sock.Connect(s.Client.Addr(selfPort))
 	s.Wire.Next("SYN").Deliver()
-	s.Wire.Deliver("SYN,ACK")
-	s.Wire.Deliver("ACK")
+	s.Wire.Deliver("SYN,ACK", "ACK")
 	s.Expect("passes-through-syn-recv",
 		lab.Is("states", sock.Path(record.SynSent), "SYN_SENT → SYN_RECV → ESTABLISHED"))
 	judgeItself(s, sock, s.Client.Addr(selfPort))
 
 	s.Part("It reads what it writes")
 	sock.Write("hello")
-	s.Wire.Next("PSH,ACK").Deliver()
+	s.Wire.Next("data").Deliver()
 	s.Wire.Deliver("ACK")
 	data, outcome := sock.TryRead()
 	s.Expect("reads-its-own-data", lab.Is("read", outcome, lab.OK), lab.Is("data", data, "hello"))
@@ -156,10 +156,10 @@ func selfConnectOverTheWire(s *lab.Script) {
 func selfConnectByAccident(s *lab.Script) {
 	s.Client.LoopbackUp()
 	s.Part("The kernel chooses other source ports")
-	s.Client.SetPortRange(selfPort-1, selfPort+6)
+	setPortRange(s.Client, selfPort-1, selfPort+6)
 	refused, attempts := 0, 4
-	for range attempts {
-		sock, outcome := attempt(s)
+	for n := range attempts {
+		sock, outcome := attempt(s, n+1)
 		switch outcome {
 		case "ECONNREFUSED":
 			refused++
@@ -172,13 +172,15 @@ func selfConnectByAccident(s *lab.Script) {
 
 	s.Part("Now it may choose the port that is connected to")
 	ports := s.Int("ports")
-	s.Client.SetPortRange(selfPort, selfPort+2*ports-1)
-	sock, outcome := attempt(s)
+	setPortRange(s.Client, selfPort, selfPort+2*ports-1)
+	attempts++
+	sock, outcome := attempt(s, attempts)
 	for range 1000 * ports { // so many failures in a row are no chance
 		if outcome != "ECONNREFUSED" {
 			break
 		}
-		sock, outcome = attempt(s)
+		attempts++
+		sock, outcome = attempt(s, attempts)
 	}
 	s.Expect("ephemeral-port-picked-by-chance",
 		lab.Is("connect", outcome, lab.OK),
@@ -191,14 +193,20 @@ func selfConnectByAccident(s *lab.Script) {
 	s.Expect("reads-its-own-data", lab.Is("read", outcome, lab.OK), lab.Is("data", data, "hello"))
 }
 
-// attempt connects a socket to the port, and closes it if that fails.
-func attempt(s *lab.Script) (sock *lab.Sock, outcome string) {
-	sock = s.Client.Socket()
+// attempt connects the nth socket to the port, and closes it if that fails.
+func attempt(s *lab.Script, n int) (sock *lab.Sock, outcome string) {
+	sock = s.Client.Named(fmt.Sprintf("attempt %d", n)).Socket()
 	sock.Connect(s.Client.Loopback(selfPort))
 	if outcome = sock.Outcome(); outcome != lab.OK {
 		sock.Close()
 	}
 	return sock, outcome
+}
+
+// setPortRange sets which ports the kernel chooses a source port from, on IPv6 as
+// well.
+func setPortRange(h *lab.Host, low, high int) {
+	h.SetSysctl("net.ipv4.ip_local_port_range", fmt.Sprintf("%d %d", low, high))
 }
 
 func judgeItself(s *lab.Script, sock *lab.Sock, at netip.AddrPort) {
@@ -212,7 +220,7 @@ func judgeItself(s *lab.Script, sock *lab.Sock, at netip.AddrPort) {
 // listenOnSelfPort is a control: with a listener on the port there is somebody
 // else to connect to.
 func listenOnSelfPort(s *lab.Script) {
-	listener := s.Client.Socket()
+	listener := s.Client.Named("listener").Socket()
 	listener.Bind(s.Client.Loopback(selfPort))
 	listener.Listen(16)
 }

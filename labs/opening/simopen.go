@@ -37,21 +37,21 @@ firewalls can connect, each of which lets only outgoing connections through.`,
 		Text:   "Both sockets go from SYN_SENT to SYN_RECV by the other's SYN, and are then ESTABLISHED.",
 		Source: "RFC 9293 §3.5, figure 7; net/ipv4/tcp_input.c: tcp_rcv_synsent_state_process",
 		Control: lab.Control{
-			Says: "one of the SYNs is lost", Segment: "client:SYN#1",
+			Says: "one of the SYNs is lost", Segment: "client:SYN",
 		},
 	}, {
 		ID:     "both-established-without-listen",
 		Text:   "Both connects succeed, though neither host has a socket that listens.",
 		Source: "RFC 9293 §3.5 (MUST-10), figure 7; connect(2)",
 		Control: lab.Control{
-			Says: "a RST takes the place of the server's SYN,ACK", Segment: "server:SYN,ACK#1", Change: lab.ResetInstead,
+			Says: "a RST takes the place of the server's SYN,ACK", Segment: "server:SYN,ACK", Change: lab.ResetInstead,
 		},
 	}, {
 		ID:     "one-connection-not-two",
 		Text:   "The two SYNs make one connection: each host has one socket, each is the other's peer, and what one writes the other reads.",
 		Source: "RFC 9293 §3.5",
 		Control: lab.Control{
-			Says: "the data is lost", Segment: "client:PSH,ACK#1",
+			Says: "the data is lost", Segment: "client:data",
 		},
 	}},
 	Script: func(s *lab.Script) {
@@ -75,7 +75,7 @@ firewalls can connect, each of which lets only outgoing connections through.`,
 
 		s.Part("What one writes, the other reads")
 		client.Write("hello")
-		s.Wire.Deliver("PSH,ACK")
+		s.Wire.Deliver("data")
 		data, _ := server.TryRead()
 		s.Expect("one-connection-not-two",
 			lab.Is("client's connections", s.Client.Count(record.Established), 1),

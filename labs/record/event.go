@@ -1,6 +1,9 @@
 package record
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // An Event is one thing that happened, at a time since the start of the run.
 type Event struct {
@@ -8,7 +11,7 @@ type Event struct {
 	Body Body
 }
 
-// A Body says what happened: *Call, *Segment, *State, *Wait, *Kernel,
+// A Body says what happened: *Call, *Segment, *State, *Counters, *Wait, *Kernel,
 // *VerdictGiven or *Part.
 type Body interface{ kind() string }
 
@@ -34,25 +37,46 @@ const (
 	Injected  Fate = "injected" // put on the wire by tcplab: a copy, or forged
 )
 
+// A Cause says why a kernel has sent a segment by itself, or again.
+type Cause string
+
+// The causes. A segment without one was sent in the course of a system call, or
+// answers a segment.
+const (
+	ByTimer       Cause = "timer"          // the retransmission timer ran out
+	ByDuplicates  Cause = "duplicate-acks" // acknowledgements showed that it was lost: fast retransmit
+	ByAnswer      Cause = "answer"         // it was sent again because the other side's came again
+	ByProbe       Cause = "probe"          // a tail loss probe (RFC 8985 §7)
+	ByKeepalive   Cause = "keepalive"      // the keepalive timer ran out (RFC 9293 §3.8.4)
+	ByWindowProbe Cause = "window-probe"   // the persist timer ran out (RFC 9293 §3.8.6.1)
+	ByUnknown     Cause = "unknown"        // sent again, and the instrument can't tell why
+)
+
 // A Segment is a TCP segment on the wire, when its fate was decided.
 type Segment struct {
 	From string `json:"from"`
 	To   string `json:"to"`
-	// SrcPort and DstPort tell the connections of a run apart.
-	SrcPort uint16 `json:"sport"`
-	DstPort uint16 `json:"dport"`
-	Flags   string `json:"flags"` // from the lowest bit up: "SYN,ACK"
+	// Src and Dst tell the connections of a run apart.
+	Src   netip.AddrPort `json:"src"`
+	Dst   netip.AddrPort `json:"dst"`
+	Flags string         `json:"flags"` // from the lowest bit up: "SYN,ACK"
 	// Seq and Ack are relative to the initial sequence numbers of the sender
 	// and of the receiver. Ack is 0 without the ACK flag.
 	Seq uint32 `json:"seq"`
 	Ack uint32 `json:"ack"`
 	Win uint16 `json:"win"` // the header's field, not scaled
 	Len int    `json:"len"` // bytes of data
+	// ECN is the IP header's codepoint: "", "ECT(0)", "ECT(1)" or "CE" (RFC 3168 §5).
+	ECN    string `json:"ecn,omitempty"`
+	Urgent uint16 `json:"urg,omitempty"` // the urgent pointer
 	// Options are the TCP options as tcpdump prints them.
 	Options string `json:"options,omitempty"`
 	Fate    Fate   `json:"fate"`
 	// Retransmission is set where the sender has sent these sequence numbers before.
 	Retransmission bool `json:"retransmission,omitempty"`
+	// Cause says why the sender's kernel has sent what no system call, and no
+	// segment that arrived for the first time, made it send.
+	Cause Cause `json:"cause,omitempty"`
 	// Forged is set where the sender never sent it: it was made by tcplab.
 	Forged bool `json:"forged,omitempty"`
 	// ID is the same in every event about one packet, and rises in the order
@@ -67,9 +91,11 @@ type State struct {
 	Host string `json:"host"`
 	// Socket is named from its host's side: "40000->80" opened actively,
 	// "80<-40000" passively, ":80" listening.
-	Socket string `json:"socket"`
-	From   string `json:"from"` // empty where the socket is first seen
-	To     string `json:"to"`   // CLOSE where it is gone
+	Socket string         `json:"socket"`
+	Local  netip.AddrPort `json:"local"`
+	Remote netip.AddrPort `json:"remote,omitzero"` // zero for a listener
+	From   string         `json:"from"`            // empty where the socket is first seen
+	To     string         `json:"to"`              // CLOSE where it is gone
 	// RQueue and WQueue are inet_diag's: bytes to be read and bytes not yet
 	// acknowledged (SYN and FIN count as one); on a listener the connections
 	// that wait for accept, and the limit.
@@ -78,9 +104,17 @@ type State struct {
 	Timer       string `json:"timer"`      // "", "retransmit", "keepalive", "timewait", "probe"
 	ExpiresMS   int64  `json:"expires_ms"` // time left on Timer
 	Retransmits int    `json:"retransmits"`
-	// Descriptor tells whether a program holds the socket: false for a
+	// Descriptor reports whether a program holds the socket: false for a
 	// connection that waits for accept, an orphan, a time-wait socket.
 	Descriptor bool `json:"descriptor"`
+}
+
+// A Counters says by how much counters of a host's kernel have risen since they
+// were last read: in the course of the event before it, where that shows nothing
+// else. Those that rise with every segment are left out (see Run.Counters).
+type Counters struct {
+	Host string           `json:"host"`
+	Rose map[string]int64 `json:"rose"` // by the kernel's names: "ListenDrops"
 }
 
 // A Wait is time spent waiting for a timer of the kernel.
@@ -88,7 +122,7 @@ type Wait struct {
 	Host     string `json:"host"`
 	Socket   string `json:"socket"`
 	Timer    string `json:"timer"` // as in State
-	For      string `json:"for"`   // what the timer will do: "SYN again"
+	For      string `json:"for"`   // what was waited for: a segment ("client:SYN"), or a state
 	LeftMS   int64  `json:"left_ms"`
 	WaitedMS int64  `json:"waited_ms"`
 }
@@ -151,6 +185,7 @@ type Part struct {
 func (*Call) kind() string         { return "call" }
 func (*Segment) kind() string      { return "segment" }
 func (*State) kind() string        { return "state" }
+func (*Counters) kind() string     { return "counters" }
 func (*Wait) kind() string         { return "wait" }
 func (*Kernel) kind() string       { return "kernel" }
 func (*VerdictGiven) kind() string { return "verdict" }

@@ -10,9 +10,9 @@ import (
 // What is accepted as a record is written, read and written again the same.
 func FuzzUnmarshal(f *testing.F) {
 	f.Add([]byte(fullJSON))
-	f.Add([]byte(write(f, &record.Run{Outcome: record.Expected})))
-	f.Add([]byte(`{"schema":"tcplab.run/1","outcome":"broken","events":null,"claims":[{"verdict":"broken","evidence":null}]}`))
-	f.Add([]byte(`{"schema":"tcplab.run/1","outcome":"expected","events":[{"t_us":9223372036854775807,"kind":"segment","fate":"held","raw":null}]}`))
+	f.Add([]byte(write(f, &record.Run{Outcome: record.Expected, States: record.Stepped})))
+	f.Add([]byte(`{"schema":"tcplab.run/2","outcome":"broken","states":"live","events":null,"claims":[{"verdict":"broken","evidence":null}]}`))
+	f.Add([]byte(`{"schema":"tcplab.run/2","outcome":"expected","states":"stepped","events":[{"t_us":9223372036854775807,"kind":"segment","fate":"held","raw":null}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var first, second record.Run
 		if json.Unmarshal(data, &first) != nil {

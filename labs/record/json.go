@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/netip"
 	"slices"
 	"time"
 	"unicode"
@@ -13,39 +14,72 @@ import (
 	"unicode/utf8"
 )
 
-// jsonRun is Run with the names and the order of the contract.
-type jsonRun struct {
-	Schema      string                      `json:"schema"`
-	Lab         string                      `json:"lab"`
-	Title       string                      `json:"title"`
-	Outcome     Outcome                     `json:"outcome"`
-	Error       string                      `json:"error,omitempty"`
-	Environment Environment                 `json:"environment"`
-	Args        map[string]string           `json:"args"`
-	Events      []Event                     `json:"events"`
-	Claims      []Claim                     `json:"claims"`
-	Counters    map[string]map[string]int64 `json:"counters"`
-	DurationUS  int64                       `json:"duration_us"`
+// head and tail are Run with the names and the order of the contract: what
+// stands before the events and what follows them, in one object.
+type head struct {
+	Schema      string            `json:"schema"`
+	Lab         string            `json:"lab"`
+	Title       string            `json:"title"`
+	Outcome     Outcome           `json:"outcome"`
+	Error       string            `json:"error,omitempty"`
+	Environment Environment       `json:"environment"`
+	States      Exactness         `json:"states"`
+	HeldUp      jsonHoldUp        `json:"held_up"`
+	Late        *jsonLate         `json:"late,omitempty"`
+	Args        map[string]string `json:"args"`
 }
+
+type tail struct {
+	Claims     []Claim                     `json:"claims"`
+	Counters   map[string]map[string]int64 `json:"counters"`
+	DurationUS int64                       `json:"duration_us"`
+}
+
+type jsonHoldUp struct {
+	ForUS  int64  `json:"for_us"`
+	Before string `json:"before"`
+}
+
+type jsonLate struct {
+	TUS    int64  `json:"t_us"`
+	Host   string `json:"host"`
+	Socket string `json:"socket"`
+	Timer  string `json:"timer"`
+	ByUS   int64  `json:"by_us"`
+	Before string `json:"before"`
+}
+
+func (l *Late) json() *jsonLate {
+	if l == nil {
+		return nil
+	}
+	return &jsonLate{l.At.Microseconds(), l.Host, l.Socket, l.Timer, l.By.Microseconds(), l.Before}
+}
+
+func (l *jsonLate) read() *Late {
+	if l == nil {
+		return nil
+	}
+	return &Late{microseconds(l.TUS), l.Host, l.Socket, l.Timer, microseconds(l.ByUS), l.Before}
+}
+
+func microseconds(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
 
 // WriteJSON writes the record as one line. It goes event by event, so that a
 // long run takes no more memory than a short one.
 func (r *Run) WriteJSON(w io.Writer) error {
-	j := jsonRun{
-		Schema: Schema, Lab: r.Lab, Title: r.Title, Outcome: r.Outcome, Error: r.Error,
-		Environment: r.Environment, Args: r.Args, Events: []Event{}, Claims: r.Claims,
-		Counters: r.Counters, DurationUS: r.Duration.Microseconds(),
-	}
-	j.fill()
-	whole, err := marshal(j)
+	before, after := r.parts()
+	first, err := marshal(before)
 	if err != nil {
 		return err
 	}
-	const events = `"events":[`
-	// Strings are quoted in JSON, so this can't be found inside of one.
-	at := bytes.Index(whole, []byte(events)) + len(events)
+	last, err := marshal(after)
+	if err != nil {
+		return err
+	}
 	out := bufio.NewWriter(w)
-	out.Write(whole[:at]) // bufio keeps the first error for Flush
+	out.Write(first[:len(first)-1]) // bufio keeps the first error for Flush
+	out.WriteString(`,"events":[`)
 	for i, e := range r.Events {
 		line, err := e.MarshalJSON()
 		if err != nil {
@@ -56,29 +90,41 @@ func (r *Run) WriteJSON(w io.Writer) error {
 		}
 		out.Write(line)
 	}
-	out.Write(whole[at:])
+	out.WriteString("],")
+	out.Write(last[1:])
 	out.WriteByte('\n')
 	return out.Flush()
 }
 
-// fill makes what is empty an empty list or object: nobody should have to check
-// for null.
-func (j *jsonRun) fill() {
-	if j.Args == nil {
-		j.Args = map[string]string{}
+// parts are all of the record but its events. What is empty is an empty list or
+// object: nobody should have to check for null.
+func (r *Run) parts() (head, tail) {
+	h := head{
+		Schema: Schema, Lab: r.Lab, Title: r.Title, Outcome: r.Outcome, Error: r.Error,
+		Environment: r.Environment, States: r.States,
+		HeldUp: jsonHoldUp{r.HeldUp.For.Microseconds(), r.HeldUp.Before}, Late: r.Late.json(), Args: r.Args,
 	}
-	if j.Claims == nil {
-		j.Claims = []Claim{}
+	t := tail{Claims: r.Claims, Counters: r.Counters, DurationUS: r.Duration.Microseconds()}
+	if h.Args == nil {
+		h.Args = map[string]string{}
 	}
-	if j.Counters == nil {
-		j.Counters = map[string]map[string]int64{}
+	h.Environment.Hosts = make([]Host, len(r.Environment.Hosts))
+	for i, host := range r.Environment.Hosts {
+		if host.Addresses == nil {
+			host.Addresses = []netip.Addr{}
+		}
+		h.Environment.Hosts[i] = host
 	}
-	if j.Environment.Hosts == nil {
-		j.Environment.Hosts = map[string]string{}
+	if h.Environment.Sysctls == nil {
+		h.Environment.Sysctls = map[string]map[string]string{}
 	}
-	if j.Environment.Sysctls == nil {
-		j.Environment.Sysctls = map[string]map[string]string{}
+	if t.Claims == nil {
+		t.Claims = []Claim{}
 	}
+	if t.Counters == nil {
+		t.Counters = map[string]map[string]int64{}
+	}
+	return h, t
 }
 
 // marshal is json.Marshal without its care for HTML: a socket's name is to be
@@ -112,19 +158,31 @@ func harmless(text []byte) []byte {
 	return b
 }
 
-// UnmarshalJSON implements json.Unmarshaler. It refuses another schema.
+// UnmarshalJSON implements json.Unmarshaler. It refuses another schema, before
+// it looks at anything else.
 func (r *Run) UnmarshalJSON(data []byte) error {
-	var j jsonRun
+	var is struct {
+		Schema string `json:"schema"`
+	}
+	if err := json.Unmarshal(data, &is); err != nil {
+		return err
+	}
+	if is.Schema != Schema {
+		return schemaError(is.Schema)
+	}
+	var j struct {
+		head
+		Events []Event `json:"events"`
+		tail
+	}
 	if err := json.Unmarshal(data, &j); err != nil {
 		return err
 	}
-	if j.Schema != Schema {
-		return fmt.Errorf("schema is %q, want %q", j.Schema, Schema)
-	}
 	read := Run{
-		Lab: j.Lab, Title: j.Title, Outcome: j.Outcome, Error: j.Error,
-		Environment: j.Environment, Args: j.Args, Events: j.Events, Claims: j.Claims,
-		Counters: j.Counters, Duration: time.Duration(j.DurationUS) * time.Microsecond,
+		Lab: j.Lab, Title: j.Title, Outcome: j.Outcome, Error: j.Error, Environment: j.Environment,
+		States: j.States, HeldUp: HoldUp{microseconds(j.HeldUp.ForUS), j.HeldUp.Before}, Late: j.Late.read(),
+		Args: j.Args, Events: j.Events, Claims: j.Claims,
+		Counters: j.Counters, Duration: microseconds(j.DurationUS),
 	}
 	if err := read.check(); err != nil {
 		return err
@@ -133,11 +191,23 @@ func (r *Run) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// schemaError says why a record of another schema is not read.
+func schemaError(schema string) error {
+	err := fmt.Errorf("schema is %q, want %q", schema, Schema)
+	if schema == "tcplab.run/1" {
+		err = fmt.Errorf("%w; it was written by an older tcplab", err)
+	}
+	return err
+}
+
 // check refuses words that the schema does not have: a report that did not know
 // them would pass them over, and show a surprise as none.
 func (r *Run) check() error {
 	if !slices.Contains([]Outcome{Expected, Surprise, Broken}, r.Outcome) {
 		return fmt.Errorf("unknown outcome %q", r.Outcome)
+	}
+	if !slices.Contains([]Exactness{Stepped, Live}, r.States) {
+		return fmt.Errorf("unknown states %q: want %q or %q", r.States, Stepped, Live)
 	}
 	for _, c := range r.Claims {
 		if !slices.Contains(verdicts, c.Verdict) {
@@ -149,6 +219,9 @@ func (r *Run) check() error {
 		case *Segment:
 			if !slices.Contains([]Fate{Delivered, Dropped, Held, Injected}, v.Fate) {
 				return fmt.Errorf("event %d: unknown fate %q", i, v.Fate)
+			}
+			if !slices.Contains(causes, v.Cause) {
+				return fmt.Errorf("event %d: unknown cause %q", i, v.Cause)
 			}
 		case *Kernel:
 			if !slices.Contains(Tracepoints, v.Event) {
@@ -166,10 +239,12 @@ func (r *Run) check() error {
 	return nil
 }
 
+var causes = []Cause{"", ByTimer, ByDuplicates, ByAnswer, ByProbe, ByKeepalive, ByWindowProbe, ByUnknown}
+
 var verdicts = []Verdict{Confirmed, Refuted, Inapplicable, VerdictBroken}
 
-// head is what every event has; a body's own fields follow it.
-type head struct {
+// eventHead is what every event has; a body's own fields follow it.
+type eventHead struct {
 	TUS  int64  `json:"t_us"`
 	Kind string `json:"kind"`
 }
@@ -196,6 +271,10 @@ func (e Event) MarshalJSON() ([]byte, error) {
 			filled.Args = []string{}
 			body = &filled
 		}
+	case *Counters:
+		if v.Rose == nil {
+			body = &Counters{Host: v.Host, Rose: map[string]int64{}}
+		}
 	}
 	rest, err := marshal(body)
 	if err != nil {
@@ -209,11 +288,11 @@ func (e *Event) UnmarshalJSON(data []byte) error {
 	if bytes.Equal(data, []byte("null")) {
 		return fmt.Errorf("event is null")
 	}
-	var h head
+	var h eventHead
 	if err := json.Unmarshal(data, &h); err != nil {
 		return err
 	}
-	e.At = time.Duration(h.TUS) * time.Microsecond
+	e.At = microseconds(h.TUS)
 	switch h.Kind {
 	case "call":
 		e.Body = &Call{}
@@ -222,11 +301,13 @@ func (e *Event) UnmarshalJSON(data []byte) error {
 		if err := json.Unmarshal(data, &s); err != nil {
 			return err
 		}
-		s.SentAt = time.Duration(s.SentUS) * time.Microsecond
+		s.SentAt = microseconds(s.SentUS)
 		e.Body = s.Segment
 		return nil
 	case "state":
 		e.Body = &State{}
+	case "counters":
+		e.Body = &Counters{}
 	case "wait":
 		e.Body = &Wait{}
 	case "kernel":

@@ -3,6 +3,7 @@ package record_test
 import (
 	"bytes"
 	"encoding/json"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,11 @@ import (
 	"github.com/tcplab/tcplab/labs/record"
 )
 
+var (
+	client = netip.MustParseAddrPort("192.0.2.1:40000")
+	server = netip.MustParseAddrPort("192.0.2.2:80")
+)
+
 // full has every kind of event and every field.
 func full() *record.Run {
 	return &record.Run{
@@ -21,20 +27,33 @@ func full() *record.Run {
 		Environment: record.Environment{
 			Kernel: "6.18.44", Tcplab: "v1", Privilege: "userns", IPv6: true,
 			Trace: []string{"inet_sock_set_state"}, TraceLacks: []string{"kfree_skb: reason"},
-			Hosts:   map[string]string{"client": "192.0.2.1", "server": "192.0.2.2"},
+			Start: time.Date(2026, 2, 3, 4, 5, 6, 789_000, time.UTC),
+			Hosts: []record.Host{
+				{Name: "client", Addresses: []netip.Addr{client.Addr()}},
+				{Name: "server", Addresses: []netip.Addr{server.Addr(), netip.MustParseAddr("2001:db8::2")}},
+			},
 			Sysctls: map[string]map[string]string{"client": {"net.ipv4.tcp_fin_timeout": "1"}, "server": {}},
+		},
+		States: record.Live,
+		HeldUp: record.HoldUp{For: 3012 * time.Millisecond, Before: "server: close(4)"},
+		Late: &record.Late{
+			At: 1500 * time.Millisecond, Host: "client", Socket: "40000->80", Timer: "delack", By: 2972 * time.Millisecond, Before: "server: close(4)",
 		},
 		Args: map[string]string{"n": "1"},
 		Events: []record.Event{
 			{At: 100 * time.Microsecond, Body: &record.Part{Title: "A handshake"}},
 			{At: 512 * time.Microsecond, Body: &record.Call{Host: "server", Call: "listen", Args: []string{"3", "16"}, Result: "0"}},
 			{At: 803 * time.Microsecond, Body: &record.Segment{
-				From: "client", To: "server", SrcPort: 40000, DstPort: 80, Flags: "SYN", Win: 64240, Options: "mss 1460",
-				Fate: record.Delivered, Retransmission: true, ID: 2, SentAt: 700 * time.Microsecond, Raw: []byte("E\x00\x00<"),
+				From: "client", To: "server", Src: client, Dst: server, Flags: "SYN", Win: 64240, ECN: "CE", Urgent: 7, Options: "mss 1460",
+				Fate: record.Delivered, Retransmission: true, Cause: record.ByTimer, Forged: true, ID: 2, SentAt: 700 * time.Microsecond, Raw: []byte("E\x00\x00<"),
 			}},
 			{At: 820 * time.Microsecond, Body: &record.State{
-				Host: "server", Socket: "80<-40000", To: "SYN_RECV", Timer: "retransmit", ExpiresMS: 1000, Descriptor: true,
+				Host: "server", Socket: "80<-40000", Local: server, Remote: client, To: "SYN_RECV", Timer: "retransmit", ExpiresMS: 1000, Descriptor: true,
 			}},
+			{At: 821 * time.Microsecond, Body: &record.State{
+				Host: "server", Socket: ":80", Local: server, From: "LISTEN", To: "LISTEN", RQueue: 1, WQueue: 16, Retransmits: 2,
+			}},
+			{At: 822 * time.Microsecond, Body: &record.Counters{Host: "server", Rose: map[string]int64{"ListenOverflows": 1, "ListenDrops": 2}}},
 			{At: time.Second, Body: &record.Wait{Host: "server", Socket: "80<-40000", Timer: "retransmit", For: "SYN,ACK again", LeftMS: 999, WaitedMS: 1001}},
 			{At: 1100 * time.Millisecond, Body: &record.Kernel{
 				Host: "server", Socket: "80<-40000", Event: record.SetState, From: "LISTEN", To: "SYN_RECV", Context: record.InSegment, ID: 3,
@@ -56,19 +75,24 @@ func full() *record.Run {
 }
 
 // The names and their order are a contract: see docs/json.md.
-const fullJSON = `{"schema":"tcplab.run/1","lab":"noaccept","title":"A connection is established before accept is called",
+const fullJSON = `{"schema":"tcplab.run/2","lab":"noaccept","title":"A connection is established before accept is called",
 "outcome":"surprise","error":"why it broke",
 "environment":{"kernel":"6.18.44","tcplab":"v1","privilege":"userns","ipv6":true,
-"trace":["inet_sock_set_state"],"trace_lacks":["kfree_skb: reason"],
-"hosts":{"client":"192.0.2.1","server":"192.0.2.2"},
+"start":"2026-02-03T04:05:06.000789Z","trace":["inet_sock_set_state"],"trace_lacks":["kfree_skb: reason"],
+"hosts":[{"name":"client","addresses":["192.0.2.1"]},{"name":"server","addresses":["192.0.2.2","2001:db8::2"]}],
 "sysctls":{"client":{"net.ipv4.tcp_fin_timeout":"1"},"server":{}}},
+"states":"live","held_up":{"for_us":3012000,"before":"server: close(4)"},
+"late":{"t_us":1500000,"host":"client","socket":"40000->80","timer":"delack","by_us":2972000,"before":"server: close(4)"},
 "args":{"n":"1"},
 "events":[{"t_us":100,"kind":"part","title":"A handshake"},
 {"t_us":512,"kind":"call","host":"server","call":"listen","args":["3","16"],"result":"0","errno":""},
-{"t_us":803,"kind":"segment","from":"client","to":"server","sport":40000,"dport":80,"flags":"SYN","seq":0,"ack":0,
-"win":64240,"len":0,"options":"mss 1460","fate":"delivered","retransmission":true,"id":2,"raw":"RQAAPA==","sent_us":700},
-{"t_us":820,"kind":"state","host":"server","socket":"80<-40000","from":"","to":"SYN_RECV","rqueue":0,"wqueue":0,
-"timer":"retransmit","expires_ms":1000,"retransmits":0,"descriptor":true},
+{"t_us":803,"kind":"segment","from":"client","to":"server","src":"192.0.2.1:40000","dst":"192.0.2.2:80","flags":"SYN","seq":0,"ack":0,
+"win":64240,"len":0,"ecn":"CE","urg":7,"options":"mss 1460","fate":"delivered","retransmission":true,"cause":"timer","forged":true,"id":2,"raw":"RQAAPA==","sent_us":700},
+{"t_us":820,"kind":"state","host":"server","socket":"80<-40000","local":"192.0.2.2:80","remote":"192.0.2.1:40000",
+"from":"","to":"SYN_RECV","rqueue":0,"wqueue":0,"timer":"retransmit","expires_ms":1000,"retransmits":0,"descriptor":true},
+{"t_us":821,"kind":"state","host":"server","socket":":80","local":"192.0.2.2:80",
+"from":"LISTEN","to":"LISTEN","rqueue":1,"wqueue":16,"timer":"","expires_ms":0,"retransmits":2,"descriptor":false},
+{"t_us":822,"kind":"counters","host":"server","rose":{"ListenDrops":2,"ListenOverflows":1}},
 {"t_us":1000000,"kind":"wait","host":"server","socket":"80<-40000","timer":"retransmit","for":"SYN,ACK again","left_ms":999,"waited_ms":1001},
 {"t_us":1100000,"kind":"kernel","host":"server","socket":"80<-40000","event":"inet_sock_set_state","from":"LISTEN","to":"SYN_RECV",
 "context":"segment","id":3},
@@ -78,6 +102,11 @@ const fullJSON = `{"schema":"tcplab.run/1","lab":"noaccept","title":"A connectio
 "verdict":"refuted","surprise":true,"reason":"none",
 "evidence":{"server":"SYN_RECV","client":-7,"accepted":false},"expected":{"server":"ESTABLISHED"}}],
 "counters":{"server":{"ListenOverflows":1}},"duration_us":1810}`
+
+// addresses lets cmp compare them.
+var addresses = cmp.Options{
+	cmp.Comparer(func(a, b netip.Addr) bool { return a == b }), cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b }),
+}
 
 func write(t testing.TB, r *record.Run) string {
 	t.Helper()
@@ -101,7 +130,7 @@ func TestRoundTrip(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &back); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(full(), &back); diff != "" {
+	if diff := cmp.Diff(full(), &back, addresses); diff != "" {
 		t.Error("read back (-want +got):\n" + diff)
 	}
 	if diff := cmp.Diff(text, write(t, &back)); diff != "" {
@@ -111,7 +140,8 @@ func TestRoundTrip(t *testing.T) {
 
 // Nobody who reads a record should have to check for null.
 func TestWriteJSONEmpty(t *testing.T) {
-	r := &record.Run{Outcome: record.Expected, Events: []record.Event{{Body: &record.Call{}}}, Claims: nil}
+	r := &record.Run{Outcome: record.Expected, Events: []record.Event{{Body: &record.Call{}}, {Body: &record.Counters{}}}}
+	r.Environment.Hosts = []record.Host{{Name: "client"}}
 	text := write(t, r)
 	if strings.Contains(text, "null") {
 		t.Error("null in " + text)
@@ -120,12 +150,13 @@ func TestWriteJSONEmpty(t *testing.T) {
 	if text := write(t, r); !strings.Contains(text, `"evidence":{}`) {
 		t.Error("no evidence in " + text)
 	}
-	if r.Args != nil || r.Events[0].Body.(*record.Call).Args != nil {
+	if r.Args != nil || r.Environment.Hosts[0].Addresses != nil ||
+		r.Events[0].Body.(*record.Call).Args != nil || r.Events[1].Body.(*record.Counters).Rose != nil {
 		t.Error("WriteJSON has changed the record")
 	}
 }
 
-// The mark that the events are put in at must not be found in a string.
+// What stands around the events is not told apart by its text.
 func TestWriteJSONMark(t *testing.T) {
 	const mark = `"events":[`
 	r := full()
@@ -134,7 +165,7 @@ func TestWriteJSONMark(t *testing.T) {
 	if err := json.Unmarshal([]byte(write(t, r)), &back); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(r, &back); diff != "" {
+	if diff := cmp.Diff(r, &back, addresses); diff != "" {
 		t.Error("read back (-want +got):\n" + diff)
 	}
 }
@@ -165,7 +196,14 @@ func TestUnmarshalRefuses(t *testing.T) {
 		{"a list", "[]", "cannot unmarshal array"},
 		{"two records", fullJSON + fullJSON, "after top-level value"},
 		{"half a record", fullJSON[:500], "unexpected end"},
-		{"another schema", with("tcplab.run/1", "tcplab.run/2"), `schema is "tcplab.run/2"`},
+		{"another schema", with("tcplab.run/2", "tcplab.run/3"), `schema is "tcplab.run/3", want "tcplab.run/2"`},
+		{"the first schema", with("tcplab.run/2", "tcplab.run/1"), `schema is "tcplab.run/1", want "tcplab.run/2"; it was written by an older tcplab`},
+		{"no states", with(`"states":"live",`, ""), `unknown states ""`},
+		{"unknown states", with(`"states":"live"`, `"states":"guessed"`), `unknown states "guessed"`},
+		{"hosts without an order", with(`"hosts":[{"name":"client","addresses":["192.0.2.1"]},{"name":"server","addresses":["192.0.2.2","2001:db8::2"]}]`, `"hosts":{"client":"192.0.2.1"}`), "cannot unmarshal object"},
+		{"a host's address that is none", with(`["192.0.2.1"]`, `["192.0.2.256"]`), "192.0.2.256"},
+		{"an address without a port", with(`"src":"192.0.2.1:40000"`, `"src":"192.0.2.1"`), "not an ip:port"},
+		{"a counter that is no number", with(`"ListenDrops":2`, `"ListenDrops":"2"`), "cannot unmarshal string"},
 		{"an unknown kind", with(`"kind":"part"`, `"kind":"interlude"`), `unknown kind "interlude"`},
 		{"no kind", with(`"kind":"part"`, `"kin":"part"`), `unknown kind ""`},
 		{"an event that is null", with(`{"t_us":100,"kind":"part","title":"A handshake"}`, "null"), "event is null"},
@@ -182,6 +220,7 @@ func TestUnmarshalRefuses(t *testing.T) {
 		{"an unknown verdict in an event", with(`"verdict":"refuted"`, `"verdict":"maybe"`), `unknown verdict "maybe"`},
 		{"an unknown tracepoint", with("tcp_send_reset", "tcp_probe"), `unknown tracepoint "tcp_probe"`},
 		{"an unknown context", with(`"context":"timer"`, `"context":"dream"`), `unknown context "dream"`},
+		{"an unknown cause", with(`"cause":"timer"`, `"cause":"luck"`), `unknown cause "luck"`},
 		{"an unknown fate", with(`"fate":"delivered"`, `"fate":"eaten"`), `unknown fate "eaten"`},
 	} {
 		r := record.Run{Lab: "untouched"}
@@ -189,7 +228,10 @@ func TestUnmarshalRefuses(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v; want %q", test.name, err, test.want)
 		}
-		if diff := cmp.Diff(record.Run{Lab: "untouched"}, r); diff != "" {
+		if err != nil && strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: the error has several lines: %v", test.name, err)
+		}
+		if diff := cmp.Diff(record.Run{Lab: "untouched"}, r, addresses); diff != "" {
 			t.Errorf("%s has changed the record (-want +got):\n%s", test.name, diff)
 		}
 	}
@@ -242,7 +284,7 @@ func TestIsSurprise(t *testing.T) {
 func TestJSONHarmless(t *testing.T) {
 	const evil = "\x1b[2J\a\x7f\u009b31m\u202egnirts\u2066\u200b\ufeff\U000e0041 日本 …\u00a0💥"
 	r := &record.Run{
-		Title: evil, Outcome: record.Expected,
+		Title: evil, Outcome: record.Expected, States: record.Stepped,
 		Events: []record.Event{{Body: &record.Call{Host: evil, Args: []string{evil}}}},
 	}
 	var b bytes.Buffer

@@ -1,22 +1,29 @@
-// Package record holds what happened in a run of a lab, as plain data: an
-// ordered list of events, the environment they happened in, and a verdict on
-// each claim. Everything that tcplab shows is made from a Run alone.
+// Package record holds what happened in a run, as plain data: an ordered list
+// of events, the environment they happened in, and a verdict on each claim.
+// Everything that tcplab shows is made from a Run alone.
 //
 // The JSON form is a contract, named by Schema and described in docs/json.md.
 package record
 
-import "time"
+import (
+	"net/netip"
+	"slices"
+	"time"
+)
 
 // Schema names the JSON form of a Run.
-const Schema = "tcplab.run/1"
+const Schema = "tcplab.run/2"
 
-// A Run is one run of one lab.
+// A Run is one run of a lab, a story file or a command.
 type Run struct {
-	Lab         string // the command: "noaccept"
-	Title       string // what the lab shows, in one sentence
+	Lab         string // the command ("noaccept"), or the name of the file
+	Title       string // what the run shows, in one sentence
 	Outcome     Outcome
 	Error       string // what ended the story early; empty unless Outcome is Broken
 	Environment Environment
+	States      Exactness
+	HeldUp      HoldUp
+	Late        *Late             // nil where no timer of the kernel ran out unawaited
 	Args        map[string]string // the lab's knobs, as they were in force
 	Events      []Event
 	Claims      []Claim
@@ -34,6 +41,39 @@ const (
 	Broken   Outcome = "broken"   // the instrument failed, so the run proves nothing
 )
 
+// An Exactness says when the states of sockets were read.
+type Exactness string
+
+// The exactness of a run's states.
+const (
+	Stepped Exactness = "stepped" // both ends were still: nothing moved until the states were read
+	Live    Exactness = "live"    // just after the event; the programs may have gone on
+)
+
+// A HoldUp is a time for which the story made no progress though it waited for
+// nothing: the machine, a debugger or a signal has stopped it.
+type HoldUp struct {
+	For    time.Duration
+	Before string // what came next: "client: close(3)"
+}
+
+// A Late says which timer of the kernel was the first to run out while the story
+// was held up. What the kernel did then is no part of the story, so what was
+// judged from there on proves something only where it agrees with the catalogue.
+type Late struct {
+	At           time.Duration // since the start; the timer's end was seen to be past
+	Host, Socket string        // as in State
+	Timer        string        // as in State, or "delack"
+	By           time.Duration // how long it was over by then
+	Before       string        // as in HoldUp
+}
+
+// A Host is one network stack of a run.
+type Host struct {
+	Name      string       `json:"name"`
+	Addresses []netip.Addr `json:"addresses"` // the first is the one that it connects from
+}
+
 // Environment is what a run's behaviour may depend on.
 type Environment struct {
 	Kernel    string `json:"kernel"`    // uname -r
@@ -47,8 +87,8 @@ type Environment struct {
 	// kernel does not have of them. Both are empty without --trace.
 	Trace      []string `json:"trace,omitempty"`
 	TraceLacks []string `json:"trace_lacks,omitempty"`
-	// Hosts maps each host of the run to its address.
-	Hosts map[string]string `json:"hosts"`
+	// Hosts are the hosts of the run, in the order in which they are shown.
+	Hosts []Host `json:"hosts"`
 	// Sysctls holds for each host every sysctl that was pinned, overridden or
 	// is read by the lab, with the value read back from the kernel.
 	Sysctls map[string]map[string]string `json:"sysctls"`
@@ -86,4 +126,14 @@ func (v Verdict) IsSurprise(myth bool) bool {
 		return v == Confirmed
 	}
 	return v == Refuted
+}
+
+// HostOf returns the name of the host that has the address, or "".
+func (e *Environment) HostOf(a netip.Addr) string {
+	for _, h := range e.Hosts {
+		if slices.Contains(h.Addresses, a) {
+			return h.Name
+		}
+	}
+	return ""
 }

@@ -81,6 +81,10 @@ func shape(r *row) string {
 		b.WriteByte('\n')
 		b.WriteString(s)
 	}
+	for _, c := range r.counts {
+		b.WriteByte('\n')
+		b.WriteString(c.host + c.text)
+	}
 	return strings.Map(func(c rune) rune {
 		if c >= '0' && c <= '9' {
 			return -1

@@ -13,7 +13,8 @@ import (
 func FuzzReports(f *testing.F) {
 	for _, r := range []*record.Run{
 		handshake(), fates(), selfLoop("client"), selfLoop("server"), wait(), surprise(), broken(), hostile(),
-		{Outcome: record.Expected},
+		causes(), counts(), otherNames(), threeHosts(), late(), kernelStory(),
+		{Outcome: record.Expected, States: record.Stepped},
 	} {
 		var b bytes.Buffer
 		if err := JSON(&b, r); err != nil {

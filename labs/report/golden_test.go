@@ -59,6 +59,14 @@ func TestGolden(t *testing.T) {
 		{"repetition", repetition15(), with},
 		{"wait", wait(), with},
 		{"wait-no-times", wait(), Options{Width: 100}},
+		{"causes", causes(), with},
+		{"causes-80", causes(), Options{Width: 80, Times: true}},
+		{"counts", counts(), with},
+		{"counts-80", counts(), Options{Width: 80}},
+		{"other-names", otherNames(), with},
+		{"three-hosts", threeHosts(), with},
+		{"late", late(), with},
+		{"late-no-times", late(), Options{Width: 100}},
 		{"surprise", surprise(), with},
 		{"broken", broken(), with},
 		{"inapplicable", inapplicable(), with},
@@ -101,6 +109,7 @@ func TestWidths(t *testing.T) {
 	for i, run := range []*record.Run{
 		handshake(), fates(), listener(), selfLoop("client"), selfLoop("client", "server"), selfLoop("server"),
 		twoConnections(), repetition15(), wait(), surprise(), broken(), inapplicable(), hostile(), {},
+		causes(), counts(), otherNames(), threeHosts(), late(), kernelStory(),
 	} {
 		for _, width := range []int{-1, 0, 80, 81, 99, 100, 119, 120, 200} {
 			for bits := range 8 {
@@ -147,7 +156,7 @@ func inspect(t testing.TB, text string, o Options) (ok bool) {
 	return ok
 }
 
-// shown tells whether a character may be in the output.
+// shown reports whether a character may be in the output.
 func shown(r rune) bool {
 	return printable(r) || strings.ContainsRune("─│├┤▶◀╳●╮╯╭╰⋮✔✘‼…·", r)
 }

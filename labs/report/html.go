@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"net/netip"
 	"strconv"
 
 	"github.com/tcplab/tcplab/labs/record"
@@ -40,6 +41,9 @@ func HTML(w io.Writer, r *record.Run, o Options) error {
 type page struct {
 	Run              *record.Run
 	Command, Summary string
+	Live             bool   // states are as they were seen just after
+	Late             string // how the run was late, if it was
+	Hosts            []string
 	Times            bool
 	Index            string // where the list of all labs is, if there is one
 	Style            template.CSS
@@ -87,13 +91,18 @@ type pageCall struct {
 func newPage(r *record.Run, o Options) *page {
 	clean := newPrinter(nil, o)
 	p := &page{
-		Run: clean.run(r), Command: clean.clean("tcplab " + r.Lab + flags(r)), Summary: clean.clean(summaryText(r)),
+		Run: clean.run(r), Command: clean.clean(commandText(r)), Summary: clean.clean(summaryText(r)),
 		Style: template.CSS(svgStyle + pageStyle), Script: template.JS(pageScript),
 		ScriptHash: scriptHash,
+		Live:       r.States == record.Live,
+		Late:       clean.clean(lateText(r, o.Times)),
 		Times:      o.Times,
 		Index:      o.Index,
 		Steps:      []pageStep{}, // no null for the script
 		Wide:       inline(r, o, wideLayout), Narrow: inline(r, o, narrowLayout),
+	}
+	for _, h := range r.Environment.Hosts {
+		p.Hosts = append(p.Hosts, clean.clean(h.Name+": "+addresses(h)))
 	}
 	steps := Steps(r, o)
 	for i, s := range steps {
@@ -155,8 +164,8 @@ func newPageEnd(e End) pageEnd {
 // segmentFields are all that the record has of a segment, but its bytes.
 func segmentFields(s *record.Segment, times bool) [][2]string {
 	fields := [][2]string{
-		{"from", fmt.Sprintf("%s, port %d", s.From, s.SrcPort)},
-		{"to", fmt.Sprintf("%s, port %d", s.To, s.DstPort)},
+		{"from", endText(s.From, s.Src)},
+		{"to", endText(s.To, s.Dst)},
 		{"flags", s.Flags},
 		{"seq", strconv.Itoa(int(s.Seq)) + " (relative)"},
 		{"ack", strconv.Itoa(int(s.Ack)) + " (relative)"},
@@ -168,6 +177,9 @@ func segmentFields(s *record.Segment, times bool) [][2]string {
 	if s.Retransmission {
 		fields = append(fields, [2]string{"sent again", "yes"})
 	}
+	if s.Cause != "" {
+		fields = append(fields, [2]string{"cause", causeMeans[s.Cause]})
+	}
 	if s.Forged {
 		fields = append(fields, [2]string{"forged", "yes: its sender never sent it"})
 	}
@@ -175,6 +187,14 @@ func segmentFields(s *record.Segment, times bool) [][2]string {
 		fields = append(fields, [2]string{"sent at", stampText(s.SentAt) + " ms"})
 	}
 	return append(fields, [2]string{"packet", strconv.Itoa(s.ID)})
+}
+
+// endText is a host with the address that it has in a segment.
+func endText(host string, a netip.AddrPort) string {
+	if !a.IsValid() {
+		return host
+	}
+	return host + ", " + a.String()
 }
 
 func newPageClaim(p *printer, c *record.Claim, times bool) pageClaim {

@@ -96,6 +96,21 @@ func TestHTMLWithoutTimes(t *testing.T) {
 	}
 }
 
+// The page says how late a run was, and how its states were read.
+func TestHTMLLate(t *testing.T) {
+	for name, run := range map[string]*record.Run{"late": late(), "handshake": handshake()} {
+		var b bytes.Buffer
+		if err := HTML(&b, run, with); err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{"This run was held up for 3012 ms", "(states as seen just after)"} {
+			if strings.Contains(b.String(), text) != (name == "late") {
+				t.Errorf("%s: %q", name, text)
+			}
+		}
+	}
+}
+
 // A record's strings are text in the page, whatever they hold.
 func TestHTMLEscapes(t *testing.T) {
 	const evil = `</script><script>alert(1)</script><img src=x onerror=alert(2)>"'`

@@ -25,9 +25,18 @@ func kernelText(k, next *record.Kernel, then *record.State) string {
 	case record.ReceiveReset:
 		return "kernel: heeds the RST"
 	case record.RetransmitSkb:
-		return "kernel: timer, sends again"
+		return "kernel: " + timer(k) + "sends again"
 	case record.RetransmitSynack:
-		return "kernel: timer, SYN,ACK again"
+		return "kernel: " + timer(k) + "SYN,ACK again"
+	}
+	return ""
+}
+
+// timer says that a timer had run out, where one had: what is sent again may also
+// answer a segment.
+func timer(k *record.Kernel) string {
+	if k.Context == record.InTimer {
+		return "timer, "
 	}
 	return ""
 }
@@ -91,7 +100,7 @@ func transition(k, next *record.Kernel, then *record.State) string {
 	return "kernel: " + k.From + " → " + k.To
 }
 
-// takenOver tells whether the socket is gone and inet_diag shows it all the same.
+// takenOver reports whether the socket is gone and inet_diag shows it all the same.
 func takenOver(k, next *record.Kernel, then *record.State) bool {
 	return k.To == record.Close && next == nil && then != nil && then.To != record.Close
 }
@@ -140,14 +149,14 @@ func (b *rowBuilder) kernel(e record.Event, k *record.Kernel) {
 	}
 	last := len(b.rows) - 1
 	if k.Context == record.InSegment && last >= 0 && b.rows[last].segment != nil && b.rows[last].segment.ID == k.ID {
-		if b.many && b.rows[last].port == "" {
-			text = socketPort(k.Socket) + " " + text
+		if b.many && b.rows[last].tag == "" {
+			text = b.ofName(k.Socket) + " " + text
 		}
 		b.rows[last].kernel = append(b.rows[last].kernel, text)
 		return
 	}
 	if b.many && k.Socket != "" {
-		text = socketPort(k.Socket) + " " + text
+		text = b.ofName(k.Socket) + " " + text
 	}
 	r := row{at: e.At, host: k.Host, kernel: []string{text}}
 	if k.Context == record.InCall {
@@ -184,9 +193,9 @@ func (b *rowBuilder) after() {
 	b.inCall, b.inTimer = nil, nil
 }
 
-// isKernel tells whether the row is nothing but what the kernel said.
+// isKernel reports whether the row is nothing but what the kernel said.
 func (r *row) isKernel() bool {
-	return r.kind == 0 && r.segment == nil && r.text == "" && r.states == nil && r.kernel != nil
+	return r.kind == 0 && r.segment == nil && r.text == "" && len(r.states) == 0 && len(r.kernel) > 0
 }
 
 // kernel draws what the kernel said, below the rest of the row.

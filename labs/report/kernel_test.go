@@ -21,7 +21,7 @@ func kernelStory() *record.Run {
 		kernel(record.Kernel{Host: host, Socket: socket, Event: record.SetState, From: from, To: to, Context: context, ID: id})
 	}
 	state := func(host, socket, from, to string) {
-		s.add(&record.State{Host: host, Socket: socket, From: from, To: to, Descriptor: true})
+		s.state(host, socket, from, to)
 	}
 	set("client", "40000->80", "CLOSE", "SYN_SENT", call, 0) // inet_diag shows it
 	s.call("client", "connect", "0")
@@ -42,6 +42,7 @@ func kernelStory() *record.Run {
 	kernel(record.Kernel{Host: "server", Event: record.SendReset, Reason: "NO_SOCKET", Context: segment, ID: v.ID})
 	kernel(record.Kernel{Host: "server", Event: record.KfreeSkb, Reason: "NO_SOCKET", Context: segment, ID: v.ID})
 	v = s.segment("server", "client", 40000, "RST", 2, 0, 0, record.Delivered)
+	kernel(record.Kernel{Host: "client", Socket: "40000->80", Event: record.RetransmitSkb, State: "FIN_WAIT1", Context: segment, ID: v.ID})
 	kernel(record.Kernel{Host: "client", Event: record.ReceiveReset, Context: segment, ID: v.ID})
 	set("server", "80<-40000", "FIN_WAIT2", "FIN_WAIT2", call, 0)
 	kernel(record.Kernel{Host: "server", Socket: "80<-40000", Event: record.SendReset, State: "CLOSE", Context: call})
@@ -72,10 +73,15 @@ func TestKernel(t *testing.T) {
 	}
 	want := []string{
 		"timer, sends again", "makes it a full socket", "FIN_WAIT1 → FIN_WAIT2", "a mini-socket takes over",
-		"sends RST: NO_SOCKET", "drops it: NO_SOCKET", "heeds the RST", "sends RST", "timer, SYN,ACK again",
+		"sends RST: NO_SOCKET", "drops it: NO_SOCKET", "sends again", "heeds the RST", "sends RST", "timer, SYN,ACK again",
 	}
 	if diff := cmp.Diff(want, said); diff != "" {
 		t.Errorf("what the kernel says (-want +got):\n%s\n%s", diff, got)
+	}
+	for _, step := range Steps(r, with) { // what stands alone has its time, and is no call
+		if strings.HasPrefix(step.Says, "The client's kernel: timer") && (step.Kind != OtherStep || !strings.Contains(step.Lines[0], "0.40")) {
+			t.Errorf("%+v", step)
+		}
 	}
 	// It stands below what was there before: of a segment, a call, a wait.
 	before, after, _ := strings.Cut(got, "kernel: timer, sends again")

@@ -29,8 +29,7 @@ type drawing struct {
 	printer
 	times            bool
 	left, mid, right int
-	leftHost         string
-	alone            bool
+	sides
 }
 
 const (
@@ -38,13 +37,50 @@ const (
 	gap       = 1 // between a text and its lifeline
 )
 
-func newDrawing(w io.Writer, r *record.Run, o Options) *drawing {
-	d := &drawing{printer: newPrinter(w, o), times: o.Times}
-	hosts := slices.Sorted(maps.Keys(r.Environment.Hosts))
-	d.alone = len(hosts) < 2
-	if len(hosts) > 0 {
-		d.leftHost = hosts[0] // the client: it comes first in the alphabet too
+// sides say which host stands where: the first of the record on the left, and
+// all others on the right.
+type sides struct {
+	leftHost string
+	heads    [2]string // the hosts' names and addresses
+	alone    bool      // there is one host, or none
+}
+
+func sidesOf(r *record.Run) sides {
+	hosts := r.Environment.Hosts
+	s := sides{alone: len(hosts) < 2}
+	for i, h := range hosts {
+		switch i {
+		case 0:
+			s.leftHost, s.heads[0] = h.Name, hostText(h)
+		case 1:
+			s.heads[1] = hostText(h)
+		default:
+			s.heads[1] += "; " + hostText(h)
+		}
 	}
+	return s
+}
+
+// isLoop reports whether a segment comes back to the side that it was sent from.
+func (s *sides) isLoop(v *record.Segment) bool {
+	return v.From == v.To || v.From != s.leftHost && v.To != s.leftHost
+}
+
+// hostText is a host's name with its addresses.
+func hostText(h record.Host) string {
+	return strings.TrimRight(h.Name+" "+addresses(h), " ")
+}
+
+func addresses(h record.Host) string {
+	var all []string
+	for _, a := range h.Addresses {
+		all = append(all, a.String())
+	}
+	return strings.Join(all, ", ")
+}
+
+func newDrawing(w io.Writer, r *record.Run, o Options) *drawing {
+	d := &drawing{printer: newPrinter(w, o), times: o.Times, sides: sidesOf(r)}
 	room := d.width - 2*(gap+1)
 	if d.times {
 		room -= timeWidth
@@ -61,21 +97,31 @@ func (d *drawing) header(r *record.Run) {
 	d.title(r)
 	d.command(r)
 	d.line()
-	d.heads(r)
+	d.hosts()
 }
 
 func (d *drawing) title(r *record.Run) { d.paragraph(plain, "", bold, r.Title) }
 
 func (d *drawing) command(r *record.Run) {
-	d.paragraph(plain, "", dim, "tcplab "+r.Lab+flags(r)+" on Linux "+r.Environment.Kernel)
+	d.paragraph(plain, "", dim, commandText(r)+kernelVersion(r))
 }
 
-// heads names the hosts.
-func (d *drawing) heads(r *record.Run) {
-	e := r.Environment
-	left, right := cut(d.clean(d.leftHost+" "+e.Hosts[d.leftHost]), d.left), ""
+// commandText is the command that was run, and kernelVersion on which kernel.
+func commandText(r *record.Run) string { return "tcplab " + r.Lab + flags(r) }
+
+func kernelVersion(r *record.Run) string {
+	text := " on Linux " + r.Environment.Kernel
+	if r.States == record.Live {
+		text += " (states as seen just after)"
+	}
+	return text
+}
+
+// hosts names the hosts.
+func (d *drawing) hosts() {
+	left, right := cut(d.clean(d.heads[0]), d.left), ""
 	if !d.alone {
-		right = cut(d.clean("server "+e.Hosts["server"]), d.right)
+		right = cut(d.clean(d.heads[1]), d.right)
 	}
 	d.columns(d.stamp("ms"), d.paint(bold, left), d.lifeline(), strings.Repeat(" ", d.mid), d.lifeline(), d.paint(bold, right))
 }
@@ -144,12 +190,13 @@ func (d *drawing) row(r row) {
 		d.remark(r)
 	case r.segment == nil:
 		d.callRow(r)
-	case r.segment.From == r.segment.To:
+	case d.isLoop(r.segment):
 		d.loopRow(r)
 	default:
 		d.segmentRow(r)
 	}
 	d.kernel(r)
+	d.counts(r)
 }
 
 // side draws lines of text on a host's side, with the wire empty. The first
@@ -207,7 +254,7 @@ func (d *drawing) arrival(r row) ([]string, style) {
 func (d *drawing) segmentRow(r row) {
 	toRight := r.segment.To != d.leftHost
 	states, look := d.arrival(r)
-	left, right := d.paint(look, states[0]), d.paint(dim, r.port)
+	left, right := d.paint(look, states[0]), d.paint(dim, cut(r.tag, d.roomOf(r.segment.From)))
 	if toRight {
 		left, right = right, left
 	}
@@ -288,12 +335,29 @@ func (d *drawing) arrow(r row, toRight bool) string {
 
 // shorten leaves out of a label what can best be missed until it fits: the
 // sequence number of a SYN, which is 0; then the acknowledgement number, the
-// sequence number, the length, and that it is sent again.
+// sequence number, the length, and why it is sent again. A probe is known by its
+// sequence number, also where that is 0.
 func shorten(label string, room int) string {
 	words := strings.Split(label, " ")
-	for _, prefix := range []string{"seq=0", "ack=", "seq=", "len=", "again"} {
-		if length(strings.Join(words, " ")) > room {
-			words = slices.DeleteFunc(words, func(w string) bool { return strings.HasPrefix(w, prefix) })
+	fits := func() bool { return length(strings.Join(words, " ")) <= room }
+	drop := func(prefix string) {
+		words = slices.DeleteFunc(words, func(w string) bool { return strings.HasPrefix(w, prefix) })
+	}
+	missed := []string{"seq=0", "ack=", "seq=", "len="}
+	if strings.Contains(label, " keepalive") || strings.Contains(label, " window probe") {
+		missed = missed[1:]
+	}
+	for _, prefix := range missed {
+		if !fits() {
+			drop(prefix)
+		}
+	}
+	if !fits() { // "again" says less, and that is better than nothing
+		words = strings.Split(strings.Replace(strings.Join(words, " "), " fast retransmit", " again", 1), " ")
+	}
+	if !fits() {
+		for _, word := range []string{"again", "TLP", "keepalive", "window", "probe"} {
+			drop(word)
 		}
 	}
 	return cut(strings.Join(words, " "), room)

@@ -98,7 +98,7 @@ func (e Edge) route() (path, tip string, x, y float64) {
 	return path, tipAt(startX, startY, endX, endY), (startX + endX) / 2, (startY+endY)/2 + 4
 }
 
-// twoWay tells whether there is an edge back.
+// twoWay reports whether there is an edge back.
 func (e Edge) twoWay() bool {
 	for _, other := range Edges {
 		if other.From == e.To && other.To == e.From {

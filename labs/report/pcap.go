@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"maps"
@@ -9,10 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/gopacket/gopacket"
-	"github.com/gopacket/gopacket/layers"
-	"github.com/gopacket/gopacket/pcapgo"
 
 	"github.com/tcplab/tcplab/labs/record"
 )
@@ -31,9 +26,8 @@ import (
 // before it are decided, which may be at the end of the run.
 type Capture struct {
 	w       io.Writer
-	block   bytes.Buffer // what is not written to w yet
-	file    *pcapgo.NgWriter
-	version int // of IP
+	blocks  []byte // what is not written to w yet
+	version int    // of IP
 	start   time.Time
 	hosts   map[string]int      // their interfaces
 	fates   map[int]record.Fate // the latest of each packet, by its ID
@@ -41,6 +35,7 @@ type Capture struct {
 	latest  *record.Segment // to be written once its consequences are known
 	at      time.Duration   // when the latest was decided
 	moves   []move          // what the latest has led to
+	counts  []count         // what counters it has made rise
 	reason  string          // why the kernel has dropped the latest segment, if it says so
 	err     error           // the first
 }
@@ -78,31 +73,19 @@ func NewCapture(w io.Writer, r *record.Run) (*Capture, error) {
 	if c.start.IsZero() { // the record is older than the field
 		c.start = time.Unix(0, 0)
 	}
-	// Not LinkTypeRaw, which stands for both: tcpdump (libpcap 1.10) refuses a
+	// Not the type "raw", which stands for both: tcpdump (libpcap 1.10) refuses a
 	// file with two interfaces of that type.
-	link := layers.LinkTypeIPv4
+	var link uint16 = linkIPv4
 	if r.Environment.IPv6 {
-		c.version, link = 6, layers.LinkTypeIPv6
+		c.version, link = 6, linkIPv6
 	}
-	names := slices.Sorted(maps.Keys(r.Environment.Hosts)) // client, server
-	if len(names) == 0 {
+	if len(r.Environment.Hosts) == 0 {
 		return nil, RecordError("the record has no hosts")
 	}
-	for i, name := range names {
-		intf := pcapgo.NgInterface{
-			Name: optionText(name), Description: optionText(name + " " + r.Environment.Hosts[name]),
-			LinkType: link, TimestampResolution: 9,
-		}
-		c.hosts[name] = i
-		var err error
-		if i == 0 {
-			c.file, err = pcapgo.NewNgWriterInterface(&c.block, intf, pcapgo.NgWriterOptions{SectionInfo: section(r)})
-		} else {
-			_, err = c.file.AddInterface(intf)
-		}
-		if err != nil {
-			return nil, err
-		}
+	c.blocks = section(r)
+	for i, h := range r.Environment.Hosts {
+		c.hosts[h.Name] = i
+		c.blocks = appendInterface(c.blocks, link, optionText(h.Name), optionText(hostText(h)))
 	}
 	if err := c.write(); err != nil {
 		return nil, err
@@ -111,7 +94,7 @@ func NewCapture(w io.Writer, r *record.Run) (*Capture, error) {
 }
 
 // section says in the file's header what the capture is of.
-func section(r *record.Run) pcapgo.NgSectionInfo {
+func section(r *record.Run) []byte {
 	env := r.Environment
 	lines := []string{"lab: " + optionText(r.Lab), "title: " + optionText(r.Title)}
 	if len(r.Args) > 0 {
@@ -122,10 +105,7 @@ func section(r *record.Run) pcapgo.NgSectionInfo {
 		lines = append(lines, "arguments: "+optionText(strings.Join(args, " ")))
 	}
 	lines = append(lines, "kernel: Linux "+optionText(env.Kernel), "tcplab: "+optionText(env.Tcplab))
-	return pcapgo.NgSectionInfo{
-		OS: optionText("Linux " + env.Kernel), Application: optionText("tcplab " + env.Tcplab),
-		Comment: strings.Join(lines, "\n"),
-	}
+	return appendSection(nil, optionText("tcplab "+env.Tcplab), strings.Join(lines, "\n"), optionText("Linux "+env.Kernel))
 }
 
 // optionText is a text that may stand in an option: it has no character that a
@@ -144,6 +124,11 @@ func (c *Capture) Add(e record.Event) error {
 	switch v := e.Body.(type) {
 	case *record.State:
 		c.moves = append(c.moves, move{c.sockets.see(v), v})
+		return c.err
+	case *record.Counters:
+		if rose := countOf(v); rose.text != "" {
+			c.counts = append(c.counts, rose)
+		}
 		return c.err
 	case *record.Kernel: // it comes between a segment and the states that this has led to
 		if c.latest != nil && v.ID == c.latest.ID && v.Event == record.KfreeSkb && !slices.Contains(noWhy, v.Reason) {
@@ -165,22 +150,25 @@ func (c *Capture) Add(e record.Event) error {
 func (c *Capture) Flush() error {
 	s := c.latest
 	if s == nil || c.err != nil {
-		c.moves = nil
+		c.moves, c.counts = nil, nil
 		return c.err
 	}
-	c.sockets.follow(s.SrcPort, s.DstPort)
-	ends := saysEnds(c.sockets.endsAfter(c.moves))
+	c.sockets.follow(s)
+	ends := saysEnds(c.sockets.ends(leftBy(c.moves)))
+	for _, rose := range c.counts {
+		ends += ". " + strings.TrimSuffix(rose.says(), ".")
+	}
 	arrived := saysArrived(s, c.fates[s.ID] == record.Held)
 	if c.reason != "" && len(c.moves) == 0 { // one that has changed a state was taken in
 		arrived += " " + explained("The kernel drops it: "+c.reason) + "."
 	}
-	c.latest, c.moves, c.reason = nil, nil, ""
+	c.latest, c.moves, c.counts, c.reason = nil, nil, nil, ""
 	_, sent := c.fates[s.ID]
 	if !sent && !s.Forged {
-		c.packet(s, s.From, s.SentAt, pcapgo.NgEpbFlagDirectionOutbound, saysSent(s)+" "+ends)
+		c.packet(s, s.From, s.SentAt, outbound, saysSent(s)+" "+ends)
 	}
 	if s.Fate == record.Delivered || s.Fate == record.Injected {
-		c.packet(s, s.To, c.at, pcapgo.NgEpbFlagDirectionInbound, arrived+" "+ends)
+		c.packet(s, s.To, c.at, inbound, arrived+" "+ends)
 	}
 	c.fates[s.ID] = s.Fate
 	if c.err == nil {
@@ -194,7 +182,7 @@ func (c *Capture) Close() error { return c.Flush() }
 
 // packet adds a segment as a host has seen it. Both sides of it have one packet
 // ID, by which they can be found.
-func (c *Capture) packet(s *record.Segment, host string, at time.Duration, direction pcapgo.NgEpbFlag, comment string) {
+func (c *Capture) packet(s *record.Segment, host string, at time.Duration, direction uint32, comment string) {
 	if c.err != nil {
 		return
 	}
@@ -211,15 +199,12 @@ func (c *Capture) packet(s *record.Segment, host string, at time.Duration, direc
 		c.err = recordError("segment %d: pcapng has no time for %v", s.ID, when)
 		return
 	}
-	id := uint64(s.ID)
-	c.err = c.file.WritePacketWithOptions(
-		gopacket.CaptureInfo{Timestamp: when, CaptureLength: len(s.Raw), Length: len(s.Raw), InterfaceIndex: intf},
-		s.Raw,
-		pcapgo.NgPacketOptions{Comments: []string{optionText(comment)}, Flags: &pcapgo.NgEpbFlags{Direction: direction}, PacketID: &id},
-	)
+	c.blocks = appendPacket(c.blocks, ngPacket{
+		intf: intf, at: when, raw: s.Raw, direction: direction, id: uint64(s.ID), comment: optionText(comment),
+	})
 }
 
-// isIP tells whether raw may be a packet of that version of IP: it has at least
+// isIP reports whether raw may be a packet of that version of IP: it has at least
 // a header, and no more than the header has room to tell of.
 func isIP(version int, raw []byte) bool {
 	header, most := 20, 1<<16-1
@@ -231,18 +216,16 @@ func isIP(version int, raw []byte) bool {
 
 // write hands over what is complete, at once.
 func (c *Capture) write() error {
-	if err := c.file.Flush(); err != nil {
-		return err
-	}
-	_, err := c.block.WriteTo(c.w)
+	_, err := c.w.Write(c.blocks)
+	c.blocks = c.blocks[:0]
 	return err
 }
 
 // saysSent tells at the sender what becomes of a segment.
 func saysSent(s *record.Segment) string {
-	what := "sent"
-	if s.Retransmission {
-		what = "sent again"
+	what := saysWhy(s)
+	if what == "" {
+		what = "sent"
 	}
 	switch s.Fate {
 	case record.Dropped:

@@ -137,7 +137,7 @@ func TestPcapHeader(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if intf.Name != name || intf.Description != name+" "+r.Environment.Hosts[name] ||
+		if intf.Name != name || intf.Description != name+" "+addressOf[name].String() ||
 			intf.TimestampResolution != 9 || intf.LinkType != layers.LinkTypeIPv4 {
 			t.Errorf("interface %d is %+v", i, intf)
 		}
@@ -154,7 +154,7 @@ func TestPcapHeader(t *testing.T) {
 // At any time what is written can be read, and lacks no more than the segment
 // whose consequences are not known.
 func TestPcapAsItHappens(t *testing.T) {
-	for name, r := range map[string]*record.Run{"fates": fates(), "self-loop": selfLoop("client"), "wait": wait()} {
+	for name, r := range map[string]*record.Run{"fates": fates(), "self-loop": selfLoop("client"), "wait": wait(), "counts": counts()} {
 		var b bytes.Buffer
 		c, err := NewCapture(&b, r)
 		if err != nil {
@@ -166,7 +166,9 @@ func TestPcapAsItHappens(t *testing.T) {
 			}
 			before := *r
 			before.Events = r.Events[:i]
-			if _, state := e.Body.(*record.State); !state && !bytes.Equal(b.Bytes(), captured(t, &before)) {
+			_, state := e.Body.(*record.State)
+			_, rise := e.Body.(*record.Counters)
+			if !state && !rise && !bytes.Equal(b.Bytes(), captured(t, &before)) {
 				t.Errorf("%s: after event %d there is not all that was before it", name, i)
 			}
 			opened(t, b.Bytes())
@@ -239,7 +241,7 @@ func TestPcapWriteFails(t *testing.T) {
 // it can be read.
 func FuzzPcap(f *testing.F) {
 	for _, r := range []*record.Run{
-		handshake(), fates(), selfLoop("server"), wait(), hostile(), {Outcome: record.Expected},
+		handshake(), fates(), selfLoop("server"), wait(), hostile(), causes(), counts(), threeHosts(), {Outcome: record.Expected, States: record.Stepped},
 	} {
 		var b bytes.Buffer
 		if err := JSON(&b, r); err != nil {

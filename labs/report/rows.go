@@ -2,8 +2,8 @@ package report
 
 import (
 	"fmt"
+	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -19,10 +19,11 @@ type row struct {
 	result  string          // of the call: " = 3", or "" for a plain 0
 	segment *record.Segment // nil for a call or a remark
 	label   string          // on the segment's arrow
-	port    string          // tells the segment's connection apart, where there are several
+	tag     string          // tells the segment's connection apart, where there are several
 	again   bool            // the segment was held, and is on its way now
 	states  []string        // what became of the host's sockets
 	kernel  []string        // what the kernel itself said of it
+	counts  []count         // which of the kernel's counters it made rise
 	still   string          // what the receiver's socket was, shown where no state has changed
 	remark  string
 	kind    remarkKind
@@ -37,7 +38,7 @@ type row struct {
 
 // cleaned returns the row with all text from the record made safe to print.
 func (r row) cleaned(clean func(string) string) row {
-	r.text, r.result, r.label = clean(r.text), clean(r.result), clean(r.label)
+	r.text, r.result, r.label, r.tag = clean(r.text), clean(r.result), clean(r.label), clean(r.tag)
 	r.still, r.remark = clean(r.still), clean(r.remark)
 	states := make([]string, len(r.states))
 	for i, s := range r.states {
@@ -49,6 +50,11 @@ func (r row) cleaned(clean func(string) string) row {
 		kernel[i] = clean(s)
 	}
 	r.kernel = kernel
+	counts := make([]count, len(r.counts))
+	for i, c := range r.counts {
+		counts[i] = count{c.host, clean(c.text)}
+	}
+	r.counts = counts
 	return r
 }
 
@@ -71,7 +77,7 @@ func rowsOf(r *record.Run, times bool) []row {
 // build turns the events into rows, and calls each, if it is not nil, after
 // every event with the row that the event belongs to.
 func build(r *record.Run, times bool, each func(*rowBuilder, *row)) []row {
-	b := &rowBuilder{run: r, times: times, many: connections(r) > 1, held: map[int]bool{}, sockets: newSockets(r), texts: kernelTexts(r.Events)}
+	b := &rowBuilder{run: r, times: times, tags: newTags(r), held: map[int]bool{}, sockets: newSockets(r), last: -1, texts: kernelTexts(r.Events)}
 	for _, e := range r.Events {
 		if k, ok := e.Body.(*record.Kernel); ok {
 			b.kernel(e, k)
@@ -93,10 +99,15 @@ type rowBuilder struct {
 	run   *record.Run
 	rows  []row
 	times bool
-	many  bool // more than one connection: say which one is meant
+	tags  // where there are many connections they say which one is meant
 	held  map[int]bool
 	told  bool // something has changed since the last tally
 	*sockets
+
+	left   left // what sockets have left in the row leftIn
+	leftIn int
+	last   int // see lastRow
+	looked int // how many rows it has looked at
 
 	texts           map[*record.Kernel]string
 	inCall, inTimer []row // what the kernel said, and has no place yet
@@ -110,13 +121,15 @@ func (b *rowBuilder) add(e record.Event) {
 	case *record.Call:
 		b.call(e, v)
 	case *record.Segment:
-		b.follow(v.SrcPort, v.DstPort)
-		b.rows = append(b.rows, row{at: e.At, host: v.To, segment: v, label: label(v), port: b.port(v), again: b.held[v.ID], still: b.still(v)})
+		b.follow(v)
+		b.rows = append(b.rows, row{at: e.At, host: v.To, segment: v, label: label(v), tag: b.tag(v), again: b.held[v.ID], still: b.still(v)})
 		b.held[v.ID] = v.Fate == record.Held
 	case *record.State:
 		b.state(e, v)
+	case *record.Counters:
+		b.counters(e, v)
 	case *record.Wait:
-		text := fmt.Sprintf("waiting for the %s's %s timer", v.Host, v.Timer)
+		text := fmt.Sprintf("waiting for the %s's %s", v.Host, timerOr(v.Timer, "timer"))
 		if _, what, ok := strings.Cut(v.For, ":"); ok {
 			text += " (" + what + " again)"
 		} else if v.For != "" {
@@ -179,10 +192,11 @@ func callText(c *record.Call) string {
 	return text
 }
 
-// label writes what a segment says, as Wireshark does.
+// label writes what a segment says, as Wireshark does, and why it is sent again.
 func label(s *record.Segment) string {
 	words := []string{s.Flags}
-	if s.Flags != "ACK" || s.Len > 0 {
+	probes := s.Cause == record.ByKeepalive || s.Cause == record.ByWindowProbe // by its sequence number
+	if s.Flags != "ACK" || s.Len > 0 || probes {
 		words = append(words, fmt.Sprintf("seq=%d", s.Seq))
 	}
 	if strings.Contains(s.Flags, "ACK") {
@@ -191,17 +205,17 @@ func label(s *record.Segment) string {
 	if s.Len > 0 {
 		words = append(words, fmt.Sprintf("len=%d", s.Len))
 	}
-	if s.Retransmission {
-		words = append(words, "again")
+	if why := causeLabel(s); why != "" {
+		words = append(words, why)
 	}
 	return strings.Join(words, " ")
 }
 
-func (b *rowBuilder) port(s *record.Segment) string {
+func (b *rowBuilder) tag(s *record.Segment) string {
 	if !b.many {
 		return ""
 	}
-	return fmt.Sprint(clientPort(s))
+	return b.ofSegment(s)
 }
 
 // still says what the receiver's socket was when a segment arrived that changed
@@ -210,34 +224,22 @@ func (b *rowBuilder) still(v *record.Segment) string {
 	if v.Fate != record.Delivered && v.Fate != record.Injected {
 		return ""
 	}
-	names := []string{
-		fmt.Sprintf("%d->%d", v.DstPort, v.SrcPort), fmt.Sprintf("%d<-%d", v.DstPort, v.SrcPort), fmt.Sprintf(":%d", v.DstPort),
-	}
-	for _, name := range names {
-		if s := b.now[v.To][name]; s != nil && s.To != record.Close {
-			return "(still " + s.To + ")"
-		}
+	if s := b.receiver(v); s != nil {
+		return "(still " + s.To + ")"
 	}
 	return "(no socket)"
 }
 
-// clientPort is the port that tells a segment's connection apart: of the two,
-// the one that was pinned for it, which is the higher.
-func clientPort(s *record.Segment) uint16 { return max(s.SrcPort, s.DstPort) }
-
 // state adds what became of a socket to the row that led to it.
 func (b *rowBuilder) state(e record.Event, s *record.State) {
 	before := b.see(s)
-	last := len(b.rows) - 1
-	for last >= 0 && b.rows[last].isKernel() {
-		last--
-	}
+	last := b.lastRow()
 	text := stateText(before, s)
 	if text == "" {
 		return // only a timer: the row above says nothing new
 	}
-	if s.To != record.Listen && b.many && !b.namesIt(last, s) {
-		text = socketPort(s.Socket) + " " + text
+	if s.Remote.IsValid() && b.many && !b.namesIt(last, s) {
+		text = b.ofState(s) + " " + text
 	}
 	b.told = true
 	if last < 0 || b.rows[last].kind != 0 || b.rows[last].host != s.Host {
@@ -246,12 +248,40 @@ func (b *rowBuilder) state(e record.Event, s *record.State) {
 	}
 	b.rows[last].states = append(b.rows[last].states, text)
 	b.rows[last].moves = append(b.rows[last].moves, move{before, s})
+	if b.left == nil || b.leftIn != last {
+		b.left, b.leftIn = left{}, last
+	}
+	b.left.add(move{before, s})
 }
 
-// namesIt tells whether a row is about a segment of the socket's connection.
+// lastRow is the row that a change belongs to: the latest that is more than what
+// the kernel said by itself; -1 where there is none.
+func (b *rowBuilder) lastRow() int {
+	for i := len(b.rows) - 1; i >= b.looked; i-- {
+		if !b.rows[i].isKernel() {
+			b.last = i
+			break
+		}
+	}
+	b.looked = len(b.rows)
+	return b.last
+}
+
+// leftBy are the states that sockets have left in a row.
+func (b *rowBuilder) leftBy(row int) left {
+	if b.leftIn != row {
+		return nil
+	}
+	return b.left
+}
+
+// namesIt reports whether a row is about a segment of the socket's connection.
 func (b *rowBuilder) namesIt(i int, s *record.State) bool {
-	return i >= 0 && b.rows[i].segment != nil && b.rows[i].host == s.Host &&
-		socketPort(s.Socket) == fmt.Sprint(clientPort(b.rows[i].segment))
+	if i < 0 || b.rows[i].segment == nil || b.rows[i].host != s.Host {
+		return false
+	}
+	v := b.rows[i].segment
+	return connectionOf(s.Local, s.Remote) == connectionOf(v.Src, v.Dst)
 }
 
 // stateText says what is new about a socket. It is empty where only a timer or
@@ -264,6 +294,8 @@ func stateText(before, s *record.State) string {
 			return s.Socket + " LISTEN, " + queue
 		}
 		return s.Socket + " " + queue
+	case before != nil && before.To == record.Listen:
+		return s.Socket + " " + s.To
 	case before == nil || s.From != s.To:
 		if queued(s) {
 			return s.To + ", queued"
@@ -283,7 +315,7 @@ func stateText(before, s *record.State) string {
 	return strings.Join(words, ", ")
 }
 
-// queued tells whether a connection waits for accept: it is established, and
+// queued reports whether a connection waits for accept: it is established, and
 // no program holds it.
 func queued(s *record.State) bool { return s.To == record.Established && !s.Descriptor }
 
@@ -297,47 +329,28 @@ func amount(n uint32, some, none string) string {
 	return fmt.Sprintf("%d bytes %s", n, some)
 }
 
-// socketPort returns the port that tells a socket's connection apart: as for a
-// segment, the higher of the two, so that both ends of one have the same.
-func socketPort(socket string) string {
-	local, remote, _ := socketPorts(socket)
-	a, _ := strconv.Atoi(local)
-	if b, _ := strconv.Atoi(remote); b > a {
-		return remote
-	}
-	return local
-}
-
-// connections counts the connections of a run.
-func connections(r *record.Run) int {
-	seen := map[string]bool{}
-	for _, e := range r.Events {
-		if s, ok := e.Body.(*record.State); ok && s.To != record.Listen {
-			seen[socketPort(s.Socket)] = true
-		}
-	}
-	return len(seen)
-}
-
 // tally says how many sockets are in which state, where there are several.
 func (b *rowBuilder) tally() {
 	if !b.many || !b.told {
 		return
 	}
 	b.told = false
-	hosts := make([]string, 0, len(b.now))
-	for host := range b.now {
-		hosts = append(hosts, host)
-	}
-	slices.Sort(hosts)
 	var words []string
-	for _, host := range hosts {
-		words = append(words, host+": "+tallyOf(b.now[host]))
+	add := func(host string) { words = append(words, host+": "+tallyOf(b.now[host])) }
+	for _, host := range b.hosts {
+		if b.now[host] != nil {
+			add(host)
+		}
+	}
+	for _, host := range slices.Sorted(maps.Keys(b.now)) { // nor does a record of anybody's hide a socket
+		if !slices.Contains(b.hosts, host) {
+			add(host)
+		}
 	}
 	b.rows = append(b.rows, row{kind: tally, remark: strings.Join(words, "; ")})
 }
 
-func tallyOf(sockets map[string]*record.State) string {
+func tallyOf(sockets map[socket]*record.State) string {
 	count := map[string]int{}
 	var names []string
 	for _, s := range sockets {

@@ -1,7 +1,8 @@
 package report
 
 import (
-	"net"
+	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -19,15 +20,39 @@ type story struct {
 }
 
 func tell(title string, hosts ...string) *story {
-	addresses := map[string]string{"client": "192.0.2.1", "server": "192.0.2.2"}
 	s := &story{run: record.Run{
-		Lab: "example", Title: title, Outcome: record.Expected, Args: map[string]string{"n": "1"},
-		Environment: record.Environment{Kernel: "6.18.44", Hosts: map[string]string{}},
+		Lab: "example", Title: title, Outcome: record.Expected, States: record.Stepped, Args: map[string]string{"n": "1"},
+		Environment: record.Environment{Kernel: "6.18.44"},
 	}}
 	for _, h := range hosts {
-		s.run.Environment.Hosts[h] = addresses[h]
+		s.run.Environment.Hosts = append(s.run.Environment.Hosts, record.Host{Name: h, Addresses: []netip.Addr{addressOf[h]}})
 	}
 	return s
+}
+
+var addressOf = map[string]netip.Addr{
+	"client": netip.MustParseAddr("192.0.2.1"), "server": netip.MustParseAddr("192.0.2.2"),
+	"a": netip.MustParseAddr("192.0.2.11"), "b": netip.MustParseAddr("192.0.2.12"), "c": netip.MustParseAddr("192.0.2.13"),
+}
+
+// at is a port of a host's; a host that is none of the run's has an address too.
+func (s *story) at(host string, port uint16) netip.AddrPort {
+	for _, h := range s.run.Environment.Hosts {
+		if h.Name == host {
+			return netip.AddrPortFrom(h.Addresses[0], port)
+		}
+	}
+	return netip.AddrPortFrom(netip.MustParseAddr("203.0.113.1"), port)
+}
+
+// peer is the host that another one's connections lead to.
+func (s *story) peer(host string) string {
+	for _, h := range s.run.Environment.Hosts {
+		if h.Name != host {
+			return h.Name
+		}
+	}
+	return host
 }
 
 func (s *story) add(b record.Body) {
@@ -49,10 +74,10 @@ func (s *story) fails(host, name, errno string, args ...string) {
 func (s *story) segment(from, to string, port uint16, flags string, seq, ack uint32, n int, fate record.Fate) *record.Segment {
 	s.last++
 	v := &record.Segment{
-		From: from, To: to, SrcPort: port, DstPort: 80, Flags: flags, Seq: seq, Ack: ack, Len: n, Fate: fate, ID: s.last,
+		From: from, To: to, Src: s.at(from, port), Dst: s.at(to, 80), Flags: flags, Seq: seq, Ack: ack, Len: n, Fate: fate, ID: s.last,
 	}
 	if from == "server" {
-		v.SrcPort, v.DstPort = 80, port
+		v.Src, v.Dst = s.at(from, 80), s.at(to, port)
 	}
 	v.Raw = s.raw(v)
 	s.add(v)
@@ -61,14 +86,13 @@ func (s *story) segment(from, to string, port uint16, flags string, seq, ack uin
 
 // raw is the packet that a segment would be on the wire.
 func (s *story) raw(v *record.Segment) []byte {
-	address := func(host string) net.IP { return net.ParseIP(s.run.Environment.Hosts[host]).To4() }
 	has := func(flag string) bool { return slices.Contains(strings.Split(v.Flags, ","), flag) }
-	ip := layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolTCP, SrcIP: address(v.From), DstIP: address(v.To)}
+	ip := layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolTCP, SrcIP: v.Src.Addr().AsSlice(), DstIP: v.Dst.Addr().AsSlice()}
 	tcp := layers.TCP{
-		SrcPort: layers.TCPPort(v.SrcPort), DstPort: layers.TCPPort(v.DstPort), Seq: 1000 + v.Seq, Ack: 1000 + v.Ack,
+		SrcPort: layers.TCPPort(v.Src.Port()), DstPort: layers.TCPPort(v.Dst.Port()), Seq: 1000 + v.Seq, Ack: 1000 + v.Ack,
 		SYN: has("SYN"), ACK: has("ACK"), PSH: has("PSH"), FIN: has("FIN"), RST: has("RST"),
 	}
-	if ip.SrcIP == nil || ip.DstIP == nil {
+	if !v.Src.Addr().Is4() || !v.Dst.Addr().Is4() {
 		return nil
 	}
 	b := gopacket.NewSerializeBuffer()
@@ -93,6 +117,15 @@ func (s *story) later(v *record.Segment, fate record.Fate) {
 // state tells what became of a socket; the rest of s changes what it says.
 func (s *story) state(host, socket, from, to string, change ...func(*record.State)) {
 	v := &record.State{Host: host, Socket: socket, From: from, To: to, Descriptor: true}
+	var local, remote uint16
+	if _, err := fmt.Sscanf(strings.NewReplacer("<-", " ", "->", " ").Replace(socket), "%d %d", &local, &remote); err == nil {
+		v.Local, v.Remote = s.at(host, local), s.at(s.peer(host), remote)
+		if socket == "80->80" { // it is connected to itself
+			v.Remote = v.Local
+		}
+	} else if _, err := fmt.Sscanf(socket, ":%d", &local); err == nil {
+		v.Local = s.at(host, local)
+	}
 	for _, c := range change {
 		c(v)
 	}

@@ -1,8 +1,7 @@
 package report
 
 import (
-	"maps"
-	"slices"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -12,53 +11,74 @@ import (
 // sockets follows what is known of all sockets while events go by, and which
 // connection the latest of them was about.
 type sockets struct {
-	hosts []string                            // client first
-	now   map[string]map[string]*record.State // host → socket → latest
-	conn  [2]string                           // the two ports of the connection, in any order
+	hosts []string // as the record has them: the first stands on the left
+	now   map[string]map[socket]*record.State
+	conn  connection
 	// listener has for each host the latest socket that listens.
 	listener map[string]*record.State
 }
 
+// A socket is known on its host by its addresses, and by how it was opened: two
+// that are had one after the other may differ in that alone. A listener's remote
+// address is zero.
+type socket struct {
+	local, remote netip.AddrPort
+	passive       bool
+}
+
+func socketOf(s *record.State) socket {
+	return socket{unmapped(s.Local), unmapped(s.Remote), passive(s.Socket)}
+}
+
 func newSockets(r *record.Run) *sockets {
-	return &sockets{
-		hosts: slices.Sorted(maps.Keys(r.Environment.Hosts)), // the client comes first in the alphabet too
-		now:   map[string]map[string]*record.State{}, listener: map[string]*record.State{},
+	k := &sockets{now: map[string]map[socket]*record.State{}, listener: map[string]*record.State{}}
+	for _, h := range r.Environment.Hosts {
+		k.hosts = append(k.hosts, h.Name)
 	}
+	return k
 }
 
 // see takes in what has become of a socket and returns what it was before.
 func (k *sockets) see(s *record.State) (before *record.State) {
 	host := k.now[s.Host]
 	if host == nil {
-		host = map[string]*record.State{}
+		host = map[socket]*record.State{}
 		k.now[s.Host] = host
 	}
-	before = host[s.Socket]
-	host[s.Socket] = s
-	if local, remote, ok := socketPorts(s.Socket); ok {
-		k.conn = [2]string{local, remote}
-	} else if s.To == record.Listen {
+	name := socketOf(s)
+	before = host[name]
+	host[name] = s
+	switch {
+	case s.Remote.IsValid():
+		k.conn = connectionOf(s.Local, s.Remote)
+	case s.To == record.Listen:
 		k.listener[s.Host] = s
-	} else {
+	default:
 		delete(k.listener, s.Host)
 	}
 	return before
 }
 
 // follow makes the connection of a segment the one that ends are of.
-func (k *sockets) follow(a, b uint16) {
-	k.conn = [2]string{strconv.Itoa(int(a)), strconv.Itoa(int(b))}
-}
+func (k *sockets) follow(s *record.Segment) { k.conn = connectionOf(s.Src, s.Dst) }
 
-// socketPorts takes a socket's name apart; ok is false for a listener.
-func socketPorts(name string) (local, remote string, ok bool) {
-	if local, remote, ok = strings.Cut(name, "->"); ok {
-		return local, remote, true
+// receiver is the socket that a segment meets: the connection's, or else one that
+// listens; nil where there is none.
+func (k *sockets) receiver(s *record.Segment) *record.State {
+	here, there := unmapped(s.Dst), unmapped(s.Src)
+	any4 := netip.AddrPortFrom(netip.IPv4Unspecified(), here.Port())
+	any6 := netip.AddrPortFrom(netip.IPv6Unspecified(), here.Port())
+	for _, name := range []socket{
+		{here, there, false}, {here, there, true}, {local: here}, {local: any4}, {local: any6},
+	} {
+		if found := k.now[s.To][name]; found != nil && found.To != record.Close {
+			return found
+		}
 	}
-	return strings.Cut(name, "<-")
+	return nil
 }
 
-// passive tells whether a socket was opened by a SYN that came.
+// passive reports whether a socket was opened by a SYN that came.
 func passive(name string) bool { return strings.Contains(name, "<-") }
 
 // An End is one host's side of the connection that a step is about.
@@ -73,38 +93,47 @@ type End struct {
 	Detail string
 }
 
-// ends are both sides of the connection as they are now: a host that has no
-// socket of it stands with the port that it listens on.
-func (k *sockets) ends() []End {
+// ends are both sides of the connection as they are now, with the states that
+// they have left: a host that has no socket of it stands with the port that it
+// listens on.
+func (k *sockets) ends(l left) []End {
 	ends := make([]End, len(k.hosts))
 	for i, host := range k.hosts {
 		ends[i] = End{Host: host}
 		if s := k.end(host); s != nil {
-			ends[i].Socket, ends[i].State, ends[i].Detail = s.Socket, s.To, detail(s)
+			ends[i] = End{Host: host, Socket: s.Socket, State: s.To, From: l[leaver{host, socketOf(s)}], Detail: detail(s)}
 		}
 	}
 	return ends
 }
 
-// endsAfter are both ends after what has become of sockets, with the states
-// that they have left by it.
-func (k *sockets) endsAfter(moves []move) []End {
-	ends := k.ends()
-	for _, m := range moves {
-		for i := range ends {
-			if m.changed() && ends[i].Host == m.now.Host && ends[i].Socket == m.now.Socket {
-				ends[i].From = m.from()
-			}
-		}
+// left holds the states that sockets have left in a step: the latest of each.
+type left map[leaver]string
+
+type leaver struct {
+	host string
+	socket
+}
+
+func (l left) add(m move) {
+	if m.changed() {
+		l[leaver{m.now.Host, socketOf(m.now)}] = m.from()
 	}
-	return ends
+}
+
+func leftBy(moves []move) left {
+	l := left{}
+	for _, m := range moves {
+		l.add(m)
+	}
+	return l
 }
 
 // end is the connection's socket on a host, or else the latest that listens.
 func (k *sockets) end(host string) *record.State {
-	a, b := k.conn[0], k.conn[1]
+	a, b := k.conn.a, k.conn.b
 	var gone *record.State
-	for _, name := range []string{a + "->" + b, b + "->" + a, a + "<-" + b, b + "<-" + a} {
+	for _, name := range []socket{{a, b, false}, {b, a, false}, {a, b, true}, {b, a, true}} {
 		s := k.now[host][name]
 		if s != nil && s.To != record.Close {
 			return s
@@ -137,7 +166,7 @@ func (m move) from() string {
 	return record.Close
 }
 
-// changed tells whether the state is another one than before.
+// changed reports whether the state is another one than before.
 func (m move) changed() bool { return m.now.From != m.now.To }
 
 // detail says of a socket what its state does not.
@@ -160,12 +189,34 @@ func detail(s *record.State) string {
 	if s.WQueue > 0 {
 		add(amount(s.WQueue, "not acked", ""))
 	}
-	if s.Timer != "" {
-		text := s.Timer + " timer"
+	if text := timerName(s.Timer); text != "" {
 		if s.Retransmits > 0 {
 			text += ", " + strconv.Itoa(s.Retransmits) + " retransmitted"
 		}
 		add(text)
 	}
 	return strings.Join(words, ", ")
+}
+
+// timerOr is a timer of the kernel in words, or what stands for one without a name.
+func timerOr(timer, nameless string) string {
+	if name := timerName(timer); name != "" {
+		return name
+	}
+	return nameless
+}
+
+// timerName is a timer of the kernel in words; it is empty where there is none. A
+// timer that the instrument has no name for has the kernel's number.
+func timerName(timer string) string {
+	_, err := strconv.Atoi(timer)
+	switch {
+	case timer == "":
+		return ""
+	case timer == "delack":
+		return "delayed-ACK timer"
+	case err == nil:
+		return "timer " + timer
+	}
+	return timer + " timer"
 }

@@ -17,7 +17,7 @@ type Step struct {
 	Kind    Kind
 	Says    string   // what happened, in a sentence or two
 	Lines   []string // the ladder's
-	Ends    []End    // of each host, client first
+	Ends    []End    // of each host, in the order of the record
 	Segment *record.Segment
 	Call    *record.Call
 	Claim   *record.Claim // of a verdict
@@ -35,7 +35,7 @@ const (
 	OtherStep   Kind = "other" // a wait, a sysctl, what is folded away
 )
 
-// Lost tells whether the step is about a segment that does not arrive.
+// Lost reports whether the step is about a segment that does not arrive.
 func (s *Step) Lost() bool { return s.Segment != nil && s.Segment.Fate == record.Dropped }
 
 // Steps takes a run apart into the steps of its ladder. What repeats is folded
@@ -71,7 +71,7 @@ func Header(r *record.Run, o Options) (title, command, hosts []string) {
 		draw(r)
 		return strings.Split(strings.TrimSuffix(text.String(), "\n"), "\n")
 	}
-	return lines(d.title), lines(d.command), lines(d.heads)
+	return lines(d.title), lines(d.command), lines(func(*record.Run) { d.hosts() })
 }
 
 // cleanedEnds are ends whose text from the record is safe to print.
@@ -85,14 +85,14 @@ func (p *printer) cleanedEnds(ends []End) []End {
 
 // stepRows are the ladder's rows with what the hosts' sockets were after each.
 func stepRows(r *record.Run, times bool) []row {
-	rows := build(r, times, func(b *rowBuilder, last *row) { last.ends = b.endsAfter(last.moves) })
+	rows := build(r, times, func(b *rowBuilder, last *row) { last.ends = b.ends(b.leftBy(len(b.rows) - 1)) })
 	rows = folded(rows)
 	for i := range rows { // a fold stands for the last row in it
 		if rows[i].ends == nil && i > 0 {
 			rows[i].ends = still(rows[i-1].ends)
 		}
 		if rows[i].ends == nil {
-			rows[i].ends = newSockets(r).ends()
+			rows[i].ends = newSockets(r).ends(nil)
 		}
 	}
 	return rows
@@ -116,7 +116,7 @@ func kindOf(r *row) Kind {
 		return VerdictStep
 	case r.kind == heading:
 		return PartStep
-	case r.kind == 0 && !r.isKernel():
+	case r.kind == 0 && !r.isKernel() && !r.isCount():
 		return CallStep
 	}
 	return OtherStep
@@ -138,13 +138,13 @@ func says(r *row) string {
 	case r.kind != 0:
 		return capital(r.remark) + "."
 	case r.segment != nil:
-		return joined(saysSegment(r), saysMoves(r), saysKernel(r))
+		return joined(saysSegment(r), saysMoves(r), saysKernel(r), saysCounts(r))
 	case r.call != nil:
-		return joined(saysCall(r), saysMoves(r), saysKernel(r))
-	case r.isKernel():
-		return saysKernel(r)
+		return joined(saysCall(r), saysMoves(r), saysKernel(r), saysCounts(r))
+	case len(r.states) == 0:
+		return joined(saysKernel(r), saysCounts(r))
 	}
-	return joined("Something has changed that no call or segment shows: a timer of the kernel has run out.", saysMoves(r), saysKernel(r))
+	return joined("Something has changed that no call or segment shows: a timer of the kernel has run out.", saysMoves(r), saysKernel(r), saysCounts(r))
 }
 
 // joined puts sentences together.
@@ -167,8 +167,8 @@ func saysSegment(r *row) string {
 	if s.Len > 0 {
 		what += fmt.Sprintf(" with %s", amount(uint32(s.Len), "of data", ""))
 	}
-	if s.Retransmission {
-		what += ", sent again,"
+	if why := saysWhy(s); why != "" {
+		what += ", " + why + ","
 	}
 	switch {
 	case s.Forged:

@@ -1,6 +1,8 @@
 package report
 
 import (
+	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -168,6 +170,123 @@ func wait() *record.Run {
 	return &s.run
 }
 
+// causes has a segment for each cause.
+func causes() *record.Run {
+	s := tell("Why a segment is sent by itself", "client", "server")
+	cause := func(c record.Cause, from, flags string, seq, ack uint32, n int, again bool) {
+		to := map[string]string{"client": "server", "server": "client"}[from]
+		v := s.segment(from, to, 40000, flags, seq, ack, n, record.Delivered)
+		v.Cause, v.Retransmission = c, again
+	}
+	s.listen(16)
+	s.handshake(40000, 1)
+	s.part("The client's")
+	cause(record.ByTimer, "client", "PSH,ACK", 1, 1, 1460, true)
+	cause(record.ByDuplicates, "client", "PSH,ACK", 1461, 1, 1460, true)
+	cause(record.ByAnswer, "client", "ACK", 2921, 1, 0, true)
+	cause(record.ByProbe, "client", "PSH,ACK", 2921, 1, 100, false)
+	cause(record.ByProbe, "client", "PSH,ACK", 2921, 1, 100, true)
+	cause(record.ByKeepalive, "client", "ACK", 3020, 1, 0, true)
+	cause(record.ByWindowProbe, "client", "ACK", 3020, 1, 0, false)
+	cause(record.ByUnknown, "client", "FIN,ACK", 3021, 1, 0, true)
+	s.part("The server's")
+	cause(record.ByAnswer, "server", "SYN,ACK", 0, 1, 0, true)
+	cause(record.ByKeepalive, "server", "ACK", 0, 3021, 0, true)
+	s.segment("server", "client", 40000, "FIN,PSH,ACK", 1, 3021, 1460, record.Dropped).Cause = record.ByDuplicates
+	return &s.run
+}
+
+// counts has counters that rise at a segment's receiver and at its sender, in a
+// call, and where there is nothing that they belong to.
+func counts() *record.Run {
+	s := tell("Where a counter rises", "client", "server")
+	rose := func(host string, names ...string) {
+		all := map[string]int64{}
+		for i, name := range names {
+			all[name] = int64(i + 1)
+		}
+		s.add(&record.Counters{Host: host, Rose: all})
+	}
+	rose("client", "TCPOFODrop")
+	s.listen(0)
+	s.handshake(40000, 1)
+	s.part("The queue is full")
+	s.connect(40001)
+	s.segment("client", "server", 40001, "SYN", 0, 0, 0, record.Delivered)
+	rose("server", "ListenOverflows", "ListenDrops")
+	rose("server")
+	s.add(&record.Wait{Host: "client", Socket: "40001->80", Timer: "retransmit", For: "client:SYN"})
+	v := s.segment("client", "server", 40001, "SYN", 0, 0, 0, record.Dropped)
+	v.Retransmission, v.Cause = true, record.ByTimer
+	rose("client", "TCPAbortOnTimeout", "TCPACKSkippedSeq")
+	v = s.segment("client", "server", 40001, "SYN", 0, 0, 0, record.Delivered)
+	v.Retransmission, v.Cause = true, record.ByTimer
+	rose("client", "TCPAbortOnTimeout")
+	s.state("server", "80<-40001", "", record.SynRecv, nobodys)
+	rose("server", "TCPReqQFullDoCookies")
+	s.part("A call, and none")
+	s.call("client", "close", "0", "3")
+	s.state("client", "40000->80", record.Established, record.Close, nobodys)
+	rose("client", "TCPAbortOnClose")
+	s.add(&record.Wait{Host: "server", Socket: "80<-40001", For: record.Close})
+	rose("server", "TCPAbortOnTimeout")
+	s.state("server", "80<-40001", record.SynRecv, record.Close, nobodys)
+	return &s.run
+}
+
+// otherNames are hosts that do not stand in the order of the alphabet, and ports
+// that do not rise as one would think.
+func otherNames() *record.Run {
+	s := tell("Whatever hosts and ports are called", "b", "a")
+	connect := func(from, to netip.AddrPort) {
+		host, other := "b", "a"
+		if from.Addr() == addressOf["a"] {
+			host, other = other, host
+		}
+		here, there := from.Port(), to.Port()
+		s.fails(host, "connect", "EINPROGRESS", "3", to.String())
+		s.add(&record.State{Host: host, Socket: fmt.Sprintf("%d->%d", here, there), Local: from, Remote: to, To: record.SynSent, Descriptor: true})
+		s.last++
+		s.add(&record.Segment{From: host, To: other, Src: from, Dst: to, Flags: "SYN", Fate: record.Delivered, ID: s.last})
+		s.add(&record.State{Host: other, Socket: fmt.Sprintf("%d<-%d", there, here), Local: to, Remote: from, To: record.SynRecv})
+	}
+	at := func(text string) netip.AddrPort { return netip.MustParseAddrPort(text) }
+	second := netip.MustParseAddr("192.0.2.22")
+	s.run.Environment.Hosts[1].Addresses = append(s.run.Environment.Hosts[1].Addresses, second)
+	connect(at("192.0.2.12:80"), at("192.0.2.11:40000"))
+	connect(at("192.0.2.11:40001"), at("192.0.2.12:81"))
+	s.part("The same port on the left")
+	connect(at("192.0.2.12:7"), at("192.0.2.11:40000"))
+	connect(at("192.0.2.12:7"), at("192.0.2.11:40001"))
+	connect(at("192.0.2.12:7"), at("192.0.2.22:40001"))
+	return &s.run
+}
+
+// threeHosts has one more than there are sides.
+func threeHosts() *record.Run {
+	s := tell("A host in between", "a", "b", "c")
+	s.segment("a", "b", 40000, "SYN", 0, 0, 0, record.Delivered)
+	s.segment("b", "c", 40000, "SYN", 0, 0, 0, record.Delivered)
+	s.state("c", "80<-40000", "", record.SynRecv, nobodys)
+	s.segment("c", "a", 40000, "RST", 0, 0, 0, record.Dropped)
+	s.call("c", "close", "0", "3")
+	s.state("c", "80<-40000", record.SynRecv, record.Close, nobodys)
+	return &s.run
+}
+
+// late was held up, and its states were not read step by step.
+func late() *record.Run {
+	s := tell("The machine stands still for a while", "client", "server")
+	s.run.States = record.Live
+	s.run.HeldUp = record.HoldUp{For: 3012 * time.Millisecond, Before: "server: close(4)"}
+	s.run.Late = &record.Late{
+		At: 400 * time.Microsecond, Host: "client", Socket: "40000->80", Timer: "retransmit", By: 2800 * time.Millisecond, Before: "server: close(4)",
+	}
+	s.connect(40000)
+	s.judge(record.Claim{ID: "judged-late", Text: "It is.", Source: "here", Verdict: record.Confirmed})
+	return &s.run
+}
+
 func surprise() *record.Run {
 	s := tell("The kernel does something else", "client", "server")
 	s.call("client", "socket", "3")
@@ -211,8 +330,9 @@ func hostile() *record.Run {
 	s := tell(evil+long, "client", "server")
 	s.run.Lab, s.run.Environment.Kernel = evil, long
 	s.run.Args = map[string]string{evil: evil, "long": long}
-	s.run.Environment.Hosts["client"] = evil + long
-	s.run.Environment.Hosts["server"] = evil + long
+	for i := range s.run.Environment.Hosts {
+		s.run.Environment.Hosts[i].Addresses = []netip.Addr{netip.MustParseAddr("fe80::1").WithZone(evil + long)}
+	}
 	s.part(evil)
 	s.part(long + " " + long)
 	s.call("server", "write", evil, "3", `"`+evil+`"`, long)

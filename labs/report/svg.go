@@ -68,19 +68,13 @@ type picture struct {
 	out   strings.Builder // of the row that is being drawn
 	y     float64         // top of what comes next
 	times bool
-	left1 string // the host on the left
-	alone bool
-	held  map[int]float64 // segment → y of the place where it is held
+	sides
+	held map[int]float64 // segment → y of the place where it is held
 }
 
 func newPicture(r *record.Run, o Options, l layout) *picture {
-	hosts := newSockets(r).hosts
-	p := &picture{printer: newPrinter(nil, o), layout: l, times: o.Times && !l.inside, held: map[int]float64{}}
+	p := &picture{printer: newPrinter(nil, o), layout: l, times: o.Times && !l.inside, sides: sidesOf(r), held: map[int]float64{}}
 	p.ascii = false
-	p.alone = len(hosts) < 2
-	if len(hosts) > 0 {
-		p.left1 = hosts[0]
-	}
 	return p
 }
 
@@ -100,7 +94,7 @@ func (p *picture) text(x, y float64, anchor, class, text string) {
 func (p *picture) title(r *record.Run) {
 	p.y = 26
 	p.text(12, p.y, "start", "title", r.Title)
-	p.text(12, p.y+19, "start", "dim", "tcplab "+r.Lab+flags(r)+" on Linux "+r.Environment.Kernel)
+	p.text(12, p.y+19, "start", "dim", commandText(r)+kernelVersion(r))
 	p.y += 32
 	p.body.WriteString(p.out.String() + "\n")
 	p.out.Reset()
@@ -109,7 +103,7 @@ func (p *picture) title(r *record.Run) {
 // ladder draws the lifelines, and all rows between them.
 func (p *picture) ladder(r *record.Run) {
 	top := p.y + lineStep
-	p.heads(r, top)
+	p.hosts(top)
 	heads := p.out.String()
 	p.out.Reset()
 	p.y = top + 12
@@ -128,23 +122,22 @@ func (p *picture) ladder(r *record.Run) {
 	p.body.WriteString(heads + "\n" + rows.String() + "</g>\n")
 }
 
-func (p *picture) heads(r *record.Run, y float64) {
+func (p *picture) hosts(y float64) {
 	room := int(min(p.right-p.left, 2*(p.span-p.right)) / em)
 	if p.inside {
 		room = int(p.span / 2 / em)
 	}
-	client := cut(p.clean(p.left1+" "+r.Environment.Hosts[p.left1]), room)
-	server := cut(p.clean("server "+r.Environment.Hosts["server"]), room)
+	left, right := cut(p.clean(p.heads[0]), room), cut(p.clean(p.heads[1]), room)
 	if p.inside {
-		p.text(p.left-8, y, "start", "head", client)
+		p.text(p.left-8, y, "start", "head", left)
 		if !p.alone {
-			p.text(p.right+8, y, "end", "head", server)
+			p.text(p.right+8, y, "end", "head", right)
 		}
 		return
 	}
-	p.text(p.left, y, "middle", "head", client)
+	p.text(p.left, y, "middle", "head", left)
 	if !p.alone {
-		p.text(p.right, y, "middle", "head", server)
+		p.text(p.right, y, "middle", "head", right)
 	}
 }
 
@@ -173,7 +166,7 @@ func (p *picture) row(r row, step int) string {
 		p.across("dim", map[remarkKind]string{waiting: "… ", setting: "* ", tally: "= "}[r.kind], r.remark)
 	case r.segment == nil:
 		p.call(r)
-	case r.segment.From == r.segment.To:
+	case p.isLoop(r.segment):
 		p.loop(r)
 	default:
 		p.segment(r)
@@ -212,9 +205,9 @@ func (p *picture) room(host string) int {
 	switch {
 	case p.inside:
 		return int((p.right - p.left - 2*textGap) / em)
-	case host == p.left1 && p.times:
+	case host == p.leftHost && p.times:
 		return int((p.left - textGap - timeRight - textGap) / em)
-	case host == p.left1:
+	case host == p.leftHost:
 		return int((p.left - textGap) / em)
 	}
 	return int((p.span - p.right - textGap) / em)
@@ -224,12 +217,12 @@ func (p *picture) room(host string) int {
 // they end.
 func (p *picture) beside(host, class string, y float64, texts ...string) float64 {
 	x, anchor := p.left-textGap, "end"
-	if host != p.left1 {
+	if host != p.leftHost {
 		x, anchor = p.right+textGap, "start"
 	}
 	if p.inside {
 		x, anchor = p.left+textGap, "start"
-		if host != p.left1 {
+		if host != p.leftHost {
 			x, anchor = p.right-textGap, "end"
 		}
 	}
@@ -249,14 +242,31 @@ func (p *picture) call(r row) {
 		y = p.beside(r.host, "call", y, r.text+r.result)
 	}
 	y = p.beside(r.host, "state", y, r.states...)
-	p.y = p.beside(r.host, "dim", y, r.kernel...) - 13
+	p.y = p.notes(r, y) - 13
+}
+
+// notes draws what the kernel says, and what counters have risen by, from y on.
+func (p *picture) notes(r row, y float64) float64 {
+	y = p.beside(r.host, "dim", y, r.kernel...)
+	for _, c := range r.counts {
+		y = p.beside(c.host, "dim", y, c.lines(p.room(c.host))...)
+	}
+	return y
+}
+
+// undelivered draws the notes on a segment that does not arrive, below what is
+// drawn of it.
+func (p *picture) undelivered(r row) {
+	if len(r.kernel)+len(r.counts) > 0 {
+		p.y = p.notes(r, p.y+textGap) - lineStep + 8
+	}
 }
 
 // segment draws an arrow; what it leads to stands beside its head.
 func (p *picture) segment(r row) {
 	s := r.segment
 	from, to := p.left, p.right
-	if s.To == p.left1 {
+	if s.To == p.leftHost {
 		from, to = to, from
 	}
 	y := p.y + lineStep + 3 // the label stands above
@@ -290,6 +300,7 @@ func (p *picture) segment(r row) {
 	p.labels(r, from, to, y)
 	p.y = y + slant + 7
 	if lost || s.Fate == record.Held {
+		p.undelivered(r)
 		return
 	}
 	texts, look := r.states, "state"
@@ -301,10 +312,10 @@ func (p *picture) segment(r row) {
 		below += 12
 	}
 	below = p.beside(r.host, look, below, texts...)
-	p.y = max(p.y, p.beside(r.host, "dim", below, r.kernel...)-lineStep+8)
+	p.y = max(p.y, p.notes(r, below)-lineStep+8)
 }
 
-// labels writes what a segment says above its arrow, and its port at its end.
+// labels writes what a segment says above its arrow, and its tag at its end.
 func (p *picture) labels(r row, from, to, y float64) {
 	s := r.segment
 	class, end := "seg", ""
@@ -315,8 +326,9 @@ func (p *picture) labels(r row, from, to, y float64) {
 		end = ", held"
 	}
 	room := int(math.Abs(to-from)/em) - 2
-	if r.port != "" && p.inside {
-		room -= 2 * (length(r.port) + 1)
+	tag := cut(r.tag, room/3)
+	if tag != "" && p.inside {
+		room -= 2 * (length(tag) + 1)
 	}
 	label := cut(strings.TrimSpace(labelIn(r, room-length(end)))+end, room)
 	middle := (from + to) / 2
@@ -325,7 +337,7 @@ func (p *picture) labels(r row, from, to, y float64) {
 		middle += math.Copysign(min(beyond, 80), to-from)
 	}
 	p.text(middle, y-3, "middle", class, label)
-	if r.port == "" {
+	if r.tag == "" {
 		return
 	}
 	if p.inside { // above the arrow's beginning
@@ -333,10 +345,10 @@ func (p *picture) labels(r row, from, to, y float64) {
 		if from > to {
 			x, anchor = from-4, "end"
 		}
-		p.text(x, y-3, anchor, "dim", r.port)
+		p.text(x, y-3, anchor, "dim", tag)
 		return
 	}
-	p.beside(s.From, "dim", y+4, r.port)
+	p.beside(s.From, "dim", y+4, r.tag)
 }
 
 // tip draws the head of an arrow that ends at x, y.
@@ -348,7 +360,7 @@ func (p *picture) tip(fromX, fromY, x, y float64) {
 func (p *picture) loop(r row) {
 	s := r.segment
 	x, side := p.left, 1.0
-	if r.host != p.left1 {
+	if r.host != p.leftHost {
 		x, side = p.right, -1.0
 	}
 	y := p.y + lineStep + 3
@@ -363,10 +375,12 @@ func (p *picture) loop(r row) {
 	case record.Dropped:
 		p.printf(`<path class="%s" d="M%g %gH%g"/><path class="cross" d="M%g %gl10 10m0 -10l-10 10"/>`, class, x, y, far, far-5, y-5)
 		p.y = y + 14
+		p.undelivered(r)
 		return
 	case record.Held:
 		p.printf(`<path class="%s" d="M%g %gH%g"/><circle class="dot" cx="%g" cy="%g" r="4"/>`, class, x, y, far, far, y)
 		p.y = y + 14
+		p.undelivered(r)
 		return
 	}
 	p.printf(`<path class="%s" d="M%g %gH%gq%g 0 %g 11q0 11 %g 11H%g"/>`, class, x, y, far, side*11, side*11, -side*11, x+side*2)
@@ -380,5 +394,5 @@ func (p *picture) loop(r row) {
 		below += 12
 	}
 	below = p.beside(r.host, look, below, texts...)
-	p.y = max(y+30, p.beside(r.host, "dim", below, r.kernel...)-lineStep+8)
+	p.y = max(y+30, p.notes(r, below)-lineStep+8)
 }

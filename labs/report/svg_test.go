@@ -20,6 +20,8 @@ func everyRun() map[string]*record.Run {
 		"self-loop-of-two": selfLoop("client", "server"), "self-loop-of-server": selfLoop("server"),
 		"two-connections": twoConnections(), "repetition": repetition15(), "wait": wait(), "surprise": surprise(),
 		"broken": broken(), "inapplicable": inapplicable(), "hostile": hostile(), "empty": {},
+		"causes": causes(), "counts": counts(), "other-names": otherNames(), "three-hosts": threeHosts(), "late": late(),
+		"kernel": kernelStory(),
 	}
 }
 
@@ -32,7 +34,7 @@ func TestSVG(t *testing.T) {
 			}
 			wellFormed(t, b.Bytes())
 			switch name {
-			case "handshake", "fates", "self-loop", "hostile":
+			case "handshake", "fates", "self-loop", "hostile", "counts":
 				golden(t, name+".svg", b.Bytes())
 			}
 		})

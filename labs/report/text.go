@@ -134,10 +134,6 @@ func (p *printer) run(r *record.Run) *record.Run {
 	c.Lab, c.Title, c.Error = p.clean(r.Lab), p.clean(r.Title), p.clean(r.Error)
 	e := &c.Environment
 	e.Kernel, e.Tcplab, e.Privilege = p.clean(e.Kernel), p.clean(e.Tcplab), p.clean(e.Privilege)
-	e.Hosts = cleanKeys(p, e.Hosts)
-	for host, addr := range e.Hosts {
-		e.Hosts[host] = p.clean(addr)
-	}
 	e.Sysctls = cleanKeys(p, e.Sysctls)
 	for host, all := range e.Sysctls {
 		all = cleanKeys(p, all)

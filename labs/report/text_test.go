@@ -85,7 +85,21 @@ func TestShorten(t *testing.T) {
 			t.Errorf("in %d columns: %q, want %q", test.room, got, test.want)
 		}
 	}
-	if got := shorten("SYN seq=0 again", 9); got != "SYN again" {
-		t.Errorf("a SYN in 9 columns: %q", got)
+	for _, test := range []struct {
+		label string
+		room  int
+		want  string
+	}{
+		{"SYN seq=0 again", 9, "SYN again"},
+		{"ACK seq=0 ack=1 keepalive", 24, "ACK seq=0 keepalive"},
+		{"ACK seq=0 ack=1 window probe", 16, "ACK window probe"},
+		{"ACK seq=0 ack=1 window probe", 15, "ACK"},
+		{"PSH,ACK seq=1 ack=1 len=5 fast retransmit", 23, "PSH,ACK fast retransmit"},
+		{"PSH,ACK seq=1 ack=1 len=5 fast retransmit", 22, "PSH,ACK again"},
+		{"PSH,ACK seq=1 ack=1 len=5 TLP", 10, "PSH,ACK"},
+	} {
+		if got := shorten(test.label, test.room); got != test.want {
+			t.Errorf("%q in %d columns: %q, want %q", test.label, test.room, got, test.want)
+		}
 	}
 }

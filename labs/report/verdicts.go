@@ -29,6 +29,9 @@ func Verdicts(w io.Writer, r *record.Run, o Options) error {
 	if len(r.Claims) > 0 {
 		p.line()
 	}
+	if late := lateText(r, o.Times); late != "" {
+		p.paragraph(dim, "· ", plain, late)
+	}
 	p.summary(r)
 	return p.err
 }
@@ -116,6 +119,28 @@ func (p *printer) summary(r *record.Run) {
 		mark, look = "‼ ", red
 	}
 	p.paragraph(look, mark, look, summaryText(r))
+}
+
+// lateText says of a run that was late when and by what, and what that means for
+// its verdicts. It is empty for one that was punctual.
+func lateText(r *record.Run, times bool) string {
+	l := r.Late
+	if l == nil {
+		return ""
+	}
+	text := "This run was held up"
+	switch longest := r.HeldUp; {
+	case !times:
+	case longest.Before == l.Before:
+		text += fmt.Sprintf(" for %d ms", longest.For.Milliseconds())
+	case l.By > 0:
+		text += fmt.Sprintf(" for at least %d ms", l.By.Milliseconds())
+	}
+	if l.Before != "" {
+		text += " before " + l.Before
+	}
+	text += fmt.Sprintf("; meanwhile the %s's %s ran out", l.Host, timerOr(l.Timer, "timer"))
+	return text + ". What was judged after that counts only where it agrees with the catalogue."
 }
 
 // summaryText is the run in one sentence.

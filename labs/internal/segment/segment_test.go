@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net/netip"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -22,84 +23,96 @@ var (
 	server6 = netip.MustParseAddrPort("[2001:db8::2]:80")
 )
 
+// segments compares all but the raw options, which their text stands for.
+var segments = cmp.Options{addrPorts, cmpopts.IgnoreFields(Segment{}, "Options"), cmpopts.EquateEmpty()}
+
 func TestDecode(t *testing.T) {
 	hello := gopacket.Payload("hello")
-	ack4 := Segment{Src: client4, Dst: server4, Flags: ACK, Seq: 1000, Ack: 2000, Window: 502}
+	ack4 := Segment{Src: client4, Dst: server4, Flags: ACK, Seq: 1000, Ack: 2000, Window: 502, WScale: -1}
 	ack6 := ack4
 	ack6.Src, ack6.Dst = client6, server6
 	with := func(s Segment, change func(*Segment)) Segment {
 		change(&s)
 		return s
 	}
-	five := func(s *Segment) { s.Len = 5 }
+	five := func(s *Segment) { s.Len, s.Data = 5, []byte("hello") }
+	option := func(options ...layers.TCPOption) []byte {
+		return build(t, ip4(), tcp(func(h *layers.TCP) { h.Options = options }))
+	}
+	nop := layers.TCPOption{OptionType: layers.TCPOptionKindNop}
+	marked4, marked6 := ip4(), ip6()
+	marked4.TOS, marked6.TrafficClass = 0xb8|CE, 0xb8|ECT0
 
 	for _, test := range []struct {
-		name string
-		raw  []byte
-		want Segment
+		name    string
+		raw     []byte
+		want    Segment
+		options string
 	}{
 		{"SYN with the usual options", unhex(t, syn4), Segment{
 			Src: client4, Dst: server4, Flags: SYN, Seq: 0x11223344, Window: 64240,
-			Options: "mss 1460,sackOK,TS val 100 ecr 0,nop,wscale 7",
-			Clock:   Clock{Valid: true, MS: 100},
-		}},
-		{"data on IPv6", unhex(t, data6), Segment{
-			Src: server6, Dst: client6, Flags: PSH | ACK, Seq: 1000, Ack: 2000, Window: 502, Len: 5,
-		}},
-		{"ACK on IPv4", build(t, ip4(), tcp(nil)), ack4},
-		{"ACK on IPv6", build(t, ip6(), tcp(nil)), ack6},
+			MSS: 1460, SACKOK: true, WScale: 7, Clock: Clock{Valid: true, MS: 100},
+		}, "mss 1460,sackOK,TS val 100 ecr 0,nop,wscale 7"},
+		{"data on IPv6", unhex(t, data6), with(Segment{
+			Src: server6, Dst: client6, Flags: PSH | ACK, Seq: 1000, Ack: 2000, Window: 502, WScale: -1,
+		}, five), ""},
+		{"ACK on IPv4", build(t, ip4(), tcp(nil)), ack4, ""},
+		{"ACK on IPv6", build(t, ip6(), tcp(nil)), ack6, ""},
 		{"no flags", build(t, ip4(), tcp(func(h *layers.TCP) { h.ACK = false })),
-			with(ack4, func(s *Segment) { s.Flags = 0 })},
+			with(ack4, func(s *Segment) { s.Flags = 0 }), ""},
 		{"every flag", build(t, ip4(), tcp(func(h *layers.TCP) {
 			h.FIN, h.SYN, h.RST, h.PSH, h.URG, h.ECE, h.CWR = true, true, true, true, true, true, true
-		})), with(ack4, func(s *Segment) { s.Flags = 0xff })},
-		// Ports that gopacket knows a protocol for: the data is data.
+		})), with(ack4, func(s *Segment) { s.Flags = 0xff }), ""},
+		{"an urgent pointer", build(t, ip4(), tcp(func(h *layers.TCP) { h.URG, h.Urgent = true, 0x102 })),
+			with(ack4, func(s *Segment) { s.Flags, s.Urgent = ACK|URG, 0x102 }), ""},
+		{"congestion experienced, on IPv4", build(t, marked4, tcp(nil)), with(ack4, func(s *Segment) { s.ECN = CE }), ""},
+		{"ECN-capable, on IPv6", build(t, marked6, tcp(nil)), with(ack6, func(s *Segment) { s.ECN = ECT0 }), ""},
 		{"data to a name server", build(t, ip4(), tcp(func(h *layers.TCP) { h.DstPort = 53 }), hello),
-			with(ack4, func(s *Segment) { s.Dst = netip.AddrPortFrom(s.Dst.Addr(), 53); s.Len = 5 })},
-		{"data from a TLS server", build(t, ip4(), tcp(func(h *layers.TCP) { h.SrcPort = 443 }), hello),
-			with(ack4, func(s *Segment) { s.Src = netip.AddrPortFrom(s.Src.Addr(), 443); s.Len = 5 })},
-		{"padding on IPv4", append(build(t, ip4(), tcp(nil)), make([]byte, 6)...), ack4},
-		{"padding on IPv6", append(build(t, ip6(), tcp(nil), hello), make([]byte, 6)...), with(ack6, five)},
+			with(with(ack4, five), func(s *Segment) { s.Dst = netip.AddrPortFrom(s.Dst.Addr(), 53) }), ""},
+		{"padding on IPv4", append(build(t, ip4(), tcp(nil)), make([]byte, 6)...), ack4, ""},
+		{"padding on IPv6", append(build(t, ip6(), tcp(nil), hello), make([]byte, 6)...), with(ack6, five), ""},
 		{"IPv4 options", build(t, &layers.IPv4{
 			Version: 4, TTL: 64, Protocol: layers.IPProtocolTCP, SrcIP: ip4().SrcIP, DstIP: ip4().DstIP,
 			Options: []layers.IPv4Option{{OptionType: 148, OptionLength: 4, OptionData: []byte{0, 0}}},
-		}, tcp(nil), hello), with(ack4, five)},
-		{"IPv6 hop-by-hop options", insert(build(t, ip6(), tcp(nil), hello), layers.IPProtocolIPv6HopByHop, 0, 0, 1, 4, 0, 0, 0, 0), with(ack6, five)},
-		{"IPv6 destination options", insert(build(t, ip6(), tcp(nil), hello), layers.IPProtocolIPv6Destination, 0, 0, 1, 4, 0, 0, 0, 0), with(ack6, five)},
-		{"an end of options", build(t, ip4(), tcp(func(h *layers.TCP) {
-			h.Options = []layers.TCPOption{{OptionType: layers.TCPOptionKindNop}, {OptionType: layers.TCPOptionKindEndList}}
-		})), with(ack4, func(s *Segment) { s.Options = "nop,eol" })},
-		{"a selective acknowledgement", build(t, ip4(), tcp(func(h *layers.TCP) {
-			h.Options = []layers.TCPOption{
-				{OptionType: layers.TCPOptionKindNop}, {OptionType: layers.TCPOptionKindNop},
-				{OptionType: layers.TCPOptionKindSACK, OptionLength: 18, OptionData: []byte{0, 0, 0, 1, 0, 0, 0, 6, 255, 255, 255, 255, 0, 0, 0, 2}},
-			}
-		})), with(ack4, func(s *Segment) { s.Options = "nop,nop,sack 2 {1:6}{4294967295:2}" })},
-		{"an empty Fast Open cookie", build(t, ip4(), tcp(func(h *layers.TCP) {
-			h.Options = []layers.TCPOption{{OptionType: 34, OptionLength: 2}}
-		})), with(ack4, func(s *Segment) { s.Options = "unknown-34 0x,eol" })},
-		{"an option of the wrong size", build(t, ip4(), tcp(func(h *layers.TCP) {
-			h.Options = []layers.TCPOption{{OptionType: layers.TCPOptionKindMSS, OptionLength: 3, OptionData: []byte{5}}}
-		})), with(ack4, func(s *Segment) { s.Options = "unknown-2 0x05,eol" })},
+		}, tcp(nil), hello), with(ack4, five), ""},
+		{"IPv6 hop-by-hop options", insert(build(t, ip6(), tcp(nil), hello), layers.IPProtocolIPv6HopByHop, 0, 0, 1, 4, 0, 0, 0, 0), with(ack6, five), ""},
+		{"IPv6 destination options", insert(build(t, ip6(), tcp(nil), hello), layers.IPProtocolIPv6Destination, 0, 0, 1, 4, 0, 0, 0, 0), with(ack6, five), ""},
+		{"an IPv6 routing header before them", insert(
+			insert(build(t, ip6(), tcp(nil), hello), layers.IPProtocolIPv6Destination, 0, 0, 1, 4, 0, 0, 0, 0),
+			layers.IPProtocolIPv6Routing, append([]byte{0, 2, 2, 0}, make([]byte, 20)...)...), with(ack6, five), ""},
+		{"an end of options", option(nop, layers.TCPOption{OptionType: layers.TCPOptionKindEndList}), ack4, "nop,eol"},
+		{"a selective acknowledgement", option(nop, nop,
+			layers.TCPOption{OptionType: layers.TCPOptionKindSACK, OptionLength: 18, OptionData: []byte{0, 0, 0, 1, 0, 0, 0, 6, 255, 255, 255, 255, 0, 0, 0, 2}}),
+			with(ack4, func(s *Segment) { s.SACK = []Block{{1, 6}, {4294967295, 2}} }), "nop,nop,sack 2 {1:6}{4294967295:2}"},
+		{"an empty Fast Open cookie", option(layers.TCPOption{OptionType: 34, OptionLength: 2}), ack4, "unknown-34 0x,eol"},
+		{"an option of the wrong size", option(layers.TCPOption{OptionType: layers.TCPOptionKindMSS, OptionLength: 3, OptionData: []byte{5}}),
+			ack4, "unknown-2 0x05,eol"},
+		{"an option of no length", rawOptions(t, optNop, 5, 0, 8), ack4, "nop"},
+		{"an option longer than the header", rawOptions(t, optNop, optNop, 5, 3), ack4, "nop,nop"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			d := NewDecoder()
-			got, err := d.Decode(test.raw)
+			got, err := Decode(test.raw)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(test.want, got, addrPorts); diff != "" {
+			if diff := cmp.Diff(test.want, got, segments); diff != "" {
 				t.Error("Decode (-want +got):\n" + diff)
 			}
-			// A Decoder is used again and again: nothing may be left over.
-			if _, err := d.Decode(build(t, ip6(), tcp(nil), gopacket.Payload("other"))); err != nil {
-				t.Fatal(err)
-			}
-			if again, err := d.Decode(test.raw); err != nil || again != got {
-				t.Errorf("the second time: %+v, %v; the first time: %+v", again, err, got)
+			if text := got.OptionsText(); text != test.options {
+				t.Errorf("options %q, want %q", text, test.options)
 			}
 		})
 	}
+}
+
+// rawOptions is a segment with just these bytes of options.
+func rawOptions(t testing.TB, options ...byte) []byte {
+	t.Helper()
+	raw, err := Rewrite(build(t, ip4(), tcp(nil)), func(h *TCP) { h.Options = options })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
 }
 
 func TestDecodeNotTCP(t *testing.T) {
@@ -128,7 +141,7 @@ func TestDecodeNotTCP(t *testing.T) {
 		}, gopacket.Payload("\x8f\x00\x00\x00\x00\x00\x00\x00")), layers.IPProtocolIPv6HopByHop, 0, 0, 5, 2, 0, 0, 1, 0)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got, err := NewDecoder().Decode(test.raw); !errors.Is(err, ErrNotTCP) {
+			if got, err := Decode(test.raw); !errors.Is(err, ErrNotTCP) {
 				t.Errorf("Decode = %+v, %v; want ErrNotTCP", got, err)
 			}
 		})
@@ -153,15 +166,17 @@ func TestDecodeDamaged(t *testing.T) {
 		{"a length beyond the packet on IPv4", set(v4, 2, 0, 61)},
 		{"a length beyond the packet on IPv6", set(v6, 4, 0, 26)},
 		{"an IPv4 header of 16 bytes", set(v4, 0, 0x44)},
+		{"an IPv4 header longer than the packet", set(v4[:40], 0, 0x4f, 0, 0, 40)},
+		{"an extension header longer than the packet", insert(v6, layers.IPProtocolIPv6Destination, 0, 9, 1, 4, 0, 0, 0, 0)},
 		{"a TCP header of 16 bytes", set(v4, 32, 0x40)},
 		{"a TCP header longer than the packet", set(v4, 32, 0xf0)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := NewDecoder().Decode(test.raw)
+			got, err := Decode(test.raw)
 			if err == nil || errors.Is(err, ErrNotTCP) {
 				t.Errorf("Decode = %+v, %v; want an error that is not ErrNotTCP", got, err)
 			}
-			if got != (Segment{}) {
+			if !reflect.DeepEqual(got, Segment{}) {
 				t.Errorf("Decode = %+v with an error; want nothing", got)
 			}
 		})
@@ -174,9 +189,8 @@ func TestDecodeTruncated(t *testing.T) {
 		unhex(t, syn4), unhex(t, data6),
 		insert(unhex(t, data6), layers.IPProtocolIPv6Destination, 0, 0, 1, 4, 0, 0, 0, 0),
 	} {
-		d := NewDecoder()
 		for n := range whole {
-			if got, err := d.Decode(whole[:n]); err == nil {
+			if got, err := Decode(whole[:n]); err == nil {
 				t.Errorf("Decode of %d of %d bytes: %+v", n, len(whole), got)
 			}
 		}
@@ -206,30 +220,24 @@ func FuzzDecode(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		before := slices.Clone(raw)
-		got, err := NewDecoder().Decode(raw)
+		got, err := Decode(raw)
 		if !bytes.Equal(before, raw) {
 			t.Fatal("Decode has changed the packet")
 		}
 		if err != nil {
-			if got != (Segment{}) {
+			if !reflect.DeepEqual(got, Segment{}) {
 				t.Errorf("Decode = %+v with an error", got)
+			}
+			if theirs := decodeOther(raw); theirs != nil {
+				t.Errorf("Decode: %v; gopacket makes a segment of it", err)
 			}
 			return
 		}
-		headers := 20 + 20
-		if raw[0]>>4 == 6 {
-			headers = ip6Header + 20
-		}
-		if got.Len < 0 || got.Len+headers > len(raw) {
-			t.Errorf("%d bytes of data in a packet of %d", got.Len, len(raw))
-		}
-		if got.Src.Addr().Is4() != (raw[0]>>4 == 4) || !got.Dst.IsValid() {
-			t.Errorf("from %v to %v in IP version %d", got.Src, got.Dst, raw[0]>>4)
-		}
+		compare(t, raw, got)
 		// More after the packet's end is padding and changes nothing.
-		padded, err := NewDecoder().Decode(append(before, 1, 2, 3))
-		if err != nil || padded != got {
-			t.Errorf("with padding: %+v, %v; without: %+v", padded, err, got)
+		padded, err := Decode(append(before, 1, 2, 3))
+		if diff := cmp.Diff(got, padded, addrPorts); err != nil || diff != "" {
+			t.Errorf("with padding: %v\n%s", err, diff)
 		}
 	})
 }
@@ -252,10 +260,10 @@ func addSeeds(f *testing.F) {
 func BenchmarkDecode(b *testing.B) {
 	for _, bench := range []struct{ name, packet string }{{"SYN", syn4}, {"data6", data6}} {
 		b.Run(bench.name, func(b *testing.B) {
-			raw, d := unhex(b, bench.packet), NewDecoder()
+			raw := unhex(b, bench.packet)
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := d.Decode(raw); err != nil {
+				if _, err := Decode(raw); err != nil {
 					b.Fatal(err)
 				}
 			}

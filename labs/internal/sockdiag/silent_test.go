@@ -1,6 +1,7 @@
 package sockdiag
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"testing"
 
@@ -17,7 +18,8 @@ func TestGetFaulty(t *testing.T) {
 	}{
 		"none":                 {nil, "inet_diag: no answer"},
 		"of another question":  {numbered(answer(1, 0, 0, 0, 0, 0, 1), 7), "inet_diag: no answer"},
-		"about another socket": {numbered(answer(1, 0, 0, 0, 0, 0, 1), 1), "inet_diag: answer about port 0, asked about 40000"},
+		"about another socket": {ported(numbered(answer(1, 0, 0, 0, 0, 0, 1), 1), 81), "inet_diag: answer about a socket that is not the one at port 40000"},
+		"of a released port":   {numbered(answer(1, 0, 0, 0, 0, 0, 1), 1), "inet_diag: no answer"}, // to the second question
 		"short":                {numbered(answer(1, 0, 0, 0, 0, 0, 1), 1)[:50], "inet_diag: answer of 34 bytes, want 72"},
 	} {
 		// The other end of a pair stands for the kernel, which has answered before
@@ -38,6 +40,11 @@ func TestGetFaulty(t *testing.T) {
 		unix.Close(pair[0])
 		unix.Close(pair[1])
 	}
+}
+
+func ported(answer []byte, port uint16) []byte {
+	binary.BigEndian.PutUint16(answer[headerLen+4:], port)
+	return answer
 }
 
 func numbered(answer []byte, seq uint32) []byte {

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -23,7 +24,7 @@ import (
 // A Socket is what the kernel says of one socket.
 type Socket struct {
 	State       string // as in record: "SYN_RECV"
-	Timer       string // "", "retransmit", "keepalive", "timewait", "probe"
+	Timer       string // as in record.State
 	Expires     time.Duration
 	Retransmits int
 	RQueue      uint32 // see record.State
@@ -38,8 +39,17 @@ var states = [...]string{
 	9: record.LastAck, 10: record.Listen, 11: record.Closing,
 }
 
-// idiag_timer, sock_diag(7).
-var timers = [...]string{0: "", 1: "retransmit", 2: "keepalive", 3: "timewait", 4: "probe"}
+// idiag_timer, sock_diag(7). A delayed ACK is told of from about Linux 7.1 on.
+var timers = [...]string{0: "", 1: "retransmit", 2: "keepalive", 3: "timewait", 4: "probe", 5: "delack"}
+
+// timerName names a timer. What nobody here knows is named by its number: it is
+// no fault of the kernel's to have more timers than this program knows.
+func timerName(n int) string {
+	if n < len(timers) {
+		return timers[n]
+	}
+	return strconv.Itoa(n)
+}
 
 // The wire format: struct nlmsghdr, then struct inet_diag_req_v2 or
 // struct inet_diag_msg (include/uapi/linux/inet_diag.h). Netlink headers are in
@@ -79,26 +89,43 @@ func (c *Conn) Close() error { return unix.Close(c.fd) }
 // to no connection but local is listened on, the kernel answers with the
 // listener: see State.
 func (c *Conn) Get(local, remote netip.AddrPort) (s Socket, found bool, err error) {
+	for range attempts {
+		var port uint16
+		s, port, found, err = c.ask(local, remote)
+		if err != nil || !found || port == local.Port() {
+			return s, found, err
+		}
+		if port != 0 {
+			break
+		}
+		// The look-up has met the socket just as the kernel released its port
+		// (tcp_done, inet_put_port): soon there is none.
+	}
+	return Socket{}, false, fmt.Errorf("inet_diag: answer about a socket that is not the one at port %d", local.Port())
+}
+
+// attempts is how often a question is asked again whose answer is about a socket
+// that is just going away.
+const attempts = 1000
+
+func (c *Conn) ask(local, remote netip.AddrPort) (s Socket, port uint16, found bool, err error) {
 	c.encode(local, remote)
 	if _, err := retry(func() (int, error) { return unix.Write(c.fd, c.req[:]) }); err != nil {
-		return Socket{}, false, fmt.Errorf("inet_diag: %w", os.NewSyscallError("write", err))
+		return Socket{}, 0, false, fmt.Errorf("inet_diag: %w", os.NewSyscallError("write", err))
 	}
 	for {
 		n, err := retry(func() (int, error) { return unix.Read(c.fd, c.buf[:]) })
 		if err == unix.EAGAIN {
-			return Socket{}, false, errors.New("inet_diag: no answer")
+			return Socket{}, 0, false, errors.New("inet_diag: no answer")
 		}
 		if err != nil {
-			return Socket{}, false, fmt.Errorf("inet_diag: %w", os.NewSyscallError("read", err))
+			return Socket{}, 0, false, fmt.Errorf("inet_diag: %w", os.NewSyscallError("read", err))
 		}
 		if n >= headerLen && native.Uint32(c.buf[8:]) != c.seq {
 			continue // the answer to a question that was given up
 		}
 		s, found, err := Decode(c.buf[:n])
-		if port := binary.BigEndian.Uint16(c.buf[headerLen+4:]); found && port != local.Port() {
-			return Socket{}, false, fmt.Errorf("inet_diag: answer about port %d, asked about %d", port, local.Port())
-		}
-		return s, found, err
+		return s, binary.BigEndian.Uint16(c.buf[headerLen+4:]), found, err
 	}
 }
 
@@ -167,12 +194,9 @@ func Decode(b []byte) (s Socket, found bool, err error) {
 	if state >= len(states) || states[state] == "" {
 		return Socket{}, false, fmt.Errorf("inet_diag: unknown state %d", state)
 	}
-	if timer >= len(timers) {
-		return Socket{}, false, fmt.Errorf("inet_diag: unknown timer %d", timer)
-	}
 	return Socket{
 		State:       states[state],
-		Timer:       timers[timer],
+		Timer:       timerName(timer),
 		Retransmits: int(b[3]),
 		Expires:     time.Duration(expires) * time.Millisecond,
 		RQueue:      native.Uint32(b[56:]),

@@ -23,7 +23,7 @@ const traceAndWait = "TCPLAB_TEST_TRACE_AND_WAIT"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(traceAndWait) == "" {
-		os.Exit(m.Run())
+		os.Exit(need.Main(m))
 	}
 	runtime.LockOSThread()
 	fs, err := tracepoint.Mount()

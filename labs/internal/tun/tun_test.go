@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
 	"github.com/vishvananda/netlink"
@@ -33,10 +35,10 @@ func TestDevice(t *testing.T) {
 		}
 		want := segment.Segment{
 			Src: netip.MustParseAddrPort("192.0.2.1:81"), Dst: netip.MustParseAddrPort("192.0.2.2:40000"),
-			Flags: segment.RST | segment.ACK, Ack: 1001,
+			Flags: segment.RST | segment.ACK, Ack: 1001, WScale: -1,
 		}
-		if got != want {
-			t.Errorf("the answer to a SYN for a closed port: %+v, want %+v", got, want)
+		if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.AddrPort{}), cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("the answer to a SYN for a closed port (-want +got):\n%s", diff)
 		}
 		if more, ok := next(t, d); ok {
 			t.Errorf("another answer: %+v", more)
@@ -89,7 +91,7 @@ func next(t *testing.T, d *tun.Device) (segment.Segment, bool) {
 		if n == 0 {
 			return segment.Segment{}, false
 		}
-		s, err := segment.NewDecoder().Decode(b[:n])
+		s, err := segment.Decode(b[:n])
 		if errors.Is(err, segment.ErrNotTCP) {
 			continue
 		}

@@ -21,13 +21,13 @@ func FuzzDrain(f *testing.F) {
 				continue
 			}
 			hosts[i].send(t, raw)
-			if err := w.Drain(i); err != nil {
+			if err := w.Drain(i, false); err != nil {
 				continue
 			}
 			for put < len(w.Waiting()) {
 				p := w.Waiting()[put]
 				put++
-				if p.ID != put || p.From != i || p.Nth != 0 || p.Len < 0 || p.Len > len(raw) || string(p.Raw) != string(raw) {
+				if p.ID != put || p.From != i || p.Provoked || p.Len < 0 || p.Len > len(raw) || string(p.Raw) != string(raw) {
 					t.Errorf("packet %+v of %x", p, raw)
 				}
 				if p.Flags&segment.ACK == 0 && p.RelAck != 0 {

@@ -25,7 +25,7 @@ type Device interface {
 // A Port is where a host is plugged into the wire.
 type Port struct {
 	Device Device
-	Addr   netip.Addr
+	Addrs  []netip.Addr
 }
 
 // A Packet is a segment that a host has put on the wire.
@@ -34,15 +34,25 @@ type Packet struct {
 	From int // index of the port
 	Raw  []byte
 	segment.Segment
-	SentAt time.Time
+	SentAt time.Time // when it was seen on the wire, which may be some time later
+	// Begun is when the action began in the course of which it was seen: it was
+	// not sent before, if that has Provoked it.
+	Begun time.Time
+	// Provoked reports whether its host has sent it in the course of a delivery;
+	// if not, a system call has sent it, or the kernel by itself.
+	Provoked bool
 	// RelSeq and RelAck are relative to the initial sequence numbers that the
 	// wire has seen.
 	RelSeq, RelAck uint32
 	Retransmission bool // its sequence numbers have been sent before
-	// Nth is, of a packet that was taken, the how-many-th with these flags from
-	// this host, from 1. What a timer has sent again and nobody takes has no number.
-	Nth int
+	// Probe reports whether it carries nothing, and has a sequence number that
+	// lies before what was sent last: a keepalive or window probe.
+	Probe bool
 }
+
+// ByTimer reports whether a timer has sent the packet, of which a story knows
+// only where it asks: a segment sent before, or a probe, that nothing provoked.
+func (p *Packet) ByTimer() bool { return (p.Retransmission || p.Probe) && !p.Provoked }
 
 // maxPacket is more than any device's MTU here.
 const maxPacket = 65536
@@ -53,17 +63,11 @@ type Wire struct {
 	ports   []Port
 	cancel  int // descriptor that becomes readable when all waiting must end
 	waiting []*Packet
-	decoder *segment.Decoder
 	buf     [maxPacket]byte
 	seen    int // packets, and so the latest one's ID
-	sent    int // by hosts, but for retransmissions
-	nth     map[name]int
+	sent    int // by hosts, but for what timers have sent
+	begun   time.Time
 	streams map[stream]*sent
-}
-
-type name struct {
-	from  int
-	flags segment.Flags
 }
 
 type stream struct{ src, dst netip.AddrPort }
@@ -81,8 +85,7 @@ var ErrCanceled = errors.New("interrupted")
 // the descriptor cancel is readable.
 func New(cancel int, ports ...Port) *Wire {
 	return &Wire{
-		ports: ports, cancel: cancel, decoder: segment.NewDecoder(),
-		nth: map[name]int{}, streams: map[stream]*sent{},
+		ports: ports, cancel: cancel, streams: map[stream]*sent{},
 	}
 }
 
@@ -98,33 +101,34 @@ func (w *Wire) Take(match func(*Packet) bool) *Packet {
 	}
 	p := w.waiting[i]
 	w.waiting = slices.Delete(w.waiting, i, i+1)
-	key := name{p.From, p.Flags}
-	w.nth[key]++
-	p.Nth = w.nth[key]
 	return p
 }
 
-// To returns the port that has the packet's destination address.
-func (w *Wire) To(p *Packet) (int, error) {
+// To returns the port that has an address.
+func (w *Wire) To(a netip.Addr) (int, error) {
 	for i, port := range w.ports {
-		if port.Addr == p.Dst.Addr() {
+		if slices.Contains(port.Addrs, a) {
 			return i, nil
 		}
 	}
-	return 0, fmt.Errorf("no host has the address %v", p.Dst.Addr())
+	return 0, fmt.Errorf("no host has the address %v", a)
 }
 
 // Write lets the host at port to receive a packet.
 func (w *Wire) Write(to int, raw []byte) error { return w.ports[to].Device.Write(raw) }
 
-// Drain takes in everything that the host at port from has sent by now.
-func (w *Wire) Drain(from int) error {
+// Begin notes that an action of the story begins: a system call, or a delivery.
+func (w *Wire) Begin(now time.Time) { w.begun = now }
+
+// Drain takes in everything that the host at port from has sent by now: by
+// itself or, where provoked is true, in the course of the latest delivery.
+func (w *Wire) Drain(from int, provoked bool) error {
 	for {
 		n, err := w.ports[from].Device.Read(w.buf[:])
 		if err != nil || n == 0 {
 			return err
 		}
-		if err := w.add(from, w.buf[:n]); err != nil {
+		if err := w.add(from, w.buf[:n], provoked); err != nil {
 			return err
 		}
 	}
@@ -148,8 +152,8 @@ func (w *Wire) Wait(deadline time.Time) error {
 		}
 		for i := range w.ports {
 			if fds[i].Revents != 0 {
-				if err := w.Drain(i); err != nil {
-					return fmt.Errorf("device of %v: %w", w.ports[i].Addr, err)
+				if err := w.Drain(i, false); err != nil {
+					return fmt.Errorf("device of %v: %w", w.ports[i].Addrs, err)
 				}
 			}
 		}
@@ -172,8 +176,9 @@ func Poll(fds []unix.PollFd, deadline time.Time) error {
 
 // add puts a packet on the wire. What is not TCP (router solicitations,
 // multicast reports) is no part of any story and is lost here.
-func (w *Wire) add(from int, raw []byte) error {
-	seg, err := w.decoder.Decode(raw)
+func (w *Wire) add(from int, raw []byte, provoked bool) error {
+	raw = slices.Clone(raw) // what is decoded points into it
+	seg, err := segment.Decode(raw)
 	if errors.Is(err, segment.ErrNotTCP) {
 		return nil
 	}
@@ -181,27 +186,54 @@ func (w *Wire) add(from int, raw []byte) error {
 		return err
 	}
 	w.seen++
-	p := &Packet{ID: w.seen, From: from, Raw: slices.Clone(raw), Segment: seg, SentAt: time.Now()}
+	p := &Packet{
+		ID: w.seen, From: from, Raw: raw, Segment: seg,
+		SentAt: time.Now(), Begun: w.begun, Provoked: provoked,
+	}
 	w.relate(p)
-	if !p.Retransmission {
+	if !p.ByTimer() {
 		w.sent++
 	}
 	w.waiting = append(w.waiting, p)
 	return nil
 }
 
-// Forged returns a packet that nobody has sent: raw, in the stead of p and with
+// Forged returns a packet that nobody has sent: raw, in place of p and with
 // numbers relative to the same connection.
 func (w *Wire) Forged(p *Packet, raw []byte) (*Packet, error) {
-	seg, err := w.decoder.Decode(raw)
+	seg, err := segment.Decode(raw)
 	if err != nil {
 		return nil, err
 	}
 	w.seen++
 	return &Packet{
-		ID: w.seen, From: p.From, Raw: raw, Segment: seg, SentAt: time.Now(), Nth: p.Nth,
+		ID: w.seen, From: p.From, Raw: raw, Segment: seg, SentAt: time.Now(), Begun: w.begun,
 		RelSeq: p.RelSeq + seg.Seq - p.Seq, RelAck: p.RelAck + seg.Ack - p.Ack,
 	}, nil
+}
+
+// Crafted returns a packet that nobody has sent and that stands for no other.
+func (w *Wire) Crafted(from int, raw []byte) (*Packet, error) {
+	seg, err := segment.Decode(raw)
+	if err != nil {
+		return nil, err
+	}
+	w.seen++
+	p := &Packet{ID: w.seen, From: from, Raw: raw, Segment: seg, SentAt: time.Now(), Begun: w.begun}
+	p.RelSeq, p.RelAck = p.Seq-w.Initial(p.Src, p.Dst), 0
+	if p.Flags&segment.ACK != 0 {
+		p.RelAck = p.Ack - w.Initial(p.Dst, p.Src)
+	}
+	return p, nil
+}
+
+// Initial returns the initial sequence number that the wire has seen in one
+// direction of a connection, and 0 where it has seen none.
+func (w *Wire) Initial(src, dst netip.AddrPort) uint32 {
+	if s := w.streams[stream{src, dst}]; s != nil {
+		return s.isn
+	}
+	return 0
 }
 
 // relate works out the packet's relative numbers, and whether it was sent before.
@@ -223,6 +255,7 @@ func (w *Wire) relate(p *Packet) {
 			p.Retransmission = p.Retransmission && out.acked
 			out.acked = true
 		}
+		p.Probe = p.SeqLen() == 0 && p.Flags == segment.ACK && int32(p.Seq-out.next) < 0
 		if int32(end-out.next) > 0 {
 			out.next = end
 		}
@@ -238,5 +271,6 @@ func (w *Wire) relate(p *Packet) {
 // Seen returns how many packets have been put on the wire so far.
 func (w *Wire) Seen() int { return w.seen }
 
-// Sent returns how many packets hosts have put on the wire for the first time.
+// Sent returns how many packets hosts have put on the wire, but for those that a
+// timer has sent.
 func (w *Wire) Sent() int { return w.sent }

@@ -25,10 +25,11 @@ type step struct {
 
 	relSeq, relAck uint32
 	again          bool
-	nth            int
 }
 
-const isnC, isnS = 4294967290, 7000 // the client's numbers wrap around
+const isnS = 7000
+
+var isnC uint32 = 4294967290 // the client's numbers wrap around
 
 func TestRelate(t *testing.T) {
 	for _, test := range []struct {
@@ -36,57 +37,57 @@ func TestRelate(t *testing.T) {
 		steps []step
 	}{
 		{"a connection", []step{
-			{client, "S", isnC, 0, "", 0, 0, false, 1},
-			{server, "SA", isnS, isnC + 1, "", 0, 1, false, 1},
-			{client, "A", isnC + 1, isnS + 1, "", 1, 1, false, 1},
-			{client, "PA", isnC + 1, isnS + 1, "hello", 1, 1, false, 1},
-			{server, "A", isnS + 1, 0, "", 1, 6, false, 1}, // isnC + 6, wrapped around
-			{client, "FA", 0, isnS + 1, "", 6, 1, false, 1},
-			{server, "FA", isnS + 1, 1, "", 1, 7, false, 1},
-			{client, "A", 1, isnS + 2, "", 7, 2, false, 2},
+			{client, "S", isnC, 0, "", 0, 0, false},
+			{server, "SA", isnS, isnC + 1, "", 0, 1, false},
+			{client, "A", isnC + 1, isnS + 1, "", 1, 1, false},
+			{client, "PA", isnC + 1, isnS + 1, "hello", 1, 1, false},
+			{server, "A", isnS + 1, 0, "", 1, 6, false}, // isnC + 6, wrapped around
+			{client, "FA", 0, isnS + 1, "", 6, 1, false},
+			{server, "FA", isnS + 1, 1, "", 1, 7, false},
+			{client, "A", 1, isnS + 2, "", 7, 2, false},
 		}},
 		{"retransmissions", []step{
-			{client, "S", isnC, 0, "", 0, 0, false, 1},
-			{client, "S", isnC, 0, "", 0, 0, true, 2},
-			{server, "SA", isnS, isnC + 1, "", 0, 1, false, 1},
-			{server, "SA", isnS, isnC + 1, "", 0, 1, true, 2},
-			{client, "A", isnC + 1, isnS + 1, "", 1, 1, false, 1},
-			{client, "A", isnC + 1, isnS + 1, "", 1, 1, false, 2}, // it takes no room, so it is never one
-			{client, "PA", isnC + 1, isnS + 1, "hello", 1, 1, false, 1},
-			{client, "PA", isnC + 1, isnS + 1, "hello", 1, 1, true, 2},
-			{client, "PA", isnC + 1, isnS + 1, "he", 1, 1, true, 3},            // a part of it
-			{client, "PA", isnC + 1, isnS + 1, "hello, world", 1, 1, false, 4}, // there is something new in it
-			{client, "FA", 7, isnS + 1, "", 13, 1, false, 1},
-			{client, "FA", 7, isnS + 1, "", 13, 1, true, 2},
+			{client, "S", isnC, 0, "", 0, 0, false},
+			{client, "S", isnC, 0, "", 0, 0, true},
+			{server, "SA", isnS, isnC + 1, "", 0, 1, false},
+			{server, "SA", isnS, isnC + 1, "", 0, 1, true},
+			{client, "A", isnC + 1, isnS + 1, "", 1, 1, false},
+			{client, "A", isnC + 1, isnS + 1, "", 1, 1, false}, // it takes no room, so it is never one
+			{client, "PA", isnC + 1, isnS + 1, "hello", 1, 1, false},
+			{client, "PA", isnC + 1, isnS + 1, "hello", 1, 1, true},
+			{client, "PA", isnC + 1, isnS + 1, "he", 1, 1, true},            // a part of it
+			{client, "PA", isnC + 1, isnS + 1, "hello, world", 1, 1, false}, // there is something new in it
+			{client, "FA", 7, isnS + 1, "", 13, 1, false},
+			{client, "FA", 7, isnS + 1, "", 13, 1, true},
 		}},
 		// Two SYNs cross: each goes out once more with an ACK, which is an
 		// answer. Only the second of those is a retransmission.
 		{"simultaneous open", []step{
-			{client, "S", isnC, 0, "", 0, 0, false, 1},
-			{server, "S", isnS, 0, "", 0, 0, false, 1},
-			{client, "SA", isnC, isnS + 1, "", 0, 1, false, 1},
-			{server, "SA", isnS, isnC + 1, "", 0, 1, false, 1},
-			{client, "SA", isnC, isnS + 1, "", 0, 1, true, 2},
-			{server, "S", isnS, 0, "", 0, 0, true, 2},
+			{client, "S", isnC, 0, "", 0, 0, false},
+			{server, "S", isnS, 0, "", 0, 0, false},
+			{client, "SA", isnC, isnS + 1, "", 0, 1, false},
+			{server, "SA", isnS, isnC + 1, "", 0, 1, false},
+			{client, "SA", isnC, isnS + 1, "", 0, 1, true},
+			{server, "S", isnS, 0, "", 0, 0, true},
 		}},
 		{"the same ports once more", []step{
-			{client, "S", isnC, 0, "", 0, 0, false, 1},
-			{server, "RA", 0, isnC + 1, "", 0, 1, false, 1}, // it has sent no SYN: its own number
-			{client, "S", 5, 0, "", 0, 0, false, 2},         // another incarnation
-			{server, "SA", isnS, 6, "", 0, 1, false, 1},
+			{client, "S", isnC, 0, "", 0, 0, false},
+			{server, "RA", 0, isnC + 1, "", 0, 1, false}, // it has sent no SYN: its own number
+			{client, "S", 5, 0, "", 0, 0, false},         // another incarnation
+			{server, "SA", isnS, 6, "", 0, 1, false},
 		}},
 		{"Fast Open", []step{
-			{client, "S", isnC, 0, "hello", 0, 0, false, 1},
-			{client, "S", isnC, 0, "hello", 0, 0, true, 2},
-			{server, "SA", isnS, 0, "", 0, 6, false, 1},
-			{client, "S", isnC, 0, "", 0, 0, true, 3}, // without the data, after a time
+			{client, "S", isnC, 0, "hello", 0, 0, false},
+			{client, "S", isnC, 0, "hello", 0, 0, true},
+			{server, "SA", isnS, 0, "", 0, 6, false},
+			{client, "S", isnC, 0, "", 0, 0, true}, // without the data, after a time
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w, hosts := plug(t)
 			for i, s := range test.steps {
 				hosts[s.from].send(t, s.packet(t))
-				if err := w.Drain(s.from); err != nil {
+				if err := w.Drain(s.from, false); err != nil {
 					t.Fatal(err)
 				}
 				if n := len(w.Waiting()); n != 1 {
@@ -94,7 +95,7 @@ func TestRelate(t *testing.T) {
 				}
 				p := w.Take(func(*Packet) bool { return true })
 				got := s
-				got.relSeq, got.relAck, got.again, got.nth = p.RelSeq, p.RelAck, p.Retransmission, p.Nth
+				got.relSeq, got.relAck, got.again = p.RelSeq, p.RelAck, p.Retransmission
 				if diff := cmp.Diff(s, got, cmp.AllowUnexported(step{})); diff != "" {
 					t.Errorf("step %d (-want +got):\n%s", i, diff)
 				}
@@ -113,7 +114,7 @@ func TestRelateConnections(t *testing.T) {
 		hosts[client].send(t, packet(t, client, uint16(40000+i), "S", uint32(100*i), 0, ""))
 		hosts[client].send(t, packet(t, client, uint16(40000+i), "PA", uint32(100*i+1), 0, "x"))
 	}
-	if err := w.Drain(client); err != nil {
+	if err := w.Drain(client, false); err != nil {
 		t.Fatal(err)
 	}
 	for i, p := range w.Waiting() {
@@ -128,7 +129,7 @@ func TestTake(t *testing.T) {
 	for seq := range uint32(4) {
 		hosts[client].send(t, packet(t, client, 40000, "S", seq, 0, ""))
 	}
-	if err := w.Drain(client); err != nil {
+	if err := w.Drain(client, false); err != nil {
 		t.Fatal(err)
 	}
 	isn := func(n uint32) func(*Packet) bool { return func(p *Packet) bool { return p.Seq == n } }
@@ -153,11 +154,11 @@ func TestTake(t *testing.T) {
 func TestWriteAndTo(t *testing.T) {
 	w, hosts := plug(t)
 	hosts[client].send(t, packet(t, client, 40000, "S", 1, 0, ""))
-	if err := w.Drain(client); err != nil {
+	if err := w.Drain(client, false); err != nil {
 		t.Fatal(err)
 	}
 	p := w.Take(func(*Packet) bool { return true })
-	to, err := w.To(p)
+	to, err := w.To(p.Dst.Addr())
 	if err != nil || to != server {
 		t.Fatalf("To = %d, %v; want the server", to, err)
 	}
@@ -167,8 +168,7 @@ func TestWriteAndTo(t *testing.T) {
 	if diff := cmp.Diff(p.Raw, hosts[server].receive(t)); diff != "" {
 		t.Error("received (-want +got):\n" + diff)
 	}
-	p.Dst = netip.MustParseAddrPort("192.0.2.9:80")
-	if _, err := w.To(p); err == nil {
+	if _, err := w.To(netip.MustParseAddr("192.0.2.9")); err == nil {
 		t.Error("To an address of nobody is no error")
 	}
 }
@@ -212,7 +212,7 @@ func TestWaitCanceled(t *testing.T) {
 func TestDamaged(t *testing.T) {
 	w, hosts := plug(t)
 	hosts[client].send(t, packet(t, client, 40000, "S", 1, 0, "")[:30])
-	if err := w.Drain(client); err == nil || w.Seen() != 0 {
+	if err := w.Drain(client, false); err == nil || w.Seen() != 0 {
 		t.Errorf("a packet that was cut short: %v, %d seen", err, w.Seen())
 	}
 }
@@ -252,7 +252,7 @@ func plug(t testing.TB) (*Wire, [2]host) {
 		}
 		t.Cleanup(func() { _ = unix.Close(fds[0]); _ = unix.Close(fds[1]) })
 		hosts[i] = host{fds[0]}
-		ports[i] = Port{Device: device{fds[1]}, Addr: address(i)}
+		ports[i] = Port{Device: device{fds[1]}, Addrs: []netip.Addr{address(i)}}
 	}
 	cancel, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
@@ -322,4 +322,88 @@ func packet(t testing.TB, from int, clientPort uint16, flags string, seq, ack ui
 		t.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+// What repeats, or asks, and was not provoked by a delivery, is a timer's.
+func TestByTimer(t *testing.T) {
+	w, hosts := plug(t)
+	take := func(from int, provoked bool, flags string, seq, ack uint32, data string) *Packet {
+		t.Helper()
+		hosts[from].send(t, packet(t, from, 40000, flags, seq, ack, data))
+		if err := w.Drain(from, provoked); err != nil {
+			t.Fatal(err)
+		}
+		return w.Take(func(*Packet) bool { return true })
+	}
+	for i, test := range []struct {
+		provoked         bool
+		flags            string
+		seq              uint32
+		data             string
+		again, probe, by bool
+	}{
+		{false, "S", isnC, "", false, false, false},
+		{false, "S", isnC, "", true, false, true},
+		{true, "A", isnC + 1, "", false, false, false},
+		{false, "A", isnC + 1, "", false, false, false}, // put off
+		{false, "PA", isnC + 1, "hello", false, false, false},
+		{false, "A", 0, "", false, false, false},      // what comes next is at 0: it asks nothing
+		{false, "A", isnC + 5, "", false, true, true}, // it asks
+		{true, "A", isnC + 5, "", false, true, false},
+		{false, "PA", isnC + 1, "hello", true, false, true},
+		{true, "PA", isnC + 1, "hello", true, false, false}, // fast retransmit
+		{false, "FA", 0, "", false, false, false},
+		{false, "A", isnC + 5, "", false, true, true},
+	} {
+		p := take(client, test.provoked, test.flags, test.seq, isnS+1, test.data)
+		if p.Retransmission != test.again || p.Probe != test.probe || p.ByTimer() != test.by || p.Provoked != test.provoked {
+			t.Errorf("%d: again %t, probe %t, by a timer %t, provoked %t; want %+v", i, p.Retransmission, p.Probe, p.ByTimer(), p.Provoked, test)
+		}
+	}
+	if w.Seen() != 12 || w.Sent() != 8 {
+		t.Errorf("%d seen, of which %d were not sent by a timer; want 12 and 8", w.Seen(), w.Sent())
+	}
+}
+
+// What nobody has sent has numbers relative to the same connection, and leaves the
+// wire's memory of it as it is.
+func TestNeverSent(t *testing.T) {
+	w, hosts := plug(t)
+	for from, raw := range [][]byte{packet(t, client, 40000, "S", isnC, 0, ""), packet(t, server, 40000, "SA", isnS, isnC+1, "")} {
+		hosts[from].send(t, raw)
+		if err := w.Drain(from, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sent := w.Take(func(p *Packet) bool { return p.From == client })
+	forged, err := w.Forged(sent, packet(t, client, 40000, "A", isnC+9, isnS+3, ""))
+	if err != nil || forged.RelSeq != 9 || forged.RelAck != isnS+3 { // the SYN had no ACK to go by
+		t.Errorf("forged: seq %d, ack %d, %v", forged.RelSeq, forged.RelAck, err)
+	}
+	for _, test := range []struct {
+		raw      []byte
+		seq, ack uint32
+		from, id int
+		src, dst netip.AddrPort
+	}{
+		{raw: packet(t, server, 40000, "RA", isnS+1, isnC+7, ""), seq: 1, ack: 7, from: server, id: 4},
+		{raw: packet(t, server, 40000, "R", isnS+2, 5, ""), seq: 2, ack: 0, from: server, id: 5},
+		{raw: packet(t, client, 40001, "RA", 5, 6, ""), seq: 5, ack: 6, from: client, id: 6}, // of which nothing was seen
+	} {
+		p, err := w.Crafted(test.from, test.raw)
+		if err != nil || p.RelSeq != test.seq || p.RelAck != test.ack || p.From != test.from || p.ID != test.id || p.Retransmission || p.ByTimer() {
+			t.Errorf("crafted: %+v, %v; want %+v", p, err, test)
+		}
+	}
+	if _, err := w.Crafted(client, packet(t, client, 40000, "S", 1, 0, "")[:30]); err == nil {
+		t.Error("crafted: half a packet is no error")
+	}
+	hosts[server].send(t, packet(t, server, 40000, "PA", isnS+1, isnC+1, "x"))
+	if err := w.Drain(server, false); err != nil {
+		t.Fatal(err)
+	}
+	last := w.Waiting()[len(w.Waiting())-1]
+	if last.RelSeq != 1 || last.Retransmission {
+		t.Errorf("after that: seq %d, again %t", last.RelSeq, last.Retransmission)
+	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/tcplab/tcplab/labs"
 	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/labs/machine"
 	"github.com/tcplab/tcplab/labs/record"
 	"github.com/tcplab/tcplab/labs/report"
 )
@@ -62,7 +63,7 @@ The exit status is the worst of the labs'.`,
 			if err != nil {
 				return err
 			}
-			if !privileged() {
+			if !machine.Privileged() {
 				return inUserNamespace(cmd.Context())
 			}
 			out := cmd.OutOrStdout()
@@ -87,7 +88,7 @@ The exit status is the worst of the labs'.`,
 				return err
 			}
 			end := worst(results)
-			refused := errors.As(end, new(*lab.UsageError)) || trace && errors.As(end, new(*lab.MissingError))
+			refused := errors.As(end, new(*lab.UsageError)) || trace && errors.As(end, new(*machine.MissingError))
 			if json || refused {
 				return end
 			}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/tcplab/tcplab/labs"
 	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/labs/machine"
 	"github.com/tcplab/tcplab/labs/record"
 	"github.com/tcplab/tcplab/labs/report"
 )
@@ -48,7 +50,7 @@ func Main(args []string, stdout, stderr *os.File) int {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 
-	root := Command()
+	root := command(func(l *lab.Lab) bool { return slices.Contains(args, l.Name) })
 	root.SetArgs(args)
 	out := &output{file: stdout}
 	root.SetOut(out)
@@ -135,7 +137,7 @@ func message(err error) string {
 	case err == nil, errors.As(err, &status), errors.As(err, &outcome):
 		return ""
 	case errors.Is(err, context.Canceled):
-		if os.Getenv(insideUserns) != "" {
+		if machine.InsideUserns() {
 			return "" // the tcplab outside says it
 		}
 		return "interrupted"
@@ -150,7 +152,12 @@ func oneLine(text string) string {
 }
 
 // Command returns tcplab's command line.
-func Command() *cobra.Command {
+func Command() *cobra.Command { return command(func(*lab.Lab) bool { return true }) }
+
+// command makes the command line, with the flags of those labs that are meant.
+// Nobody looks at the others', and all of them would cost every start of tcplab
+// a millisecond.
+func command(meant func(*lab.Lab) bool) *cobra.Command {
 	cobra.EnableCommandSorting = false // teaching order
 	root := &cobra.Command{
 		Use:   "tcplab",
@@ -191,7 +198,7 @@ confirmed; 2 wrong usage; 3 this machine can't run it, or the instrument broke;
 	for _, s := range labs.Sections {
 		root.AddGroup(&cobra.Group{ID: s.Name, Title: s.Title + ":"})
 		for _, l := range s.Labs {
-			cmd := labCommand(l)
+			cmd := labCommand(l, meant(l))
 			cmd.GroupID = s.Name
 			root.AddCommand(cmd)
 		}

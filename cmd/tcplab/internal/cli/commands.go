@@ -14,6 +14,7 @@ import (
 
 	"github.com/tcplab/tcplab/labs"
 	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/labs/machine"
 	"github.com/tcplab/tcplab/labs/record"
 	"github.com/tcplab/tcplab/labs/report"
 )
@@ -134,11 +135,11 @@ func doctorCommand() *cobra.Command {
 		Short: "Say what this machine allows tcplab to do, and how to mend what it does not",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !privileged() {
+			if !machine.Privileged() {
 				// What follows is the same for an ordinary user, but inside a
 				// user namespace, where there is one.
 				err := inUserNamespace(cmd.Context())
-				var none *lab.MissingError
+				var none *machine.MissingError
 				if !errors.As(err, &none) {
 					return err
 				}
@@ -146,7 +147,7 @@ func doctorCommand() *cobra.Command {
 				return outcomeError(record.Broken)
 			}
 			sound := true
-			for _, f := range lab.Doctor(labs.All()) {
+			for _, f := range machine.Doctor(lab.Sysctls(labs.All())) {
 				state := "ok"
 				if !f.OK {
 					state = "MISSING"

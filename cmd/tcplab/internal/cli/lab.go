@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/labs/machine"
 	"github.com/tcplab/tcplab/labs/record"
 	"github.com/tcplab/tcplab/labs/report"
 )
@@ -40,8 +41,9 @@ func (v *view) check() error {
 	return v.files.check(v)
 }
 
-// labCommand makes the command of a lab.
-func labCommand(l *lab.Lab) *cobra.Command {
+// labCommand makes the command of a lab; without flags where it is only to be
+// listed.
+func labCommand(l *lab.Lab, flags bool) *cobra.Command {
 	var v view
 	var ipv6, trace bool
 	var sysctls []string
@@ -61,7 +63,7 @@ func labCommand(l *lab.Lab) *cobra.Command {
 				return err
 			}
 			o := lab.Options{Args: args, IPv6: ipv6, Sysctls: settings, Version: versionText(), Trace: trace}
-			if !privileged() {
+			if !machine.Privileged() {
 				return inUserNamespace(cmd.Context())
 			}
 			if err := v.files.open(cmd.OutOrStdout(), nil); err != nil {
@@ -80,6 +82,9 @@ func labCommand(l *lab.Lab) *cobra.Command {
 			}
 			return show(cmd, r, v)
 		},
+	}
+	if !flags {
+		return cmd
 	}
 	for _, k := range l.Knobs {
 		f := cmd.Flags().VarPF(&knobValue{knob: k, args: args}, k.Name, "", helpText(k.Help))
@@ -154,7 +159,7 @@ func (v *knobValue) Type() string {
 // show writes a record to stdout, and returns its outcome as an error where it
 // was not the expected one.
 func show(cmd *cobra.Command, r *record.Run, v view) error {
-	out := bufio.NewWriterSize(cmd.OutOrStdout(), 1<<16)
+	out := bufio.NewWriter(cmd.OutOrStdout())
 	o := report.Options{
 		Width: columns(cmd.OutOrStdout()), Times: !v.noTimes,
 		Color: colored(cmd.OutOrStdout()), ASCII: !utf8Locale(os.Getenv),

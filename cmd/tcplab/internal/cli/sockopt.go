@@ -12,8 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
-	"github.com/tcplab/tcplab/labs/lab"
-	"github.com/tcplab/tcplab/labs/record"
+	"github.com/tcplab/tcplab/labs/machine"
 	"github.com/tcplab/tcplab/sockopt"
 )
 
@@ -69,9 +68,9 @@ this host, with its sysctls: it is made, looked at and closed, and never sends.
 			case connected:
 				socket = established
 			}
-			if !privileged() {
+			if !machine.Privileged() {
 				err := inUserNamespace(cmd.Context())
-				if !errors.As(err, new(*lab.MissingError)) || socket != freshSocket {
+				if !errors.As(err, new(*machine.MissingError)) || socket != freshSocket {
 					return err
 				}
 			}
@@ -117,7 +116,7 @@ func newSockoptTable(ctx context.Context, socket string, options []sockopt.Entry
 		return t, t.readConnection(ctx)
 	}
 	var err error
-	missing := lab.InNamespace(func() { err = t.readUnconnected() })
+	missing := machine.InNamespace(func() { err = t.readUnconnected() })
 	if missing != nil && socket == freshSocket {
 		t.Namespace, missing = "host", nil
 		err = t.readUnconnected()
@@ -151,40 +150,20 @@ func (t *sockoptTable) readUnconnected() error {
 // readConnection reads the options on the client's end of two connections, one
 // on IPv4 and one on IPv6.
 func (t *sockoptTable) readConnection(ctx context.Context) error {
-	var family int
-	l := lab.Lab{
-		Name: "sockopt",
-		Script: func(s *lab.Script) {
-			client := s.Client.Connect(s.Server.Listen(80, 1))
-			s.Wire.Handshake(client)
-			// A lab's sockets reset when they are closed: see lab.Host.Socket. As
-			// long as this one is looked at, it is what any program has.
-			_ = sockopt.Set(client.FD(), sockopt.Linger, sockopt.LingerValue{})
-			t.read(family, client.FD(), nil)
-			_ = sockopt.Set(client.FD(), sockopt.Linger, sockopt.LingerValue{On: true})
-		},
-	}
-	for _, r := range t.Options {
-		if r.Sysctl != "" && r.Sysctl != sockopt.FastOpenKey.Sysctl { // that one is a secret
-			l.Reads = append(l.Reads, "client:"+r.Sysctl)
-		}
-	}
-	for _, family = range []int{unix.AF_INET, unix.AF_INET6} {
+	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
 		fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
 		if err != nil { // this kernel has no IPv6
 			t.read(family, fd, os.NewSyscallError("socket", err))
 			continue
 		}
 		_ = unix.Close(fd)
-		r, err := lab.Run(ctx, &l, lab.Options{IPv6: family == unix.AF_INET6, Version: versionText()})
+		err = machine.InConnection(ctx, family == unix.AF_INET6, func(fd int) error {
+			t.read(family, fd, nil)
+			t.readSysctls(false)
+			return nil
+		})
 		if err != nil {
 			return err
-		}
-		if r.Outcome == record.Broken {
-			return errors.New("the instrument broke: " + r.Error)
-		}
-		for i := range t.Options {
-			t.Options[i].SysctlValue = r.Environment.Sysctls["client"][t.Options[i].Sysctl]
 		}
 	}
 	return nil

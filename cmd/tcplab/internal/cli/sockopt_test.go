@@ -16,7 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/labs/machine"
 	"github.com/tcplab/tcplab/sockopt"
 )
 
@@ -52,8 +52,8 @@ func content(t *testing.T, f *os.File) string {
 func needNamespaces(t *testing.T) {
 	t.Helper()
 	err := error(unix.EPERM)
-	if privileged() {
-		err = lab.InNamespace(func() {})
+	if machine.Privileged() {
+		err = machine.InNamespace(func() {})
 	}
 	if err != nil {
 		skipOrFail(t, err)
@@ -251,7 +251,7 @@ func TestSockoptUnprivileged(t *testing.T) {
 	}
 
 	// As if this were in a user namespace that allows no network namespace.
-	none := insideUserns + "=1"
+	none := "TCPLAB_INSIDE_USERNS=1"
 	status, out, errs := nobody(none, "sockopt")
 	if status != exitOK || !strings.Contains(strings.Join(strings.Fields(out), " "), "in this host's network namespace") || !strings.Contains(out, "TCP_NODELAY") {
 		t.Errorf("without namespaces: exit status %d, %s\n%.300s", status, errs, out)

@@ -9,52 +9,22 @@ import (
 	"runtime"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
-	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/labs/machine"
 )
 
-// insideUserns marks the tcplab that was started in a user namespace, so that
-// one that has no privileges there does not start another.
-const insideUserns = "TCPLAB_INSIDE_USERNS"
-
-// privileged tells whether this process may make network namespaces and
-// configure them, or is as privileged as it can get.
-func privileged() bool {
-	if os.Getenv(insideUserns) != "" {
-		return true
-	}
-	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var data [2]unix.CapUserData
-	if err := unix.Capget(&hdr, &data[0]); err != nil {
-		return false
-	}
-	const needed = 1<<unix.CAP_SYS_ADMIN | 1<<unix.CAP_NET_ADMIN
-	return data[0].Effective&needed == needed
-}
-
 // inUserNamespace runs this same command again as the root of a new user
-// namespace, and returns its exit status as an error. A thread of a process
-// with several can't enter one, so it takes a process of its own.
+// namespace, and returns its exit status as an error.
 func inUserNamespace(ctx context.Context) error {
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Args[0] = os.Args[0]
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), insideUserns+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  syscall.CLONE_NEWUSER,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
-		Pdeathsig:   syscall.SIGKILL,
-	}
-	// Pdeathsig is sent when the thread that has started the child ends, so
-	// that thread must stay as long as the child (prctl(2)).
+	cmd := machine.AsRoot(os.Args[1:]...)
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if err := cmd.Start(); err != nil {
 		var errno syscall.Errno
-		if errors.As(err, &errno) {
-			return lab.MissingNamespaces(fmt.Errorf("clone: %w", errno))
+		switch {
+		case errors.Is(err, syscall.EMFILE):
+			return &machine.MissingError{What: "a run needs more descriptors", Mend: "ulimit -n 1024", Err: syscall.EMFILE}
+		case errors.As(err, &errno):
+			return machine.MissingNamespaces(fmt.Errorf("clone: %w", errno))
 		}
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -37,17 +38,20 @@ func saved(t *testing.T, lab string) *record.Run {
 func hostile() *record.Run {
 	evil := "\x1b[2J\x1b]0;pwned\a\r\n\tx\u009b1m\u202e日本\xff" + strings.Repeat("long", 60)
 	r := &record.Run{
-		Lab: evil, Title: evil, Error: evil, Args: map[string]string{evil: evil},
-		Environment: record.Environment{Kernel: evil, Hosts: map[string]string{evil: evil, "server": evil}},
-		Claims:      []record.Claim{{ID: evil, Text: evil, Truth: evil, Verdict: record.Refuted}},
+		Lab: evil, Title: evil, Error: evil, States: record.Stepped, Args: map[string]string{evil: evil},
+		Environment: record.Environment{Kernel: evil, Hosts: []record.Host{
+			{Name: evil, Addresses: []netip.Addr{netip.MustParseAddr("fe80::1").WithZone(evil)}}, {Name: "server"},
+		}},
+		Claims: []record.Claim{{ID: evil, Text: evil, Truth: evil, Verdict: record.Refuted}},
 	}
+	here, there := netip.MustParseAddrPort("192.0.2.1:80"), netip.MustParseAddrPort("192.0.2.2:40000")
 	for _, host := range []string{evil, "server"} {
 		for _, body := range []record.Body{
 			&record.Part{Title: evil},
 			&record.Call{Host: host, Call: evil, Args: []string{evil}, Errno: evil},
 			&record.State{Host: host, Socket: evil, From: evil, To: evil + "now", Timer: evil},
-			&record.State{Host: host, Socket: "80->40000", From: evil, To: evil, Timer: evil},
-			&record.Segment{From: host, To: evil, Flags: evil, SrcPort: 80, DstPort: 40000, Fate: record.Delivered},
+			&record.State{Host: host, Socket: "80->40000", Local: here, Remote: there, From: evil, To: evil, Timer: evil},
+			&record.Segment{From: host, To: evil, Flags: evil, Src: here, Dst: there, Fate: record.Delivered},
 			&record.VerdictGiven{Claim: evil},
 		} {
 			r.Events = append(r.Events, record.Event{Body: body})

@@ -1,0 +1,41 @@
+package cli
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/tcplab/tcplab/labs"
+	"github.com/tcplab/tcplab/labs/lab"
+)
+
+// A lab that is meant has all its flags, whatever others are left without.
+func TestFlagsOfTheLabThatIsMeant(t *testing.T) {
+	whole := flagsOf(Command())
+	for _, l := range labs.All() {
+		got := flagsOf(command(func(other *lab.Lab) bool { return other == l }))
+		if len(whole[l.Name]) == 0 {
+			t.Errorf("%s has no flags", l.Name)
+		}
+		for name, flags := range got {
+			want := whole[name]
+			if name != l.Name && labs.Find(name) != nil {
+				want = nil
+			}
+			if diff := cmp.Diff(want, flags); diff != "" {
+				t.Errorf("for %s, %s has the flags (-want +got):\n%s", l.Name, name, diff)
+			}
+		}
+	}
+}
+
+func flagsOf(root *cobra.Command) map[string][]string {
+	all := map[string][]string{}
+	for _, c := range root.Commands() {
+		all[c.Name()] = nil
+		c.Flags().VisitAll(func(f *pflag.Flag) { all[c.Name()] = append(all[c.Name()], f.Name) })
+	}
+	return all
+}

@@ -1,0 +1,207 @@
+package rig
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/tcplab/tcplab/labs/internal/sockdiag"
+	"github.com/tcplab/tcplab/labs/internal/stack"
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+// A Host is one of the rig's hosts, and what was seen on it.
+type Host struct {
+	*stack.Host
+	rig         *Rig
+	index       int
+	instruments Instruments
+	ends        map[Pair]*End
+	order       []*End           // as they were met
+	counters    map[string]int64 // when they were last read
+}
+
+// A LookUp asks inet_diag for one socket: see sockdiag.Conn.Get.
+type LookUp func(local, remote netip.AddrPort) (s sockdiag.Socket, found bool, err error)
+
+// A Pair identifies a socket on its host. A listener's Remote is zero.
+type Pair struct{ Local, Remote netip.AddrPort }
+
+// name names the socket as record.State does.
+func (p Pair) name(passive bool) string {
+	switch {
+	case p.Remote.Port() == 0:
+		return fmt.Sprintf(":%d", p.Local.Port())
+	case passive:
+		return fmt.Sprintf("%d<-%d", p.Local.Port(), p.Remote.Port())
+	}
+	return fmt.Sprintf("%d->%d", p.Local.Port(), p.Remote.Port())
+}
+
+// An End is one host's side of a connection, or a listener: what the kernel
+// has there, whether or not a program holds a descriptor for it.
+type End struct {
+	Host *Host
+	Pair
+	Name string
+	Seen sockdiag.Socket // as last looked at
+	// Known is set from the time the kernel first had it: a socket that is gone
+	// is told apart from one that never was.
+	Known bool
+
+	watch   timerWatch
+	timer   alarm
+	delack  alarm
+	overran bool // a timer that may end it has run out since it was last looked at
+}
+
+// End returns the host's End with these addresses. One that is met for the
+// first time in a segment that the host receives was opened passively.
+func (h *Host) End(p Pair, passive bool) *End {
+	e := h.ends[p]
+	if e == nil {
+		e = &End{Host: h, Pair: p, Name: p.name(passive)}
+		e.timer.end, e.delack.end = e, e
+		h.ends[p] = e
+		h.order = append(h.order, e)
+	}
+	return e
+}
+
+// Ends returns the host's ends in the order in which they were met.
+func (h *Host) Ends() []*End { return h.order }
+
+// Enter puts the story's thread into the host's namespace.
+func (h *Host) Enter() error { return h.Host.Enter(h.rig.thread) }
+
+// Peer returns the other side of the connection, on the host that has its
+// remote address.
+func (e *End) Peer() (*End, error) {
+	h, err := e.Host.rig.Peer(e.Remote.Addr())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %s: %w", e.Host.Name, e.Name, err)
+	}
+	return h.End(Pair{e.Remote, e.Local}, true), nil
+}
+
+// A sight is what one look-up has found.
+type sight struct {
+	sockdiag.Socket
+	looked, until time.Time // the look-up began and ended
+}
+
+// ask looks up the End's socket and changes nothing. A socket that is gone is in
+// CLOSE; found is false for one that never was.
+func (e *End) ask() (s sight, found bool, err error) {
+	s.looked = time.Now()
+	s.Socket, found, err = e.Host.instruments.LookUp(e.Local, e.Remote)
+	s.until = time.Now()
+	if err != nil {
+		return s, false, e.Host.Wrap(err)
+	}
+	if found && s.State == record.Listen && e.Remote.Port() != 0 {
+		found = false // the kernel has the listener for it, and no connection
+	}
+	if !found && e.Known {
+		s.Socket, found = sockdiag.Socket{State: record.Close}, true
+	}
+	return s, found, nil
+}
+
+// Look reads the End's socket from the kernel, records what has changed, and
+// reports whether anything has.
+func (e *End) Look() (changed bool, err error) {
+	if e.Host.rig.config.Blind {
+		return false, nil
+	}
+	s, found, err := e.ask()
+	if err != nil || !found {
+		return false, err
+	}
+	return e.see(s)
+}
+
+// see takes in what a look-up has found.
+func (e *End) see(s sight) (changed bool, err error) {
+	g := e.Host.rig
+	g.clock.mark(s.until, "a look at the "+e.Host.Name+"'s "+e.Name)
+	if s.State == record.Close && e.Seen.State == record.Close {
+		return false, nil
+	}
+	if e.overran && s.State == record.Close && e.Known {
+		g.clock.disturbed = true
+	}
+	e.overran = false
+	e.watch.see(s.Timer, s.Expires, s.looked, s.until, g.acted)
+	before := e.Seen
+	e.Seen = s.Socket
+	e.arm(s, before)
+	if e.Known && sameButTime(before, s.Socket) {
+		return false, nil
+	}
+	if before.State == record.Close {
+		before.State = "" // another socket with the same addresses
+	}
+	e.Known = true
+	return true, g.Journal.Add(&record.State{
+		Host: e.Host.Name, Socket: e.Name, Local: e.Local, Remote: e.Remote, From: before.State, To: s.State,
+		RQueue: s.RQueue, WQueue: s.WQueue, Timer: s.Timer,
+		ExpiresMS: s.Expires.Milliseconds(), Retransmits: s.Retransmits,
+		Descriptor: s.Inode != 0,
+	})
+}
+
+// arm tells the clock which timer is pending.
+func (e *End) arm(s sight, before sockdiag.Socket) {
+	c, a := &e.Host.rig.clock, &e.timer
+	if s.State == record.Close {
+		c.clear(&e.delack)
+	}
+	if s.Timer == "" {
+		c.clear(a)
+		return
+	}
+	due := s.looked.Add(s.Expires)
+	running := a.index != 0 && a.timer == s.Timer
+	switch {
+	case running && s.Expires == 0:
+		return // it is due, and runs out as soon as the kernel comes round to it
+	case running && !due.After(a.due.Add(Slack)) && before.Retransmits == s.Retransmits:
+		a.due = due
+	default:
+		a.timer, a.due, a.again = s.Timer, due, 0
+		if s.Timer != "timewait" {
+			a.again = s.Expires
+		}
+	}
+	a.kills = s.Timer != "retransmit" || s.Retransmits > 0 || s.State == record.SynRecv
+	c.set(a)
+}
+
+// sameButTime compares all but the time left on the timer, and which inode it
+// is that stands for a descriptor.
+func sameButTime(a, b sockdiag.Socket) bool {
+	a.Expires, b.Expires = 0, 0
+	a.Inode, b.Inode = min(a.Inode, 1), min(b.Inode, 1)
+	return a == b
+}
+
+// Timer looks which timer of the kernel is running for the socket ("" for
+// none), and what it has left. A look that the machine has held up does not say
+// when that was left, so it is taken again; it changes nothing.
+func (e *End) Timer() (string, TimeLeft, error) {
+	for until := e.Host.rig.Deadline(); ; {
+		if _, err := e.Look(); err != nil {
+			return "", TimeLeft{}, err
+		}
+		t := e.left()
+		if e.Seen.Timer == "" || t.until.Sub(t.looked) < Jiffy || time.Now().After(until) {
+			return e.Seen.Timer, t, nil
+		}
+	}
+}
+
+// left is what the timer had left when it was last looked at.
+func (e *End) left() TimeLeft {
+	return TimeLeft{Left: e.Seen.Expires, looked: e.watch.looked, until: e.watch.until, before: e.watch.unset}
+}

@@ -1,0 +1,170 @@
+package rig
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tcplab/tcplab/labs/internal/wire"
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+// Glance is how often a socket is looked at once its timer must have run out.
+const Glance = 2 * time.Millisecond
+
+// Pause waits for a time, unless the run is to end.
+func (g *Rig) Pause(until time.Time) error {
+	fds := []unix.PollFd{{Fd: int32(g.cancel), Events: unix.POLLIN}}
+	if err := wire.Poll(fds, until); err != nil {
+		return err
+	}
+	if fds[0].Revents != 0 {
+		return ErrCanceled
+	}
+	return nil
+}
+
+// Ready waits until a descriptor is ready, and reports whether it became so.
+func (g *Rig) Ready(fd int, events int16, until time.Time) (bool, error) {
+	fds := []unix.PollFd{{Fd: int32(fd), Events: events}, {Fd: int32(g.cancel), Events: unix.POLLIN}}
+	err := wire.Poll(fds, until)
+	if err == nil && fds[1].Revents != 0 {
+		err = ErrCanceled
+	}
+	return fds[0].Revents != 0, err
+}
+
+// A Waiting is a wait for a timer of the kernel that goes on.
+type Waiting struct {
+	g     *Rig
+	host  *Host
+	Begin time.Time
+	Due   time.Time // the timer has run out by then, or soon after
+	Until time.Time // too long
+	tell  func(record.Wait)
+}
+
+// Await begins to wait for the timer of a socket that was just looked at and has
+// so much left. tell, if not nil, is called now with the time left, and again
+// when the wait is over.
+func (e *End) Await(what string, left time.Duration, tell func(record.Wait)) *Waiting {
+	g := e.Host.rig
+	timer := e.Seen.Timer
+	if timer == "" {
+		timer = e.timer.timer // it has run out by now
+	}
+	w := record.Wait{Host: e.Host.Name, Socket: e.Name, Timer: timer, For: what, LeftMS: left.Milliseconds()}
+	begin := time.Now()
+	g.clock.mark(begin, "the wait for "+what)
+	g.clock.plan(begin, left)
+	g.Journal.BeginWait(w)
+	g.budget.waits(w)
+	if tell != nil {
+		tell(w)
+	}
+	due := begin.Add(left)
+	return &Waiting{g, e.Host, begin, due, due.Add(left/4 + g.config.Patience), tell}
+}
+
+// Over ends the wait and returns how long it was.
+func (w *Waiting) Over() (time.Duration, error) {
+	now := time.Now()
+	w.g.clock.mark(now, "the end of a wait")
+	w.g.clock.over(now)
+	over, err := w.g.Journal.EndWait()
+	if err != nil {
+		return 0, err
+	}
+	w.g.budget.waits(*over)
+	if w.tell != nil {
+		w.tell(*over)
+	}
+	return now.Sub(w.Begin), w.host.count()
+}
+
+// Step waits for the next packet until the timer is due, and from then on for a
+// moment at a time. late reports whether that was too long, and is then the last
+// step, whatever holds the story up.
+func (w *Waiting) Step() (late bool, err error) {
+	now := time.Now()
+	next := now.Add(Glance)
+	if now.Before(w.Due) {
+		next = w.Due
+	}
+	return now.After(w.Until), w.g.Carry(next)
+}
+
+// StillSent looks at the socket of a sender whose segments are awaited, unless it
+// has sent one meanwhile: then what was found came after that segment, and is not
+// recorded before it. It reports whether the look counts.
+func (e *End) StillSent() (bool, error) {
+	g := e.Host.rig
+	if g.config.Blind {
+		return true, nil
+	}
+	s, found, err := e.ask()
+	if err != nil {
+		return false, err
+	}
+	seen := g.wire.Seen()
+	if err := e.Host.drain(false); err != nil {
+		return false, err
+	}
+	if g.wire.Seen() != seen {
+		return false, nil
+	}
+	if !found {
+		return true, nil
+	}
+	_, err = e.see(s)
+	return true, err
+}
+
+// Plan notes that the story waits until a time on purpose.
+func (g *Rig) Plan(until time.Time) { g.clock.plan(time.Now(), time.Until(until)) }
+
+// Planned notes that such a wait is over.
+func (g *Rig) Planned() { g.clock.over(time.Now()) }
+
+// Due is when the timer of the socket runs out, by the latest look; the zero time
+// where none is pending.
+func (e *End) Due() time.Time {
+	if e.timer.index == 0 {
+		return time.Time{}
+	}
+	return e.timer.due
+}
+
+// DelackDue is when the latest of the ACKs that are put off is sent, of those that
+// the wire knows of; the zero time where there is none.
+func (g *Rig) DelackDue() time.Time {
+	var due time.Time
+	for _, a := range g.clock.pending {
+		if a.timer == Delack && a.due.After(due) {
+			due = a.due
+		}
+	}
+	return due
+}
+
+// TimerUnlessSent looks which timer of the kernel is running for a sender whose
+// segments are awaited, and what it has left, unless sent reports that one is on
+// the wire: what is looked at then may be the timer after it.
+func (e *End) TimerUnlessSent(sent func() bool) (t TimeLeft, on bool, err error) {
+	if err := e.Host.drain(false); err != nil {
+		return t, false, err
+	}
+	for until := e.Host.rig.Deadline(); ; {
+		if sent() {
+			return TimeLeft{}, true, nil
+		}
+		counts, err := e.StillSent()
+		if err != nil {
+			return t, false, err
+		}
+		t = e.left()
+		if counts && (e.Seen.Timer == "" || t.until.Sub(t.looked) < Jiffy || time.Now().After(until)) {
+			return t, false, nil
+		}
+	}
+}

@@ -1,0 +1,100 @@
+package report
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+// A count is what counters of a host's kernel have risen by: "ListenDrops +1".
+type count struct{ host, text string }
+
+// telling are the counters that are shown: those of a segment that was dropped, or
+// refused, or answered in an unusual way. The record has the others as well, but
+// these say what is to be seen anyhow, or mean the kernel's own housekeeping.
+var telling = []string{
+	"EmbryonicRsts", "InCsumErrors", "ListenDrops", "ListenOverflows", "LockDroppedIcmps",
+	"OutOfWindowIcmps", "PAWSEstab", "PAWSOldAck", "PAWSActive", "RcvPruned", "OfoPruned", "PruneCalled",
+	"SyncookiesFailed", "SyncookiesRecv", "SyncookiesSent",
+	"TCPACKSkippedChallenge", "TCPACKSkippedFinWait2", "TCPACKSkippedPAWS", "TCPACKSkippedSeq",
+	"TCPACKSkippedSynRecv", "TCPACKSkippedTimeWait",
+	"TCPAbortFailed", "TCPAbortOnClose", "TCPAbortOnData", "TCPAbortOnLinger", "TCPAbortOnMemory", "TCPAbortOnTimeout",
+	"TCPAODroppedIcmps", "TCPBacklogDrop", "TCPChallengeACK", "TCPDeferAcceptDrop", "TCPFastOpenListenOverflow",
+	"TCPMD5Failure", "TCPMD5NotFound", "TCPMD5Unexpected", "TCPMigrateReqFailure", "TCPMigrateReqSuccess",
+	"TCPMinTTLDrop", "TCPOFODrop", "TCPRcvQDrop", "TCPReqQFullDoCookies", "TCPReqQFullDrop", "TCPSYNChallenge",
+	"TCPTimeWaitOverflow", "TCPZeroWindowDrop", "TWRecycled",
+}
+
+// countOf is empty where no telling counter has risen.
+func countOf(c *record.Counters) count {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(c.Rose)) {
+		if !slices.Contains(telling, name) {
+			continue
+		}
+		all = append(all, fmt.Sprintf("%s %+d", name, c.Rose[name]))
+	}
+	return count{c.Host, strings.Join(all, ", ")}
+}
+
+// lines breaks it between two counters, and none from its number.
+func (c count) lines(width int) []string {
+	var lines []string
+	line := ""
+	for _, one := range strings.SplitAfter(c.text, ", ") {
+		if line != "" && length(strings.TrimRight(line+one, " ")) > width {
+			lines = append(lines, wrap(line, width)...)
+			line = ""
+		}
+		line += one
+	}
+	return append(lines, wrap(line, width)...)
+}
+
+// says tells it in a sentence.
+func (c count) says() string { return fmt.Sprintf("The %s's kernel counts %s.", c.host, c.text) }
+
+// counters adds what counters have risen by to the row that made them rise, which
+// may be about another host: a timer's segment is its sender's.
+func (b *rowBuilder) counters(e record.Event, c *record.Counters) {
+	rose := countOf(c)
+	if rose.text == "" {
+		return
+	}
+	last := b.lastRow()
+	if last < 0 || b.rows[last].kind != 0 {
+		b.rows = append(b.rows, row{at: e.At, host: c.Host})
+		last = len(b.rows) - 1
+	}
+	b.rows[last].counts = append(b.rows[last].counts, rose)
+}
+
+// isCount reports whether the row is nothing but what counters have risen by.
+func (r *row) isCount() bool {
+	return r.kind == 0 && r.segment == nil && r.text == "" && len(r.states) == 0 && len(r.kernel) == 0 && len(r.counts) > 0
+}
+
+// counts draws what counters have risen by, below the rest of the row, each on its
+// host's side.
+func (d *drawing) counts(r row) {
+	at := noTime
+	if r.isCount() {
+		at = r.at
+	}
+	for _, c := range r.counts {
+		d.side(at, c.host, c.lines(d.roomOf(c.host)), dim)
+		at = noTime
+	}
+}
+
+// saysCounts tells what the row has made counters rise by.
+func saysCounts(r *row) string {
+	var all []string
+	for _, c := range r.counts {
+		all = append(all, c.says())
+	}
+	return strings.Join(all, " ")
+}
