@@ -24,11 +24,14 @@ type layer struct {
 
 // The first layer that has a folder is the folder's.
 var layers = []layer{
-	{"cmd", under("cmd"), []string{"labs", "lab", "machine", "report", "record", "sockopt"}},
+	{"cmd", under("cmd"), []string{"labs", "coverage", "lab", "play", "free", "machine", "report", "record", "sockopt"}},
 	{"labs", is("labs"), []string{"sections", "lab"}},
 	{"lab", is("labs/lab"), []string{"machine", "rig", "stack", "rto", "leaves", "record", "sockopt"}},
+	{"play", is("labs/play"), []string{"lab", "leaves", "record", "sockopt"}},
 	{"labtest", is("labs/lab/labtest"), []string{"lab", "machine", "need", "report", "record", "sockopt"}}, // for tests alone
+	{"free", is("labs/free"), []string{"machine", "rig", "stack", "leaves", "record"}},
 	{"report", is("labs/report"), []string{"record"}},
+	{"coverage", is("labs/coverage"), []string{"record", "sockopt"}},
 	{"record", is("labs/record"), nil},
 	{"need", is("labs/internal/need"), []string{"machine", "leaves"}}, // for tests alone
 	{"machine", is("labs/machine"), []string{"rig", "stack", "account", "leaves", "record"}},

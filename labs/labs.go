@@ -6,8 +6,13 @@ import (
 	"strings"
 
 	"github.com/tcplab/tcplab/labs/closing"
+	"github.com/tcplab/tcplab/labs/guarding"
 	"github.com/tcplab/tcplab/labs/lab"
 	"github.com/tcplab/tcplab/labs/opening"
+	"github.com/tcplab/tcplab/labs/ports"
+	"github.com/tcplab/tcplab/labs/programs"
+	"github.com/tcplab/tcplab/labs/silence"
+	"github.com/tcplab/tcplab/labs/transfer"
 )
 
 // A Section is a chapter of the catalogue.
@@ -22,7 +27,12 @@ type Section struct {
 // Sections are the sections in teaching order. Each lab stands in one of them.
 var Sections = []Section{
 	{Name: "opening", Title: "Opening a connection", Labs: opening.Labs, pictures: opening.Pictures},
+	{Name: "transfer", Title: "Moving data", Labs: transfer.Labs, pictures: transfer.Pictures},
+	{Name: "silence", Title: "Peers that say nothing", Labs: silence.Labs, pictures: silence.Pictures},
+	{Name: "guarding", Title: "Segments that do not belong", Labs: guarding.Labs, pictures: guarding.Pictures},
+	{Name: "ports", Title: "Ports and addresses", Labs: ports.Labs, pictures: ports.Pictures},
 	{Name: "closing", Title: "Closing a connection", Labs: closing.Labs, pictures: closing.Pictures},
+	{Name: "programs", Title: "What programs see", Labs: programs.Labs, pictures: programs.Pictures},
 }
 
 // All returns every lab, in teaching order.
@@ -72,7 +82,7 @@ func withoutFrame(picture string) string {
 	return ladder + "\n"
 }
 
-// Judges tells whether a ladder shows the verdict on a claim.
+// Judges reports whether a ladder shows the verdict on a claim.
 func Judges(ladder, claim string) bool {
 	return strings.Contains(ladder, ": "+claim+"\n")
 }

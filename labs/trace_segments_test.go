@@ -1,6 +1,7 @@
 package labs_test
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -15,7 +16,7 @@ type act struct{ host, event string }
 // acted counts acts.
 type acted map[act]int
 
-// of tells whether any host has done it.
+// of reports whether any host has done it.
 func (a acted) of(event string) bool {
 	for act := range a {
 		if act.event == event {
@@ -29,8 +30,13 @@ func (a acted) of(event string) bool {
 func acts(r *record.Run) (onWire, said acted) {
 	onWire, said = acted{}, acted{}
 	seen := map[int]bool{}
+	last := map[netip.AddrPort]*record.Segment{} // by sender
+	called := map[netip.AddrPort]bool{}          // connect: what repeats its SYN,ACK is a connection's timer
+	requests := map[[2]netip.AddrPort]bool{}     // a RST ends these without tcp_reset: tcp_check_req
 	for _, e := range r.Events {
 		switch v := e.Body.(type) {
+		case *record.State:
+			requests[[2]netip.AddrPort{v.Local, v.Remote}] = v.To == record.SynRecv && !v.Descriptor
 		case *record.Kernel:
 			said[act{v.Host, v.Event}]++
 		case *record.Segment:
@@ -38,7 +44,7 @@ func acts(r *record.Run) (onWire, said acted) {
 				continue
 			}
 			reset := strings.Contains(v.Flags, "RST")
-			if reset && v.Fate == record.Delivered {
+			if reset && v.Fate == record.Delivered && !requests[[2]netip.AddrPort{v.Dst, v.Src}] {
 				onWire[act{v.To, record.ReceiveReset}]++
 			}
 			if seen[v.ID] {
@@ -48,14 +54,25 @@ func acts(r *record.Run) (onWire, said acted) {
 			switch {
 			case reset:
 				onWire[act{v.From, record.SendReset}]++
-			case v.Retransmission && v.Flags == "SYN,ACK":
+			case v.Retransmission && v.Flags == "SYN,ACK" && !called[v.Src]:
 				onWire[act{v.From, record.RetransmitSynack}]++
+			case v.Retransmission && follows(v, last[v.Src]):
+				// One piece for the kernel, which it has cut in sending: it was
+				// larger than the segments are now.
 			case v.Retransmission:
 				onWire[act{v.From, record.RetransmitSkb}]++
 			}
+			called[v.Src] = called[v.Src] || v.Flags == "SYN"
+			last[v.Src] = v
 		}
 	}
 	return onWire, said
+}
+
+// follows reports whether a segment that was sent again was sent together with
+// another, of which it is the continuation.
+func follows(v, before *record.Segment) bool {
+	return before != nil && before.Retransmission && v.ID == before.ID+1 && v.Seq == before.Seq+uint32(before.Len)
 }
 
 // sameActs wants everything that a host was seen to do in the kernel's account of

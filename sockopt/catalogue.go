@@ -56,9 +56,39 @@ type Entry struct {
 	Readable bool   // [Get] takes it
 	Settable bool   // [Set] takes it
 	Query    bool   // [Ask] takes it
+	// Value is the Go type of what [Entry.Set] takes, and Question that of what
+	// [Entry.Get] takes of a Query; nil where there is none.
+	Value, Question reflect.Type
 
 	text func(fd int) (string, error)
+	get  func(fd int, question any) (any, error) // nil where there is nothing to get
+	set  func(fd int, v any) error               // nil where there is nothing to set
 }
+
+// Get is [Get], or [Ask] where the option is a Query: question is of the type
+// Question then, and nil elsewhere. An option that can only be set has the error
+// [ErrNoGet].
+func (e Entry) Get(fd int, question any) (any, error) {
+	if e.get == nil {
+		return nil, ErrNoGet
+	}
+	return e.get(fd, question)
+}
+
+// Set is [Set], with a value of the type Value. An option that can only be read has
+// the error [ErrNoSet].
+func (e Entry) Set(fd int, v any) error {
+	if e.set == nil {
+		return ErrNoSet
+	}
+	return e.set(fd, v)
+}
+
+// ErrNoSet is [Entry.Set]'s error for an option that can only be read.
+var ErrNoSet = errors.New("can't be set")
+
+// errType is the error of a value of another type than the option's.
+var errType = errors.New("a value of another type")
 
 // Text returns the option's value on the socket fd, for people to read. An
 // option that can't be read has the error [ErrNoGet], but the kernel's own
@@ -142,7 +172,7 @@ func Find(name string) []Entry {
 func readWrite[T any](c codec[T], s Spec) Option[T] {
 	o := Option[T]{s, c}
 	catalogue = append(catalogue, func() Entry {
-		return Entry{Spec: o.Spec, Type: typeName[T](), Readable: true, Settable: true, text: textOf(o)}
+		return Entry{Spec: o.Spec, Type: typeName[T](), Readable: true, Settable: true, text: textOf(o), Value: reflect.TypeFor[T](), get: getOf(o), set: setOf(o)}
 	})
 	return o
 }
@@ -151,7 +181,7 @@ func readWrite[T any](c codec[T], s Spec) Option[T] {
 func readOnly[T any](c codec[T], s Spec) ReadOnly[T] {
 	o := ReadOnly[T]{s, c}
 	catalogue = append(catalogue, func() Entry {
-		return Entry{Spec: o.Spec, Type: typeName[T](), Readable: true, text: textOf(o)}
+		return Entry{Spec: o.Spec, Type: typeName[T](), Readable: true, text: textOf(o), get: getOf(o)}
 	})
 	return o
 }
@@ -161,8 +191,9 @@ func readOnly[T any](c codec[T], s Spec) ReadOnly[T] {
 //
 //go:noinline
 func setOnly[T any](c codec[T], s Spec, probe []byte) SetOnly[T] {
+	o := SetOnly[T]{s, c}
 	catalogue = append(catalogue, func() Entry {
-		return Entry{Spec: s, Type: typeName[T](), Settable: true, text: func(fd int) (string, error) {
+		return Entry{Spec: s, Type: typeName[T](), Settable: true, Value: reflect.TypeFor[T](), set: setOf(o), text: func(fd int) (string, error) {
 			if probe == nil {
 				return "", ErrNoGet
 			}
@@ -172,21 +203,22 @@ func setOnly[T any](c codec[T], s Spec, probe []byte) SetOnly[T] {
 			return "", ErrNoGet
 		}}
 	})
-	return SetOnly[T]{s, c}
+	return o
 }
 
 //go:noinline
 func query[Q, A any](c queryCodec[Q, A], s Spec) Query[Q, A] {
+	o := Query[Q, A]{s, c}
 	catalogue = append(catalogue, func() Entry {
-		return Entry{Spec: s, Type: typeName[Q]() + " → " + typeName[A](), Query: true, text: func(fd int) (string, error) {
+		return Entry{Spec: o.Spec, Type: typeName[Q]() + " → " + typeName[A](), Query: true, Question: reflect.TypeFor[Q](), get: askOf(o), text: func(fd int) (string, error) {
 			// Without a question the kernel refuses before it does anything.
-			if _, err := getsockopt(fd, s, nil, 0); StatusOf(err) == Unsupported {
-				return "", fmt.Errorf("%s: %w", s.Name, err)
+			if _, err := getsockopt(fd, o.Spec, nil, 0); StatusOf(err) == Unsupported {
+				return "", fmt.Errorf("%s: %w", o.Name, err)
 			}
 			return "", ErrNoGet
 		}}
 	})
-	return Query[Q, A]{s, c}
+	return o
 }
 
 func textOf[T any](o Readable[T]) func(fd int) (string, error) {
@@ -197,6 +229,31 @@ func textOf[T any](o Readable[T]) func(fd int) (string, error) {
 		}
 		_, c := o.readable()
 		return c.text(v), nil
+	}
+}
+
+func getOf[T any](o Readable[T]) func(fd int, _ any) (any, error) {
+	return func(fd int, _ any) (any, error) { return Get(fd, o) }
+}
+
+func askOf[Q, A any](o Query[Q, A]) func(fd int, question any) (any, error) {
+	return func(fd int, question any) (any, error) {
+		q, ok := question.(Q)
+		if !ok {
+			return nil, fmt.Errorf("%s: %w", o.Name, errType)
+		}
+		return Ask(fd, o, q)
+	}
+}
+
+func setOf[T any](o Settable[T]) func(fd int, v any) error {
+	return func(fd int, v any) error {
+		value, ok := v.(T)
+		if !ok {
+			spec, _ := o.settable()
+			return fmt.Errorf("%s: %w", spec.Name, errType)
+		}
+		return Set(fd, o, value)
 	}
 }
 

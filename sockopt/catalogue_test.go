@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -96,6 +97,37 @@ func TestEverySettableOptionIsTried(t *testing.T) {
 		if e.Settable && !slices.Contains(tried, e.Name) && elsewhere[e.Name] == "" {
 			t.Errorf("%s is not tried", e.Name)
 		}
+	}
+}
+
+// An entry does what Get, Set and Ask do, and refuses a value of another type.
+func TestEntries(t *testing.T) {
+	fd := tcpSocket(t, unix.AF_INET)
+	for _, e := range All() {
+		if (e.Value != nil) != e.Settable || (e.Question != nil) != e.Query {
+			t.Errorf("%s: value %v, question %v", e.Name, e.Value, e.Question)
+		}
+		type other struct{}
+		if err := e.Set(fd, other{}); err == nil || errors.Is(err, ErrNoSet) == e.Settable {
+			t.Errorf("%s: set: %v", e.Name, err)
+		}
+		switch v, err := e.Get(fd, other{}); {
+		case !e.Readable && !e.Query:
+			if !errors.Is(err, ErrNoGet) {
+				t.Errorf("%s: get: %v", e.Name, err)
+			}
+		case e.Query && err == nil:
+			t.Errorf("%s: asked with another type's value, it answers %v", e.Name, v)
+		case err == nil && e.Settable && reflect.TypeOf(v) != e.Value:
+			t.Errorf("%s: %T, want %v", e.Name, v, e.Value)
+		}
+	}
+	idle := Find("TCP_KEEPIDLE")[0]
+	if err := idle.Set(fd, 77); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := idle.Get(fd, nil); err != nil || v != 77 {
+		t.Errorf("%v, %v", v, err)
 	}
 }
 

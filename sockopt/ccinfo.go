@@ -8,8 +8,8 @@ type CCInfo []byte
 
 // BBRInfo is struct tcp_bbr_info.
 type BBRInfo struct {
-	Bandwidth  uint64 // bytes/s, the most of late
-	MinRTT     uint32 // µs, the least of late
+	Bandwidth  uint64 // bytes/s, the recent maximum
+	MinRTT     uint32 // µs, the recent minimum
 	PacingGain uint32 // times 256
 	CwndGain   uint32 // times 256
 }

@@ -39,12 +39,12 @@ func (s State) String() string {
 	return fmt.Sprintf("state %d", uint8(s))
 }
 
-// CAState is what congestion control is busy with (enum tcp_ca_state).
+// CAState is the phase of congestion control (enum tcp_ca_state).
 type CAState uint8
 
 // The phases of congestion control.
 const (
-	CAOpen     CAState = iota // nothing bad seen of late
+	CAOpen     CAState = iota // no recent sign of trouble
 	CADisorder                // duplicate or selective ACKs: loss or reordering, not decided
 	CACWR                     // window reduced for an ECN mark or a drop on this host
 	CARecovery                // fast retransmit

@@ -86,7 +86,7 @@ var IPRecvErr Option[bool] = readWrite(boolean, Spec{
 	Since: "2.2",
 })
 
-// IPFreeBind (IP_FREEBIND) allows to bind to an address that the host does not
+// IPFreeBind (IP_FREEBIND) allows bind to an address that the host does not
 // have, or not yet.
 //
 // Default off; net.ipv4.ip_nonlocal_bind does it for all sockets. ip(7);
@@ -156,7 +156,7 @@ var ifindexBE = codec[int]{
 
 // IPUnicastIf (IP_UNICAST_IF) chooses the device that packets leave by, by its
 // index, and does not bind the socket to it. 0 for none. EADDRNOTAVAIL if there
-// is no such device. TCP takes no notice of it in Linux 6.18.
+// is no such device. TCP ignores it in Linux 6.18.
 //
 // Default 0. do_ip_setsockopt.
 var IPUnicastIf Option[int] = readWrite(ifindexBE, Spec{

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// IPv6V6Only (IPV6_V6ONLY) keeps an IPv6 socket from talking IPv4 by mapped
+// IPv6V6Only (IPV6_V6ONLY) keeps an IPv6 socket from using IPv4 through mapped
 // addresses. EINVAL once the socket is bound.
 //
 // ipv6(7); do_ipv6_setsockopt.

@@ -33,7 +33,7 @@ var ReusePort Option[bool] = readWrite(boolean, Spec{
 // connection then fails with ETIMEDOUT.
 //
 // Default off; Go's net package sets it on every connection. The timer starts
-// when the option is turned on, and the probe is put off while the connection
+// when the option is turned on, and the probe is delayed while the connection
 // is busy. socket(7), tcp(7); tcp_set_keepalive, tcp_keepalive_timer.
 var KeepAlive Option[bool] = readWrite(boolean, Spec{
 	Name: "SO_KEEPALIVE", Level: LevelSocket, Number: unix.SO_KEEPALIVE,
@@ -112,7 +112,7 @@ var errnoCodec = codec[unix.Errno]{
 	},
 }
 
-// AcceptConn (SO_ACCEPTCONN) tells whether the socket listens.
+// AcceptConn (SO_ACCEPTCONN) reports whether the socket listens.
 //
 // socket(7); sk_getsockopt.
 var AcceptConn ReadOnly[bool] = readOnly(boolean, Spec{
@@ -172,7 +172,7 @@ var NetnsCookie ReadOnly[uint64] = readOnly(unsigned64, Spec{
 	Since: "5.14",
 })
 
-// Debug (SO_DEBUG) sets a flag that TCP has no use for any more. It is refused
+// Debug (SO_DEBUG) sets a flag that TCP no longer uses. It is refused
 // with EACCES, not EPERM, without the capability; turning it off is allowed.
 //
 // Default off. socket(7); sk_setsockopt.

@@ -102,7 +102,7 @@ var RcvLowat Option[int] = readWrite(integer, Spec{
 })
 
 // SndLowat (SO_SNDLOWAT) is always 1: Linux does not let it be set.
-// [NotSentLowat] does what one might want of it. socket(7); sk_getsockopt.
+// [NotSentLowat] is the option for that purpose. socket(7); sk_getsockopt.
 var SndLowat ReadOnly[int] = readOnly(integer, Spec{
 	Name: "SO_SNDLOWAT", Level: LevelSocket, Number: unix.SO_SNDLOWAT,
 	Unit: "bytes", Since: "≤2.2",

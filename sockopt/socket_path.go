@@ -44,7 +44,7 @@ var RcvPriority Option[bool] = readWrite(boolean, Spec{
 	Since: "6.14",
 })
 
-// DontRoute (SO_DONTROUTE) sends to directly connected hosts only, past any
+// DontRoute (SO_DONTROUTE) sends to directly connected hosts only, without a
 // gateway.
 //
 // Default off. socket(7); sk_setsockopt.
@@ -54,7 +54,7 @@ var DontRoute Option[bool] = readWrite(boolean, Spec{
 })
 
 // BindToDevice (SO_BINDTODEVICE) ties the socket to a network device by name:
-// it receives from there only, and sends by there. An empty name unties it.
+// it receives and sends only through that device. An empty name unties it.
 // ENODEV if there is no such device. The first tie needs no capability since
 // Linux 5.7; to change or remove one needs it.
 //
@@ -67,7 +67,7 @@ var BindToDevice Option[string] = readWrite(name(unix.IFNAMSIZ), Spec{
 
 // BindToIfindex (SO_BINDTOIFINDEX) is [BindToDevice] by the device's number,
 // which does not change when the device is renamed. 0 unties the socket. The
-// kernel does not look whether the device exists.
+// kernel does not check that the device exists.
 //
 // Default 0. sock_bindtoindex_locked.
 var BindToIfindex Option[int] = readWrite(integer, Spec{
@@ -108,7 +108,7 @@ var rate = codec[uint64]{
 	},
 }
 
-// TxRehash (SO_TXREHASH) tells whether a connection in trouble (a
+// TxRehash (SO_TXREHASH) reports whether a connection in trouble (a
 // retransmission timeout, above all) draws a new flow hash, to find another
 // path. 1 is yes, 0 is no, and -1 sets it to the sysctl's answer of that
 // moment, which is what a new socket has.
@@ -206,8 +206,8 @@ var SOTimestamping Option[uint32] = readWrite(unsigned, Spec{
 	Since: "2.6.30",
 })
 
-// LockFilter (SO_LOCK_FILTER) forbids to change or remove the BPF filters of
-// the socket. It can't be turned off again: EPERM.
+// LockFilter (SO_LOCK_FILTER) forbids changing or removing the socket's BPF
+// filters. It can't be turned off again: EPERM.
 //
 // Default off. socket(7); sk_setsockopt.
 var LockFilter Option[bool] = readWrite(boolean, Spec{

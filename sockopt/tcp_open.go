@@ -9,7 +9,7 @@ import (
 // DeferAccept (TCP_DEFER_ACCEPT) makes a listener report a connection when data
 // arrives, not when the handshake is done; the peer's bare ACK is ignored. The
 // time is kept as a number of SYN-ACK retransmissions: it is rounded up to 1, 3,
-// 7, 15, 31, 63, 127, then in steps of 120, and reads back so. When they are
+// 7, 15, 31, 63, 127, then in steps of 120, and reads back rounded. When they are
 // used up, the next ACK completes the handshake without data. Zero or a
 // negative value is off.
 //
@@ -20,7 +20,7 @@ var DeferAccept Option[int] = readWrite(integer, Spec{
 })
 
 // FastOpen (TCP_FASTOPEN) lets a listener take data in the SYN, for as many
-// connections at a time whose handshake is not done. It is cut to
+// connections at a time whose handshake is not complete. It is cut to
 // net.core.somaxconn. The tcp_fastopen sysctl must have the bit 0x2 as well.
 // EINVAL for a negative value, and for a socket that is neither closed nor
 // listening.

@@ -74,7 +74,7 @@ var Congestion Option[string] = readWrite(name(tcpNameMax), Spec{
 const tcpNameMax = 16
 
 // CongestionInfo (TCP_CC_INFO) is what the congestion control algorithm of
-// [Congestion] tells of itself: nothing for reno and cubic.
+// [Congestion] reports: nothing for reno and cubic.
 //
 // do_tcp_getsockopt; union tcp_cc_info (linux/inet_diag.h).
 var CongestionInfo ReadOnly[CCInfo] = readOnly(codec[CCInfo]{
@@ -98,7 +98,7 @@ var ULP Option[string] = readWrite(name(tcpNameMax), Spec{
 	Range: "up to 15 bytes", Since: "4.13",
 })
 
-// IsMPTCP (TCP_IS_MPTCP) tells whether Multipath TCP is in use: off for a TCP
+// IsMPTCP (TCP_IS_MPTCP) reports whether Multipath TCP is in use: off for a TCP
 // socket, off also for an MPTCP one that fell back to TCP.
 //
 // do_tcp_getsockopt; mptcp_getsockopt_sol_tcp; Documentation/networking/mptcp.rst.

@@ -41,10 +41,10 @@ var SynCnt Option[int] = readWrite(integer, Spec{
 
 // Linger2 (TCP_LINGER2) is how long a closed socket stays in FIN_WAIT2 without
 // the peer's FIN. 0 is the sysctl's time. A negative value, which reads back as
-// -1, is no time at all: close sends RST in FIN_WAIT2. More than 120 counts as
-// "120 seconds". No value is refused.
+// -1, is no time at all: the kernel resets the connection instead of waiting in
+// FIN_WAIT2. More than 120 counts as 120. No value is refused.
 //
-// tcp(7); do_tcp_setsockopt, __tcp_close.
+// tcp(7); do_tcp_setsockopt, __tcp_close, tcp_rcv_state_process.
 var Linger2 Option[int] = readWrite(integer, Spec{
 	Name: "TCP_LINGER2", Level: LevelTCP, Number: unix.TCP_LINGER2,
 	Unit: "seconds", Since: "2.4", Sysctl: "net.ipv4.tcp_fin_timeout",

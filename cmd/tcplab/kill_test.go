@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -24,6 +23,16 @@ var victims = []string{"noaccept", "backlog --n 3", "lostfin", "timewait --json"
 // rootVictims are killed as root of the machine as well: what only that root may
 // do belongs here.
 var rootVictims = []string{"noaccept", "lostfin", "noaccept --trace"}
+
+// programVictims run programs: a server, a daemon that nothing ends by itself, and a
+// client, with a connection between them. The shell makes spaces of ${IFS}. They are
+// none where nc is missing.
+func programVictims() []string {
+	if _, err := exec.LookPath("nc"); err != nil {
+		return nil
+	}
+	return []string{"run --server=setsid${IFS}sleep${IFS}1000&exec${IFS}nc${IFS}-lk${IFS}80 -- sh -c sleep${IFS}0.2|nc${IFS}-N${IFS}server${IFS}80"}
+}
 
 // A way is how a run is made to end before its time.
 type way struct {
@@ -71,14 +80,14 @@ var moments = flag.Int("moments", 1, "moments at which TestKill ends each run in
 // It runs apart from the other tests: it keeps all processors busy, and they look
 // at what a run judges.
 func TestKill(t *testing.T) {
-	user.orSkip(t)
+	accounts.orSkip(t)
 	before := lookAtMachine(t)
-	inside := accounts()
+	inside := allAccounts()
 	if ordinary() {
 		inside = []account{{"user", 0}} // his namespace has no other id
 	}
 	t.Run("all", func(t *testing.T) { // returns when all in it have ended
-		for _, victim := range victims {
+		for _, victim := range slices.Concat(victims, programVictims()) {
 			for _, a := range inside {
 				t.Run(a.name+" "+victim, func(t *testing.T) {
 					t.Parallel()
@@ -89,7 +98,7 @@ func TestKill(t *testing.T) {
 		if ordinary() {
 			return
 		}
-		for _, victim := range rootVictims {
+		for _, victim := range slices.Concat(rootVictims, programVictims()) {
 			t.Run("root of the machine "+victim, func(t *testing.T) {
 				t.Parallel()
 				supervise(t, "host", 0, victim)
@@ -216,21 +225,14 @@ func (s supervisor) killAll() error {
 	whole := time.Since(begin)
 	pids, early, errs := make([]int, s.kills), make([]bool, s.kills), make([]error, s.kills)
 	// Waiting for a timer takes no processor, so long runs go side by side.
-	abreast := make(chan struct{}, 1+int(whole/(100*time.Millisecond)))
-	var all sync.WaitGroup
-	for i := range s.kills {
-		abreast <- struct{}{}
-		all.Go(func() {
-			at := whole * time.Duration(2*i+1) / time.Duration(2*s.kills)
-			w := ways[(i+i/len(ways)+len(s.victim[0]))%len(ways)] // so that none is always an early one
-			var err error
-			if pids[i], early[i], err = s.kill(at, whole, w); err != nil {
-				errs[i] = fmt.Errorf("%s after %v: %w", w.name, at, err)
-			}
-			<-abreast
-		})
-	}
-	all.Wait()
+	beside(s.kills, 1+int(whole/(100*time.Millisecond)), func(i int) {
+		at := whole * time.Duration(2*i+1) / time.Duration(2*s.kills)
+		w := ways[(i+i/len(ways)+len(s.victim[0]))%len(ways)] // so that none is always an early one
+		var err error
+		if pids[i], early[i], err = s.kill(at, whole, w); err != nil {
+			errs[i] = fmt.Errorf("%s after %v: %w", w.name, at, err)
+		}
+	})
 	n := 0
 	for _, e := range early {
 		if e {

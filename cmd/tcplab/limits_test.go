@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -100,7 +102,7 @@ func TestDescriptorsUsedUp(t *testing.T) {
 }
 
 // An ordinary user's tcplab may be told so before it is in its user namespace.
-var oneLine = regexp.MustCompile(`\Atcplab: .*too many open files(\); to mend it: ulimit -n 1024)?\n\z`)
+var oneLine = regexp.MustCompile(`\Atcplab: .*(EMFILE|too many open files(\); to fix it: ulimit -n 1024)?)\n\z`)
 
 // A limit under which no run can be is told before anything is done.
 func TestTooFewDescriptors(t *testing.T) {
@@ -108,13 +110,81 @@ func TestTooFewDescriptors(t *testing.T) {
 	labs.orSkip(t)
 	for limit := 4; limit < 40; limit += 5 {
 		out, err := exec.Command("sh", "-c", fmt.Sprintf(`ulimit -n %d; exec "$0" fourway`, limit), binary).CombinedOutput()
-		want := fmt.Sprintf("tcplab: a run needs 40 descriptors (ulimit -n allows %d); to mend it: ulimit -n 1024\n", limit)
-		if ordinary() && string(out) == "tcplab: a run needs more descriptors (too many open files); to mend it: ulimit -n 1024\n" {
+		want := fmt.Sprintf("tcplab: a run needs 40 descriptors (ulimit -n allows %d); to fix it: ulimit -n 1024\n", limit)
+		if ordinary() && string(out) == "tcplab: a run needs more descriptors (too many open files); to fix it: ulimit -n 1024\n" {
 			want = string(out) // there are too few even for the way to where that is said
 		}
 		var exit *exec.ExitError
 		if !errors.As(err, &exit) || exit.ExitCode() != 3 || string(out) != want {
 			t.Errorf("ulimit -n %d: %v, %s", limit, err, out)
 		}
+	}
+}
+
+// Where there is no room for one of what a flag counts, or for as many as a lab makes by
+// itself, it is this machine that can't, and the user asked for nothing wrong.
+func TestNoRoomForOne(t *testing.T) {
+	t.Parallel()
+	labs.orSkip(t)
+	for _, test := range []struct{ limit, args, needed string }{
+		{"40", "noaccept", "43"},
+		{"40", "noaccept --n 100", "43"},
+		{"40", "backlog --n 4", "55"},
+		{"40", "backlog", "55"},
+		{"60", "backlog", "182"},
+	} {
+		out, err := exec.Command("sh", "-c", `ulimit -n `+test.limit+`; exec `+binary+` `+test.args).CombinedOutput()
+		want := "tcplab: a run needs " + test.needed + " descriptors (ulimit -n allows " + test.limit + "); to fix it: ulimit -n 1024\n"
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != 3 || string(out) != want {
+			t.Errorf("ulimit -n %s, %s: %v, %s, want %s", test.limit, test.args, err, out, want)
+		}
+	}
+}
+
+// Where an ordinary user may have too few processes and threads that is told before
+// the Go runtime asks for one too many. Root may have any number.
+func TestTooFewThreads(t *testing.T) {
+	t.Parallel()
+	user.orSkip(t)
+	prlimit := requireProgram(t, "prlimit")
+	free := 1<<30 + os.Getpid() // a user who has no other processes
+	said := func(what, mend string) *regexp.Regexp {
+		return regexp.MustCompile(`\A` + what + ` \d+ processes and threads \(ulimit -u allows \d+\)` + mend + `\n\z`)
+	}
+	one := said("tcplab: a run needs", "; to fix it: ulimit -u 1024")
+	// More than one run needs, and less than all do.
+	some := strconv.Itoa(28 + 2*runtime.NumCPU() + 3)
+	for _, test := range []struct {
+		limit, args string
+		want        *regexp.Regexp
+	}{
+		{"16", "fourway", one},
+		{"16", "all", one},
+		{"16", "all --jobs 1", one},
+		{"16", "play -", one},
+		{"16", "doctor", said("MISSING +a run +needs", `\n +to fix it: +ulimit -u 1024`)},
+		{some, "all", said(`tcplab: \d+ runs side by side need`, "; to fix it: ulimit -u 1024, or --jobs 1")},
+	} {
+		cmd := exec.Command(prlimit, append([]string{"--nproc=" + test.limit, binary}, strings.Fields(test.args)...)...)
+		var out []byte
+		err := elsewhere(free, openNode, func() (err error) { out, err = cmd.CombinedOutput(); return err })
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != 3 || !test.want.Match(out) {
+			t.Errorf("ulimit -u %s, %s: %v, %s, want %v", test.limit, test.args, err, out, test.want)
+		}
+	}
+	if out, err := exec.Command(prlimit, "--nproc=1", binary, "fourway").CombinedOutput(); err != nil && !heldUp(err, string(out)) {
+		t.Errorf("root: %v, %s", err, out)
+	}
+}
+
+// Few addresses are enough, and nothing is said of what makes do with them: Starlark
+// would have 4 GB more.
+func TestFewAddresses(t *testing.T) {
+	t.Parallel()
+	out, err := exec.Command("sh", "-c", "ulimit -v 2000000; exec "+binary+" version").CombinedOutput()
+	if err != nil || strings.Count(string(out), "\n") != 1 {
+		t.Errorf("%v, %s", err, out)
 	}
 }

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -28,6 +30,11 @@ var binary string
 func init() { runtime.LockOSThread() }
 
 func TestMain(m *testing.M) {
+	if signal.Ignored(syscall.SIGHUP) {
+		// By nohup(1). What the tests start would ignore it too; what is caught
+		// is not handed down.
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
 	if os.Getenv(superviseKills) != "" {
 		os.Exit(superviseMain())
 	}
@@ -65,6 +72,7 @@ func testMain(m *testing.M) (status int, err error) {
 	if err := build.Run(); err != nil {
 		return 0, fmt.Errorf("go build: %w", err)
 	}
+	defer func() { endChromium() }() // it writes into the directory
 	return m.Run(), nil
 }
 
@@ -72,21 +80,15 @@ func testMain(m *testing.M) (status int, err error) {
 type need string
 
 const (
-	labs  = need("labs")  // that labs can run
-	root  = need("root")  // that the tests are root's, who can become another user
-	user  = need("user")  // that labs run for an ordinary user too
-	trace = need("trace") // that --trace can be used
+	labs     = need("labs")     // that labs can run
+	user     = need("user")     // that root can become an ordinary user, and labs run then
+	accounts = need("accounts") // that labs run for all accounts
+	trace    = need("trace")    // that --trace can be used
 )
 
 // found says for each need why it is not met, or "".
 var found = map[need]func() string{
 	labs: labsLack,
-	root: func() string {
-		if ordinary() {
-			return "the tests are an ordinary user's"
-		}
-		return ""
-	},
 	trace: sync.OnceValue(func() string {
 		out, err := exec.Command(binary, "doctor").CombinedOutput()
 		if err != nil || !bytes.Contains(out, []byte("--trace can be used")) {
@@ -94,18 +96,29 @@ var found = map[need]func() string{
 		}
 		return ""
 	}),
-	user: sync.OnceValue(func() string {
-		why := labsLack()
-		if why != "" || ordinary() {
-			return why
+	user: userLacks,
+	accounts: func() string {
+		if ordinary() {
+			return labsLack()
 		}
-		err := elsewhere(nobody, openNode, func() error { why = doctor(); return nil })
-		if err != nil {
-			return err.Error()
-		}
-		return why
-	}),
+		return userLacks()
+	},
 }
+
+var userLacks = sync.OnceValue(func() string {
+	if ordinary() {
+		return "it takes root to become another user"
+	}
+	why := labsLack()
+	if why != "" {
+		return why
+	}
+	err := elsewhere(nobody, openNode, func() error { why = doctor(); return nil })
+	if err != nil {
+		return err.Error()
+	}
+	return why
+})
 
 // ordinary reports whether the tests are an ordinary user's, or root's of a user
 // namespace: see inUserNamespace.
@@ -117,9 +130,9 @@ type account struct {
 	uid  int
 }
 
-// accounts are root's and an ordinary user's, or his alone whose tests they are.
-// /dev/net/tun is open to all: see user.
-func accounts() []account {
+// allAccounts are root's and an ordinary user's, or his alone whose tests they are.
+// /dev/net/tun is open to all: see elsewhere.
+func allAccounts() []account {
 	if ordinary() {
 		return []account{{"user", os.Getuid()}}
 	}
@@ -225,7 +238,7 @@ func moveThread(uid int, node uint32) error {
 	if err := unix.Mknod(tun, unix.S_IFCHR|node, int(unix.Mkdev(10, 200))); err != nil {
 		return os.NewSyscallError("mknod "+tun, err)
 	}
-	if err := unix.Chmod(tun, node); err != nil { // mknod heeds the umask
+	if err := unix.Chmod(tun, node); err != nil { // mknod obeys the umask
 		return os.NewSyscallError("chmod "+tun, err)
 	}
 	if uid == 0 {
@@ -247,7 +260,7 @@ func moveThread(uid int, node uint32) error {
 
 // ordinaryUser returns the id of the account that is not root's.
 func ordinaryUser() int {
-	all := accounts()
+	all := allAccounts()
 	return all[len(all)-1].uid
 }
 
@@ -280,7 +293,7 @@ const givenBinary = "TCPLAB_TEST_BINARY"
 // patience bounds every wait for something that ought to come at once.
 const patience = 10 * time.Second
 
-// poll calls ok until it holds, and tells whether it came to.
+// poll calls ok until it holds, and reports whether it came to.
 func poll(ok func() bool) bool { return pollFor(patience, ok) }
 
 func pollFor(long time.Duration, ok func() bool) bool {

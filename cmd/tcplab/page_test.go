@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,19 +24,36 @@ type browser struct {
 	stop    context.CancelFunc // of the console
 }
 
+// chromium is the one that all pages are in, for it takes seconds to start. It ends
+// when testMain calls endChromium.
+var (
+	chromium    = sync.OnceValues(startChromium)
+	endChromium = func() {}
+)
+
+func startChromium() (context.Context, error) {
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.NoSandbox, // the tests run as root
+		chromedp.ExecPath("chromium"), chromedp.UserDataDir(filepath.Join(filepath.Dir(binary), "chromium")),
+		chromedp.WSURLReadTimeout(time.Minute))
+	ctx, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, closeAll := chromedp.NewContext(ctx)
+	endChromium = func() { closeAll(); stop() }
+	return ctx, chromedp.Do(ctx)
+}
+
 // browse opens a page in Debian's chromium.
 func browse(t *testing.T, url string) *browser {
 	t.Helper()
-	chromium := requireProgram(t, "chromium")
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(chromium), chromedp.NoSandbox, // the tests run as root
-		chromedp.UserDataDir(t.TempDir()), chromedp.WSURLReadTimeout(time.Minute))
-	ctx, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(stop)
-	ctx, closePage := chromedp.NewContext(ctx)
+	requireProgram(t, "chromium")
+	parent, err := chromium()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, closePage := chromedp.NewContext(parent)
 	t.Cleanup(closePage)
 	b := &browser{Context: ctx}
-	b.do(t) // the browser lives as long as the context of the first call
+	b.do(t) // the page lives as long as the context of the first call
 	listening, stop := context.WithCancel(ctx)
 	b.console, b.stop = chromedp.Console(listening), stop
 	b.do(t, chromedp.Navigate(url), chromedp.WaitVisible("#slider"))
@@ -157,9 +175,9 @@ func savedRun(t *testing.T, args ...string) (file string, r *saved) {
 	labs.orSkip(t)
 	dir := t.TempDir()
 	file = filepath.Join(dir, "run.html")
-	out, err := exec.Command(binary, append(args, "--json", "--html", file)...).Output()
+	out, err := tell(append(args, "--json", "--html", file)...)
 	if err != nil {
-		t.Fatalf("tcplab %s: %v", strings.Join(args, " "), err)
+		t.Fatal(err)
 	}
 	r = &saved{}
 	if err := json.Unmarshal(out, r); err != nil {
@@ -263,7 +281,9 @@ func TestPageJumps(t *testing.T) {
 			t.Errorf("%s came to %d steps, want %d", key, n, want)
 		}
 	}
-	jump("d", drops, func(s shown) bool { return strings.Contains(s.Says, "is lost") && s.Fields })
+	jump("d", drops, func(s shown) bool {
+		return (strings.Contains(s.Says, "is lost") || strings.Contains(s.Says, "drops it")) && s.Fields
+	})
 	jump("v", verdicts, func(s shown) bool { return strings.HasPrefix(s.Says, "Confirmed: ") && !s.Fields })
 	b.do(t, chromedp.Click(`[data-go="first"]`))
 	b.do(t, chromedp.Click(`[data-go="segment"]`))
@@ -287,6 +307,9 @@ func TestPageOnPhone(t *testing.T) {
 	wide, narrow := display("wide"), display("narrow")
 	if width > 390 || wide != "none" || narrow != "block" {
 		t.Errorf("the page is %d wide; the wide ladder is %s, the narrow one %s", width, wide, narrow)
+	}
+	if high := evaluate[int](t, b, `document.querySelector("aside").getBoundingClientRect().height`); high > 400 {
+		t.Errorf("the panel takes %d of 800 rows", high)
 	}
 	for at := b.press(t, kb.Home); ; at = b.press(t, kb.ArrowRight) {
 		if !at.Row || !at.Panel {
@@ -344,8 +367,8 @@ func TestPages(t *testing.T) {
 	t.Parallel()
 	labs.orSkip(t)
 	dir := t.TempDir()
-	if out, err := exec.Command(binary, "all", "--filter", "*close", "--html", dir).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	if _, err := tell("all", "--filter", "*close", "--html", dir); err != nil {
+		t.Fatal(err)
 	}
 	index := contents(t, filepath.Join(dir, "index.html"))
 	links := regexp.MustCompile(`href="([^"#]+)#([^"]+)"`).FindAllStringSubmatch(index, -1)

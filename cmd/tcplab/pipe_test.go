@@ -15,8 +15,8 @@ import (
 // status that a shell gives to that.
 func TestReaderGone(t *testing.T) {
 	t.Parallel()
-	user.orSkip(t)
-	for _, u := range accounts() {
+	accounts.orSkip(t)
+	for _, u := range allAccounts() {
 		for _, args := range []string{
 			"noaccept", "noaccept --json", "noaccept --quiet", "all --filter noaccept", "all --json --filter noaccept",
 			"list", "--help", "doctor", "sockopt",
@@ -41,7 +41,7 @@ func TestReaderGone(t *testing.T) {
 	}
 }
 
-// byPipe tells whether a command was ended by SIGPIPE, or has the status that a
+// byPipe reports whether a command was ended by SIGPIPE, or has the status that a
 // shell gives to that.
 func byPipe(err error) bool {
 	var exit *exec.ExitError

@@ -16,13 +16,15 @@ import (
 // TestScript runs testdata/script/*.txtar: tcplab as a user types it. Besides
 // testscript's own commands there are
 //
+//	punctual PROGRAM ARG...                exec, again while the machine holds a lab up
+//	whole PROGRAM ARG...                   exec of many labs, any of which may be held up
 //	exits STATUS PROGRAM ARG...            the program ends with that status
 //	refused STATUS REGEXP PROGRAM ARG...   it also prints nothing but one line on
 //	                                       stderr: "tcplab: " and what matches
 //	asuser open|closed COMMAND...          exits or refused as an ordinary user, with
 //	                                       /dev/net/tun open or closed to him
 //
-// and the conditions [labs], [root], [trace] and [user]: see need.
+// and the conditions [labs], [trace] and [user]: see need.
 func TestScript(t *testing.T) {
 	t.Parallel()
 	root, err := os.MkdirTemp(filepath.Dir(binary), "script")
@@ -49,9 +51,11 @@ func TestScript(t *testing.T) {
 			return why == "", err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":   wrap("exits", exits),
-			"refused": wrap("refused", refused),
-			"asuser":  wrap("asuser", asUser),
+			"punctual": wrap("punctual", punctual),
+			"whole":    wrap("whole", whole),
+			"exits":    wrap("exits", exits),
+			"refused":  wrap("refused", refused),
+			"asuser":   wrap("asuser", asUser),
 		},
 	})
 }

@@ -5,18 +5,21 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/tcplab/tcplab/labs/record"
 )
 
-// An interrupted run ends at once, with status 130 and one line; so it does
-// where a terminal's ^C reaches all of its processes.
+// An interrupted run ends at once, with status 130, the ladder so far and one line;
+// so it does where a terminal's ^C reaches all of its processes.
 func TestInterrupt(t *testing.T) {
 	t.Parallel()
-	user.orSkip(t)
-	for _, u := range accounts() {
+	accounts.orSkip(t)
+	for _, u := range allAccounts() {
 		for _, signal := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, nil} {
 			name := "^C"
 			if signal != nil {
@@ -38,6 +41,7 @@ func startWaiting(t *testing.T, program string, uid int, attr *syscall.SysProcAt
 	cmd = exec.Command(program, "backlog", "--n", "1")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = term.user, stdout, term.user
 	cmd.SysProcAttr = attr
+	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8") // which the caller may not have
 	if err := elsewhere(uid, openNode, cmd.Start); err != nil {
 		t.Fatal(err)
 	}
@@ -67,8 +71,10 @@ func interrupt(t *testing.T, uid int, signal os.Signal) {
 	if !errors.As(err, &exit) || exit.ExitCode() != 130 {
 		t.Errorf("it ended with %v, want exit status 130", err)
 	}
-	if stdout.Len() > 0 {
-		t.Errorf("stdout:\n%s", stdout)
+	for _, want := range []string{"SYN seq=0 ", "… waited ", "✔ confirmed: ", "; interrupted before its end\n"} {
+		if !strings.Contains(stdout.String(), want) {
+			t.Errorf("stdout has no %q:\n%s", want, stdout)
+		}
 	}
 	text := term.rest(t)
 	if strings.Count(text, "interrupted") != 1 || !strings.HasSuffix(text, "\r\x1b[Ktcplab: interrupted\r\n") {
@@ -76,11 +82,44 @@ func interrupt(t *testing.T, uid int, signal os.Signal) {
 	}
 }
 
+// An interrupted run leaves its record and its views, and so does an interrupted all.
+func TestInterruptViews(t *testing.T) {
+	t.Parallel()
+	accounts.orSkip(t)
+	for _, u := range allAccounts() {
+		dir := ownDir(t, u.uid)
+		for _, args := range []string{"backlog --n 1 --json --html " + dir + "/page", "all --json --html " + dir + "/pages --filter backlog"} {
+			term, stdout := openTerminal(t, 80), new(bytes.Buffer)
+			cmd := exec.Command(binary, strings.Fields(args)...)
+			cmd.Stdin, cmd.Stdout, cmd.Stderr = term.user, stdout, term.user
+			if err := elsewhere(u.uid, openNode, cmd.Start); err != nil {
+				t.Fatal(err)
+			}
+			term.until(t, "client's retransmit timer")
+			if err := cmd.Process.Signal(os.Interrupt); err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 130 {
+				t.Errorf("%s, %s: %v", u.name, args, err)
+			}
+			var r record.Run
+			if err := r.UnmarshalJSON(stdout.Bytes()); err != nil || r.Outcome != record.Interrupted || len(r.Claims) == 0 {
+				t.Errorf("%s, %s: %v, outcome %q, %d claims", u.name, args, err, r.Outcome, len(r.Claims))
+			}
+		}
+		for _, file := range []string{"page", "pages/backlog.html", "pages/index.html"} {
+			if !bytes.Contains(readFile(t, filepath.Join(dir, file)), []byte("interrupted")) {
+				t.Errorf("%s does not say that it was interrupted", file)
+			}
+		}
+	}
+}
+
 // An ordinary user's run is two processes. Killing the one that he has started
 // ends the other.
 func TestKillOuter(t *testing.T) {
 	t.Parallel()
-	user.orSkip(t)
+	accounts.orSkip(t)
 	program := ownBinary(t)
 	cmd, _, _ := startWaiting(t, program, ordinaryUser(), nil) // no terminal that hangs up
 	if n := len(processesOf(program)); n != 2 {

@@ -67,6 +67,15 @@ func (w *window) sees(texts ...string) (screen string) {
 // types presses keys, by tmux's names for them.
 func (w *window) types(keys ...string) { w.tmux(append([]string{"send-keys"}, keys...)...) }
 
+// colourless fails where there is colour on the screen in spite of a setting. That of a
+// locale without UTF-8 says nothing of colour.
+func (w *window) colourless(env string) {
+	w.t.Helper()
+	if screen := w.tmux("capture-pane", "-p", "-e"); env != "LC_ALL=C" && strings.Contains(screen, "\x1b[") {
+		w.t.Errorf("there is colour in spite of %s:\n%q", env, screen)
+	}
+}
+
 // sane is what the window says of a terminal as a shell leaves it to a program.
 const sane = "icrnl opost isig icanon echo"
 
@@ -114,7 +123,7 @@ func TestStep(t *testing.T) {
 		{"Left", []string{"step 3 of 23"}},
 		{"BSpace", []string{"step 2 of 23"}},
 		{"n", []string{"step 8 of 23", "LISTEN ━▶ [SYN_RECV]", "The client's SYN arrives at the server."}},
-		{"n", []string{"step 9 of 23", "SYN_SENT ━▶ [ESTABLISHED]", "on SYN,ACK, sends ACK", "▶     0.30                  ESTABLISHED │◀────"}},
+		{"n", []string{"step 9 of 23", "SYN_SENT ━▶ [ESTABLISHED]", "on SYN,ACK, sends ACK", "▶    0.30                   ESTABLISHED │◀────"}},
 		{"p", []string{"step 8 of 23"}},
 		{"v", []string{"step 12 of 23", "Confirmed: Both ends are ESTABLISHED though the server has not called accept."}},
 		{"d", []string{"step 12 of 23", "no drop after this one"}},
@@ -144,7 +153,7 @@ func TestStepResize(t *testing.T) {
 	diagram := func(screen string) bool { return strings.Contains(screen, "LAST_ACK") }
 	w.sees("step 1 of 23")
 	w.types("n", "n")
-	if screen := w.sees("step 9 of 23", "▶     0.30            ESTABLISHED │◀─── SYN,ACK ack=1 ────┤", "SYN_SENT ━▶ [ESTABLISHED]"); diagram(screen) {
+	if screen := w.sees("step 9 of 23", "▶    0.30              ESTABLISHED │◀── SYN,ACK ack=1 ───┤", "SYN_SENT ━▶ [ESTABLISHED]"); diagram(screen) {
 		t.Errorf("there are diagrams on 24 rows:\n%s", screen)
 	}
 	w.tmux("resize-window", "-x", "120", "-y", "50")
@@ -154,8 +163,57 @@ func TestStepResize(t *testing.T) {
 		t.Errorf("there are diagrams on 12 rows:\n%s", screen)
 	}
 	w.tmux("resize-window", "-x", "100", "-y", "40")
-	w.sees("step 9 of 23", "LAST_ACK", "│◀──── SYN,ACK seq=0 ack=1 ────┤")
+	w.sees("step 9 of 23", "LAST_ACK", "SYN,ACK seq=0 ack=1 ")
 	w.types("C-c")
+	w.sees("ended with 0", sane)
+}
+
+// Job control stops it and continues it: after ^Z the shell finds the terminal as it
+// was, and then the step is there again.
+func TestStepStopped(t *testing.T) {
+	t.Parallel()
+	requireProgram(t, "tmux")
+	requireProgram(t, "bash")
+	accounts.orSkip(t)
+	for _, u := range allAccounts() {
+		t.Run(u.name, func(t *testing.T) {
+			t.Parallel()
+			program := ownBinary(t)
+			w := openWindow(t, u.uid, 100, 40, "env PS1='shell> ' HISTFILE= bash --norc --noprofile -i")
+			const setting = `stty -a | grep -owE -- '-?(icanon|echo|isig|opost|icrnl)' | xargs`
+			w.sees("shell>")
+			w.types(program+" fourway --step", "Enter")
+			w.sees("step 1 of ")
+			w.types("Right")
+			w.sees("step 2 of ")
+			for i := 2; i < 4; i++ {
+				w.types("C-z")
+				w.sees("Stopped")
+				w.types("clear; "+setting, "Enter")
+				w.sees(sane)
+				w.types("clear; fg", "Enter")
+				w.sees(fmt.Sprintf("step %d of ", i), "LAST_ACK")
+				w.types("Right")
+				w.sees(fmt.Sprintf("step %d of ", i+1))
+			}
+			w.types("q")
+			w.sees("no surprise", "shell>")
+			w.types("clear; "+setting+"; exit", "Enter")
+			w.sees(sane, "ended with 0")
+		})
+	}
+}
+
+// Where nobody could continue it, as in a window of its own, ^Z does not stop it.
+func TestStepAlone(t *testing.T) {
+	t.Parallel()
+	requireProgram(t, "tmux")
+	w := openWindow(t, os.Getuid(), 100, 40, binary+" show --step "+fixture(t))
+	w.sees("step 1 of 23")
+	w.types("C-z")
+	w.types("Right")
+	w.sees("step 2 of 23", "LAST_ACK")
+	w.types("q")
 	w.sees("ended with 0", sane)
 }
 
@@ -189,9 +247,7 @@ func TestStepPlain(t *testing.T) {
 			arrow = "=>"
 		}
 		w.sees("step 8 of 23", "LISTEN "+arrow+" [SYN_RECV]", "(LISTEN)")
-		if screen := w.tmux("capture-pane", "-p", "-e"); env != "LC_ALL=C" && strings.Contains(screen, "\x1b[") {
-			t.Errorf("there is colour in spite of %s:\n%q", env, screen)
-		}
+		w.colourless(env)
 		w.types("q")
 		w.sees("ended with 1", sane)
 	}
@@ -202,8 +258,8 @@ func TestStepPlain(t *testing.T) {
 func TestStepRun(t *testing.T) {
 	t.Parallel()
 	requireProgram(t, "tmux")
-	user.orSkip(t)
-	for _, u := range accounts() {
+	accounts.orSkip(t)
+	for _, u := range allAccounts() {
 		t.Run(u.name, func(t *testing.T) {
 			t.Parallel()
 			program := ownBinary(t)

@@ -142,9 +142,9 @@ func recordsOf(t *testing.T) []string {
 		"noaccept", "noaccept --ipv6 --n 3", "selfconnect", "selfconnect --ipv6", "selfconnect --accident --ipv6",
 		"backlog --n 1000 --somaxconn 1000", "backlog --n 2 --ipv6 --drain",
 	} {
-		out, err := exec.Command(binary, append(strings.Fields(args), "--json")...).Output()
+		out, err := tell(append(strings.Fields(args), "--json")...)
 		if err != nil {
-			t.Fatalf("tcplab %s: %v", args, err)
+			t.Fatal(err)
 		}
 		file := filepath.Join(dir, fmt.Sprint(i))
 		if err := os.WriteFile(file, out, 0o600); err != nil {
@@ -155,13 +155,13 @@ func recordsOf(t *testing.T) []string {
 	return files
 }
 
-// No line is wider than the terminal, from 80 columns on; more than 120 are not
-// used.
+// No line is wider than the terminal, from 40 columns on; more than 120 are not
+// used unless --width asks for them. COLUMNS goes before the terminal.
 func TestTerminalWidth(t *testing.T) {
 	t.Parallel()
 	labs.orSkip(t)
 	for _, file := range recordsOf(t) {
-		for _, columns := range []int{80, 100, 120, 200} {
+		for _, columns := range []int{40, 60, 80, 100, 120, 200} {
 			want := min(columns, 120)
 			for _, flag := range []string{"--no-times=false", "--no-times"} {
 				// The line between two parts goes from edge to edge.
@@ -173,6 +173,15 @@ func TestTerminalWidth(t *testing.T) {
 			line := widest(show(t, columns, nil, binary, "show", file, "--quiet"))
 			if got := utf8.RuneCountInString(line); got > want {
 				t.Errorf("show %s --quiet at %d columns has %d:\n%s", file, columns, got, line)
+			}
+		}
+		for want, printed := range map[int]string{
+			90:  show(t, 80, []string{"COLUMNS=90"}, binary, "show", file),
+			140: show(t, 80, []string{"COLUMNS=90"}, binary, "show", file, "--width", "140"),
+			100: show(t, 100, []string{"COLUMNS=x"}, binary, "show", file),
+		} {
+			if line := widest(printed); utf8.RuneCountInString(line) != want {
+				t.Errorf("show %s has %d columns, want %d", file, utf8.RuneCountInString(line), want)
 			}
 		}
 	}
@@ -190,7 +199,7 @@ func TestTerminalExplain(t *testing.T) {
 		if drawn := strings.Contains(printed, "SYN seq=0"); drawn != (columns >= 100) || drawn == strings.Contains(printed, apology) {
 			t.Errorf("at %d columns the ladder is drawn: %t\n%s", columns, drawn, printed)
 		}
-		if !strings.Contains(printed, "\x1b[1mWhy Linux behaves so\x1b[0m") {
+		if !strings.Contains(printed, "\x1b[1mWhy Linux behaves this way\x1b[0m") {
 			t.Error("no colour on a terminal")
 		}
 	}
@@ -209,9 +218,7 @@ func TestTerminalColor(t *testing.T) {
 			t.Errorf("colour in spite of %s", env)
 		}
 	}
-	cmd := exec.Command(binary, "noaccept", "--no-times")
-	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
-	plain, err := cmd.Output()
+	plain, err := tell("noaccept", "--no-times")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,8 +245,8 @@ func TestTerminalProgress(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		`waiting for the client's retransmit timer \(client:SYN\) +\[[=>-]+\] 0\.\d s left`,
-		`waiting for the server's retransmit timer \(server:SYN,ACK\) +\[[=>-]+\] 0\.\d s left`,
+		`0\.\d s left, waiting for the client's retransmit timer \(client:SYN again\)`,
+		`0\.\d s left, waiting for the server's retransmit timer \(server:SYN,ACK again\)`,
 	} {
 		if !regexp.MustCompile(want).MatchString(printed) {
 			t.Errorf("stderr has no %s:\n%q", want, printed)
@@ -253,5 +260,43 @@ func TestTerminalProgress(t *testing.T) {
 	}
 	if ansi.Match(stdout.Bytes()) || regexp.MustCompile(`\d\.\d s left`).Match(stdout.Bytes()) {
 		t.Errorf("stdout is not the result alone:\n%s", &stdout)
+	}
+}
+
+// A narrow window has the time that is left, on one line; a terminal that can't
+// write a line anew has no progress.
+func TestTerminalProgressNarrow(t *testing.T) {
+	t.Parallel()
+	labs.orSkip(t)
+	for env, want := range map[string]bool{"TERM=xterm": true, "TERM=dumb": false} {
+		term := openTerminal(t, 40)
+		cmd := exec.Command(binary, "backlog", "--n", "1")
+		cmd.Env = append(os.Environ(), env)
+		cmd.Stderr = term.user
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		printed := term.rest(t)
+		if err := cmd.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(printed, " s left, waiting"); got != want || !want && printed != "" {
+			t.Errorf("with %s stderr has %q", env, printed)
+		}
+		if line := widest(printed); utf8.RuneCountInString(line) > 40 {
+			t.Errorf("the progress is wider than the terminal: %s", line)
+		}
+	}
+}
+
+// On a terminal `tcplab all` leaves the table alone.
+func TestTerminalAll(t *testing.T) {
+	t.Parallel()
+	labs.orSkip(t)
+	requireProgram(t, "tmux")
+	w := openWindow(t, os.Getuid(), 100, 40, "clear; "+binary+" all --filter 'lost*'")
+	screen := w.sees("lostsynack ", "ended with 0")
+	if above, _, _ := strings.Cut(screen, "LAB "); strings.TrimSpace(above) != "" {
+		t.Errorf("above the table there is\n%s", screen)
 	}
 }

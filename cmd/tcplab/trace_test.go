@@ -22,8 +22,8 @@ func TestKillTraced(t *testing.T) {
 		t.Fatal(err)
 	}
 	begin := time.Now()
-	if out, err := exec.Command(program, "noaccept", "--trace").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	if _, err := tell("noaccept", "--trace"); err != nil {
+		t.Fatal(err)
 	}
 	whole := time.Since(begin)
 	seen := 0

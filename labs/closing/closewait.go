@@ -10,35 +10,36 @@ import (
 var closeWait = lab.Lab{
 	Name:  "closewait",
 	Title: "A socket stays in CLOSE_WAIT until its program closes it",
+	Look:  "CLOSE_WAIT stays for as long as the program does not close",
 	Long: `The client closes, and the server's kernel acknowledges the FIN by itself. Then it
-waits for its program, for only the program knows whether there is more to send.
+waits for its program, because only the program knows whether there is more to send.
 No timer runs meanwhile. A program that forgets to close keeps its socket in
-CLOSE_WAIT for ever, long after the client has forgotten the connection: many
-sockets in CLOSE_WAIT are a leak in the program, and no setting of the kernel
-mends it.`,
-	Why: `tcp_fin (net/ipv4/tcp_input.c) notes that nothing more will come, wakes the
-program and leaves the rest to it. Nothing is in flight, so no retransmission
-timer runs, and nothing is due from the other side. The way out is in new_state
-(net/ipv4/tcp.c): CLOSE_WAIT becomes LAST_ACK, by close or shutdown alone.
+CLOSE_WAIT forever, long after the client has forgotten the connection. Many sockets
+in CLOSE_WAIT mean that a program leaks descriptors, and no kernel setting cures
+that.`,
+	Why: `tcp_fin (net/ipv4/tcp_input.c) schedules the ACK, notes that no more data will come
+and wakes the program. It starts no other timer: nothing is in flight, and the other
+side owes nothing. The way out is in new_state (net/ipv4/tcp.c): only close or
+shutdown takes CLOSE_WAIT to LAST_ACK.
 
-In production a growing number of CLOSE_WAIT is a descriptor leak: a program that
-does not read to the end of the stream, takes a read of 0 for no data yet, or
-drops the socket on an error path. ss -tp state close-wait names it. It ends when
-descriptors run out and accept fails with EMFILE.
+In production a growing number of CLOSE_WAIT sockets is a descriptor leak. The
+program does not read to the end of the stream, mistakes a read of 0 for "no data
+yet", or loses the socket on an error path. ss -tp state close-wait names the
+program. It fails when descriptors run out: accept returns EMFILE.
 
-tcp_fin_timeout does nothing here: it is the other side's. SO_KEEPALIVE and a
-write do make the peer's kernel answer with a RST once it has forgotten the
-connection, and tcp_reset then takes the socket out of CLOSE_WAIT, with EPIPE. The
-descriptor is leaked all the same.`,
+tcp_fin_timeout has no effect here: it belongs to the other side. Two things can
+still end the state. With unacknowledged data or with SO_KEEPALIVE the kernel sends
+something, a peer that has forgotten the connection answers with a RST, and tcp_reset
+ends the socket with EPIPE. The descriptor is still leaked.`,
 	Try: []lab.Try{
-		{Command: "closewait --sysctl client:net.ipv4.tcp_fin_timeout=3", Says: "the client waits longer; to the server it is all the same"},
-		{Command: "resetclose", Says: "a write to a peer that has closed succeeds once, and then gets EPIPE"},
-		{Command: "halfclose", Says: "the same state put to use: the server still sends"},
+		{Command: "closewait --sysctl client:net.ipv4.tcp_fin_timeout=3", Says: "the client waits longer; for the server nothing changes"},
+		{Command: "resetclose", Says: "a write to a peer that has closed succeeds once, and then fails with EPIPE"},
+		{Command: "halfclose", Says: "the same state in good use: the server still sends"},
 		{Command: "finwait2", Says: "the other side of such a connection"},
 	},
 	Claims: []lab.Claim{{
 		ID:     "kernel-acks-fin-by-itself",
-		Text:   "The kernel acknowledges the FIN and goes to CLOSE_WAIT though the program has made no call.",
+		Text:   "The kernel acknowledges the FIN and goes to CLOSE_WAIT although the program has made no call.",
 		Source: "RFC 9293 §3.6, case 1; net/ipv4/tcp_input.c: tcp_fin",
 		Control: lab.Control{
 			Says: "the server closes first", Before: "client:close",
@@ -49,25 +50,25 @@ descriptor is leaked all the same.`,
 		},
 	}, {
 		ID:     "no-timer-in-close-wait",
-		Text:   "In CLOSE_WAIT no timer of the kernel runs.",
+		Text:   "In CLOSE_WAIT no timer of the kernel runs, without keepalive and without unacknowledged data.",
 		Source: "net/ipv4/tcp_input.c: tcp_fin",
 		Control: lab.Control{
-			Says: "the program has turned keepalive on", Before: "client:close",
+			Says: "the program turns keepalive on", Before: "client:close",
 			Do: func(s *lab.Script) { lab.Set(s.Sock("server"), sockopt.KeepAlive, true) },
 		},
 	}, {
 		ID:     "outlives-the-peer",
-		Text:   "The socket is still in CLOSE_WAIT when the client's kernel has forgotten the connection; a close after that gets a RST for its FIN.",
+		Text:   "The socket is still in CLOSE_WAIT when the client's kernel has forgotten the connection. If the program closes then, a RST answers its FIN.",
 		Source: "RFC 9293 §3.5.2, group 1; net/ipv4/tcp.c: __tcp_close",
 		Control: lab.Control{
-			Says: "the program writes, and gets a RST for it", Before: "server:read", Do: writeInVain,
+			Says: "the program writes, and a RST answers", Before: "server:read", Do: writeInVain,
 		},
 	}, {
 		ID:     "only-close-leaves-it",
-		Text:   "Neither reading the end of the stream nor the client's disappearance ends CLOSE_WAIT; close does, by LAST_ACK.",
+		Text:   "Neither reading the end of the stream nor the client's disappearance ends CLOSE_WAIT. close does, through LAST_ACK.",
 		Source: "RFC 9293 §3.6, case 2; net/ipv4/tcp.c: new_state",
 		Control: lab.Control{
-			Says: "the program writes, and gets a RST for it", Before: "server:close", Do: writeInVain,
+			Says: "the program writes, and a RST answers", Before: "server:close", Do: writeInVain,
 		},
 	}},
 	Script: func(s *lab.Script) {
@@ -75,10 +76,8 @@ descriptor is leaked all the same.`,
 		client, server := s.Connection()
 		s.Part("The client closes, and the server's program does nothing")
 		client.Close()
-		fin := s.Wire.Next("FIN,ACK")
-		fin.Deliver()
-		ack := s.Wire.Next("server:ACK")
-		ack.Deliver()
+		fin := s.Wire.Next("FIN,ACK").Deliver()
+		ack := s.Wire.Next("server:ACK").Deliver()
 		s.Expect("kernel-acks-fin-by-itself",
 			lab.Is("ack", ack.Ack, fin.Seq+1),
 			lab.Is("server", server.State(), record.CloseWait))

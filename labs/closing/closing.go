@@ -12,6 +12,7 @@ var Labs = []*lab.Lab{
 	&fourWay,
 	&threeWay,
 	&halfClose,
+	&shutRead,
 	&simClose,
 	&lostFIN,
 	&lostFINACK,
@@ -20,7 +21,12 @@ var Labs = []*lab.Lab{
 	&finWait2,
 	&closeWait,
 	&timeWait,
+	&bucket,
 	&resetClose,
+	&resetErrors,
+	&linger,
+	&earlyClose, &abortClose,
+	&destroy,
 }
 
 // Pictures holds the labs' golden ladders, NAME.ladder and its variants.

@@ -12,33 +12,37 @@ import (
 // How long FIN_WAIT2 lasts, and for whom.
 var finWait2 = lab.Lab{
 	Name:  "finwait2",
-	Title: "FIN_WAIT2 ends by itself once the program has closed, and not before",
+	Title: "FIN_WAIT2 ends by itself after close, but not after shutdown",
+	Look:  "which FIN_WAIT2 has a timer: the closed one, and not the shut down one",
 	Long: `In FIN_WAIT2 the FIN is acknowledged, and the other side has not closed yet. For a
-program that has only shut down its sending side that is an ordinary state: it
-still reads, for as long as it likes. After close(2) nobody is left to read, and
+program that has only shut down its sending direction this is an ordinary state: it
+still reads, for as long as it likes. After close(2) no program is left to read, and
 Linux ends the state after tcp_fin_timeout, or after the socket's own TCP_LINGER2.
-Until then it keeps a small time-wait socket instead of the connection. The sysctl
-has nothing to do with TIME_WAIT.`,
-	Why: `Two places decide: tcp_rcv_state_process where the FIN of an orphan is
-acknowledged, and __tcp_close where close comes only after that. Both ask
-tcp_fin_time for the limit, and up to 60 seconds both call tcp_time_wait: a small
-socket stays that can answer a FIN but has no room for data. So data draws a RST:
-no program is left to read it, and the sender should know (RFC 9293 §3.6.1,
-SHLD-3).
+Until then it keeps a small time-wait socket instead of the full one. Contrary to
+many guides, this sysctl does not change TIME_WAIT.`,
+	Why: `Two places decide: tcp_rcv_state_process when the FIN of an orphan is acknowledged,
+and __tcp_close when close comes later. Both take the limit from tcp_fin_time, and up
+to 60 seconds both call tcp_time_wait. What remains is a small socket that can answer
+a FIN but has no room for data. So data draws a RST: no program is left to read it,
+and the sender should know (RFC 9293 §3.6.1, SHLD-3).
 
-Above 60 seconds the whole socket waits for the excess first. Then one would
-expect the small one to wait for the other 60, but tcp_keepalive_timer gives it
-the excess once more. So 61 is over after 2 seconds, and 90 after 60.
+Above 60 seconds the full socket first waits for the excess. One would expect the
+small one to wait for the other 60 seconds, but tcp_keepalive_timer gives it the
+excess once more. So 61 seconds end after 2, and 90 after 60.
 
-FIN_WAIT2 sockets without a process are bounded, and small. They say that the
-other side got the FIN and does not close: look there for CLOSE_WAIT. Those with a
-process are half-closed connections, and no sysctl bounds them.`,
+A program may set the limit of one socket with TCP_LINGER2, up to 120 seconds; a
+higher value counts as 120. With a negative value there is no FIN_WAIT2 after close
+at all: the kernel answers the ACK of the FIN with a RST (tcp_rcv_state_process).
+
+FIN_WAIT2 sockets without a process are small, and end by themselves. They show that
+the other side got the FIN and does not close: look for CLOSE_WAIT there. Those with
+a process are half-closed connections, and no sysctl limits them.`,
 	Try: []lab.Try{
-		{Command: "finwait2 --fin-timeout 3", Says: "the closed connection stays three seconds, the one shut down as before"},
-		{Command: "finwait2 --linger2 2", Says: "TCP_LINGER2 sets the limit for one socket"},
-		{Command: "finwait2 --fin-timeout 130", Says: "above 60 seconds: a keepalive timer holds the whole socket first"},
+		{Command: "finwait2 --fin-timeout 3", Says: "the closed connection stays for three seconds, the other as before"},
+		{Command: "finwait2 --linger2 2", Says: "TCP_LINGER2 sets the limit of one socket"},
+		{Command: "finwait2 --fin-timeout 130", Says: "above 60 seconds: a keepalive timer keeps the full socket first"},
 		{Command: "closewait", Says: "the other side of such a connection"},
-		{Command: "sockopt TCP_LINGER2", Says: "all that the option does"},
+		{Command: "sockopt TCP_LINGER2", Says: "all about the option"},
 	},
 	Knobs: []lab.Knob{
 		lab.Turns("fin-timeout", "client:"+finTimeout, "the client's net.ipv4.tcp_fin_timeout, in seconds").Pin("1"),
@@ -48,23 +52,23 @@ process are half-closed connections, and no sysctl bounds them.`,
 	TimeWaits: 3,
 	Claims: []lab.Claim{{
 		ID:     "close-bounds-fin-wait2",
-		Text:   "After close a timer ends FIN_WAIT2: it is set to TCP_LINGER2 (which is tcp_fin_timeout unless the program sets it) and to 3.5 retransmission timeouts at least; where that is more than 60 seconds, to what is above 60.",
-		Source: "tcp(7): TCP_LINGER2; include/net/tcp.h: tcp_fin_time; net/ipv4/tcp_input.c: tcp_rcv_state_process",
+		Text:   "After close a timer ends FIN_WAIT2. It runs for TCP_LINGER2 (tcp_fin_timeout unless the program sets it; at most 120 seconds), but for at least 3.5 retransmission timeouts; above 60 seconds it runs for the part above 60.",
+		Source: "tcp(7), TCP_LINGER2; include/net/tcp.h: tcp_fin_time; net/ipv4/tcp_input.c: tcp_rcv_state_process",
 		Control: lab.Control{
 			Says: "the sysctl is raised behind the story's back", Before: "client:close",
 			Do: func(s *lab.Script) { s.Client.SetSysctl(finTimeout, "3") },
 		},
 	}, {
 		ID:     "shutdown-does-not",
-		Text:   "A connection that is only shut down has no timer in FIN_WAIT2, and stays.",
+		Text:   "After a shutdown alone no timer runs in FIN_WAIT2 (without keepalive), and the connection stays.",
 		Source: "RFC 9293 §3.6.1; Documentation/networking/ip-sysctl.rst: tcp_fin_timeout",
 		Control: lab.Control{
-			Says: "the program asks for keepalive", Before: "shut client:shutdown",
+			Says: "the program turns keepalive on", Before: "shut client:shutdown",
 			Do: func(s *lab.Script) { lab.Set(s.Sock("shut client"), sockopt.KeepAlive, true) },
 		},
 	}, {
 		ID:     "held-as-mini-socket",
-		Text:   "The FIN_WAIT2 of a closed connection is held as a time-wait socket, that of one shut down by the program's own.",
+		Text:   "After close the kernel keeps FIN_WAIT2 as a time-wait socket; after a shutdown it keeps the program's own socket.",
 		Source: "net/ipv4/tcp_minisocks.c: tcp_time_wait",
 		Control: lab.Control{
 			Says: "the timeout is raised above 60 seconds", Before: "client:close",
@@ -72,29 +76,37 @@ process are half-closed connections, and no sysctl bounds them.`,
 		},
 	}, {
 		ID:     "data-after-close-gets-reset",
-		Text:   "Data that comes in FIN_WAIT2 after close is answered by a RST, which ends both sides.",
+		Text:   "A RST answers data that arrives in FIN_WAIT2 after close, and ends both sides.",
 		Source: "RFC 9293 §3.6.1; net/ipv4/tcp_minisocks.c: tcp_timewait_state_process",
 		Control: lab.Control{
 			Says: "the RST is lost", Segment: "client:RST",
 		},
 	}, {
 		ID:     "fin-timeout-is-the-time-wait-length",
-		Text:   "tcp_fin_timeout is how long TIME_WAIT lasts.",
+		Text:   "tcp_fin_timeout sets how long TIME_WAIT lasts.",
 		Source: "widely taught, as the way to shorten TIME_WAIT",
 		Myth:   true,
 		Truth:  "TIME_WAIT lasts 60 seconds, and no sysctl changes that (include/net/tcp.h: TCP_TIMEWAIT_LEN).",
 		Control: lab.Control{
-			Says: "the other side's FIN is lost, so that it is still FIN_WAIT2", Segment: "server:FIN,ACK",
+			Says: "the other side's FIN is lost, so that the socket is still in FIN_WAIT2", Segment: "server:FIN,ACK",
 		},
 	}, {
 		ID:     "61-seconds-are-61-seconds",
 		Text:   "With a tcp_fin_timeout of 61, FIN_WAIT2 lasts 61 seconds.",
 		Source: "Documentation/networking/ip-sysctl.rst: tcp_fin_timeout",
 		Myth:   true,
-		Truth:  "It lasts 2. The whole socket waits for what is above 60 seconds, and then a time-wait socket does so once more (net/ipv4/tcp_timer.c: tcp_keepalive_timer).",
+		Truth:  "It lasts 2. The full socket waits for the part above 60 seconds, and then a time-wait socket waits for the same part again (net/ipv4/tcp_timer.c: tcp_keepalive_timer).",
 		Control: lab.Control{
-			Says: "the socket's own timeout is 60 seconds", Before: "last client:close",
-			Do: func(s *lab.Script) { lab.Set(s.Sock("last client"), sockopt.Linger2, 60) },
+			Says: "tcp_fin_timeout is raised to 120 while the full socket waits", Before: "last client:await",
+			Do: func(s *lab.Script) { s.Client.SetSysctl(finTimeout, "120") },
+		},
+	}, {
+		ID:     "negative-linger2-resets",
+		Text:   "With a TCP_LINGER2 below 0 there is no FIN_WAIT2 after close: the client answers the ACK of its FIN with a RST.",
+		Source: "net/ipv4/tcp.c: do_tcp_setsockopt; net/ipv4/tcp_input.c: tcp_rcv_state_process",
+		Control: lab.Control{
+			Says: "the option is set to 1", Before: "hasty client:close",
+			Do: func(s *lab.Script) { lab.Set(s.Sock("hasty client"), sockopt.Linger2, 1) },
 		},
 	}},
 	Script: tellFinWait2,
@@ -126,7 +138,7 @@ func tellFinWait2(s *lab.Script) {
 	finIsAcked(s, shut)
 	switch {
 	case life.Whole > 0:
-		s.Inapplicable("what the timeout has above 60 seconds is waited for by the whole socket first", "held-as-mini-socket")
+		s.Inapplicable("with a timeout above 60 seconds the full socket waits first", "held-as-mini-socket")
 	default:
 		s.Expect("held-as-mini-socket",
 			lab.Is("closed", state, record.FinWait2),
@@ -154,6 +166,7 @@ func tellFinWait2(s *lab.Script) {
 	dataAfterClose(s, shut, late)
 	timeWaitIsNoFinWait2(s)
 	sixtyOneSeconds(s)
+	noFinWait2(s)
 }
 
 // dataAfterClose closes a connection that was shut down, and lets the other
@@ -201,13 +214,29 @@ func sixtyOneSeconds(s *lab.Script) {
 	s.Client.SetSysctl(finTimeout, "61")
 	closed.Close()
 	finIsAcked(s, closed)
-	first, _ := closed.Timer()
+	timer, first := closed.Timer()
 	closed.AwaitTimer("timewait")
-	_, left := closed.Timer()
+	next, second := closed.Timer()
 	s.Expect("61-seconds-are-61-seconds",
-		lab.Seen("first timer", first),
-		lab.Seen("client after it", closed.State()),
-		lab.Left("then left", left, 60*time.Second))
+		lab.Seen(timer+" timer_ms", first.Left.Milliseconds()),
+		lab.Seen(next+" timer_ms", second.Left.Milliseconds()),
+		lab.Left("both", first.And(second), 61*time.Second))
+}
+
+// noFinWait2 shows a close that does not wait for the other side's FIN.
+func noFinWait2(s *lab.Script) {
+	closed, peer := s.Connection("hasty")
+	s.Part("A connection with a TCP_LINGER2 of -1 is closed")
+	lab.Set(closed, sockopt.Linger2, -1)
+	closed.Close()
+	finIsAcked(s, closed)
+	wire := s.Wire.Of(closed)
+	answer, state := wire.Waiting(s.Client), closed.State()
+	wire.Deliver("client:RST")
+	s.Expect("negative-linger2-resets",
+		lab.Is("client sends", answer, "RST"),
+		lab.Is("client", state, record.Close),
+		lab.Is("server", peer.State(), record.Close))
 }
 
 // finIsAcked carries the first two segments of a close.

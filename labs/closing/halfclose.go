@@ -16,27 +16,27 @@ const lump = 1400
 var halfClose = lab.Lab{
 	Name:  "halfclose",
 	Title: "One direction of a connection can be closed while the other is in use",
-	Long: `A TCP connection is two streams, one in each direction, and each is closed by
-itself. With shutdown(SHUT_WR) a program says that it will send no more; it still
-reads all that comes. The other side reads the end of the stream and may go on
-sending for as long as it likes: no timer ends FIN_WAIT2 while a program holds
-the socket.`,
-	Why: `shutdown(SHUT_WR) sets a flag in the socket (net/ipv4/af_inet.c: inet_shutdown)
-and has tcp_shutdown send the FIN. From then on tcp_sendmsg_locked answers every
-write with EPIPE, and send(2) adds a SIGPIPE that kills a program not prepared for
-it. When the FIN is acknowledged, tcp_rcv_state_process asks whether a program
-still holds the socket. If one does, it wakes that program and is done: no timer
-is set.
+	Look:  "FIN_WAIT2 on the left while data still comes from the right",
+	Long: `A TCP connection is two streams, one in each direction, and each closes by itself.
+With shutdown(SHUT_WR) a program says that it will send no more; it still reads
+everything that comes. The other side reads the end of the stream and may go on
+sending for as long as it likes. No timer ends FIN_WAIT2 while a program holds the
+socket.`,
+	Why: `shutdown(SHUT_WR) sets a flag in the socket (net/ipv4/af_inet.c: inet_shutdown), and
+tcp_shutdown sends the FIN. From then on tcp_sendmsg_locked fails every write with
+EPIPE, and send(2) adds a SIGPIPE that kills a program not prepared for it. When the
+FIN is acknowledged, tcp_rcv_state_process asks whether a program still holds the
+socket. If so, it wakes the program and sets no timer.
 
-To shut down is the way to say "that was all" and still get the answer. After
-close there would be nobody to read it, and the first byte of it would draw a RST.
+Shutting down is the way to say "that was all" and still get the answer. After close
+nobody could read the answer, and its first byte would draw a RST.
 
-The price is that a half-closed connection has no limit in time. Where the other
-side neither sends nor closes, only the program's own timeout ends it, or
-SO_KEEPALIVE where the other side is gone: that timer runs in FIN_WAIT2 as well
-(net/ipv4/tcp_timer.c: tcp_keepalive_timer).`,
+The price: a half-closed connection has no time limit. If the other side neither
+sends nor closes, only the program's own timeout ends it. If the other side is gone,
+SO_KEEPALIVE does; that timer runs in FIN_WAIT2 as well (net/ipv4/tcp_timer.c:
+tcp_keepalive_timer).`,
 	Try: []lab.Try{
-		{Command: "halfclose --bytes 16384", Says: "twelve segments arrive after the FIN, and all is read"},
+		{Command: "halfclose --bytes 16384", Says: "twelve segments arrive after the FIN, and the client reads all of them"},
 		{Command: "finwait2", Says: "the same state after close: there it has a limit, and data draws a RST"},
 		{Command: "resetclose", Says: "a program that closes with data unread sends RST"},
 	},
@@ -45,17 +45,17 @@ SO_KEEPALIVE where the other side is gone: that timer runs in FIN_WAIT2 as well
 	},
 	Claims: []lab.Claim{{
 		ID:     "reader-sees-eof",
-		Text:   "Once the FIN is there, the other side's read returns 0: the end of the stream.",
+		Text:   "When the FIN has arrived, the other side's read returns 0: the end of the stream.",
 		Source: "recv(2), RETURN VALUE; RFC 9293 §3.6, case 2",
 		Control: lab.Control{
-			Says: "data comes before the FIN and is not read yet", Before: "client:shutdown",
+			Says: "data arrives before the FIN and is not read yet", Before: "client:shutdown",
 			Do: func(s *lab.Script) {
 				s.Sock("client").Send("unread")
 			},
 		},
 	}, {
 		ID:     "fin-wait2-has-no-timer",
-		Text:   "In FIN_WAIT2 no timer of the kernel runs while a program holds the socket.",
+		Text:   "In FIN_WAIT2 no timer of the kernel runs while a program holds the socket (without keepalive).",
 		Source: "net/ipv4/tcp_input.c: tcp_rcv_state_process, TCP_FIN_WAIT1",
 		Control: lab.Control{
 			Says: "the client closes its descriptor as well", Before: "server:read",
@@ -63,8 +63,8 @@ SO_KEEPALIVE where the other side is gone: that timer runs in FIN_WAIT2 as well
 		},
 	}, {
 		ID:     "writer-gets-epipe",
-		Text:   "A program that has shut down its sending direction gets EPIPE from write.",
-		Source: "send(2), EPIPE; RFC 9293 §3.6, case 1",
+		Text:   "write fails with EPIPE for a program that has shut down its sending direction.",
+		Source: "shutdown(2); send(2), EPIPE; RFC 9293 §3.6, case 1",
 		Control: lab.Control{
 			Says: "the server resets the connection", Before: "client:write",
 			Do: func(s *lab.Script) {
@@ -75,10 +75,10 @@ SO_KEEPALIVE where the other side is gone: that timer runs in FIN_WAIT2 as well
 		},
 	}, {
 		ID:     "other-direction-still-works",
-		Text:   "All that the other side sends after the FIN arrives and is acknowledged, and the reader stays in FIN_WAIT2.",
+		Text:   "Everything that the other side sends after the FIN arrives and is acknowledged, and the reader stays in FIN_WAIT2.",
 		Source: "RFC 9293 §3.6, §3.6.1",
 		Control: lab.Control{
-			Says: "the data is turned into a reset", Segment: "server:data", Args: lab.Args{"bytes": "5"}, Change: lab.IntoReset,
+			Says: "the data arrives as a reset", Segment: "server:data", Args: lab.Args{"bytes": "5"}, Change: lab.IntoReset,
 		},
 	}},
 	Script: func(s *lab.Script) {
@@ -104,7 +104,7 @@ SO_KEEPALIVE where the other side is gone: that timer runs in FIN_WAIT2 as well
 			s.Wire.Deliver("server:data", "client:ACK")
 		}
 		if !s.Wire.Carry(server) {
-			s.Inapplicable("the client's receive buffer, by net.ipv4.tcp_rmem, has no room for so much", "other-direction-still-works")
+			s.Inapplicable("the client's receive buffer (net.ipv4.tcp_rmem) has no room for that much", "other-direction-still-works")
 			return
 		}
 		got := len(client.Drain())

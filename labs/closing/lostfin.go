@@ -9,38 +9,42 @@ import (
 // The first FIN is lost, and so is each that is sent again.
 var lostFIN = lab.Lab{
 	Name:  "lostfin",
-	Title: "A FIN that is never acknowledged is sent again, until the kernel gives up",
-	Long: `After close(2) no program holds the connection any more: it is an orphan, and
-the kernel alone sees to it that the FIN arrives. If no acknowledgement comes it
-sends the FIN again, each time after twice the pause, and then gives up without a
-word. When, is decided by tcp_orphan_retries. With --shutdown the program keeps
-its descriptor: then the rule is the one for data, tcp_retries2, and the program
-is told. Either way the server knows nothing of it and stays ESTABLISHED.`,
-	Why: `At each timeout tcp_retransmit_timer asks tcp_write_timeout whether to give up
-(both in net/ipv4/tcp_timer.c). The limit is tcp_orphan_retries for an orphan,
-tcp_retries2 otherwise, and neither is a count: tcp_model_timeout makes a time of
-it, that of N+1 doubling timeouts from 200 ms on, and retransmits_timed_out
-compares that with the time since the first retransmission. tcp_write_err then
-leaves ETIMEDOUT for whoever holds the socket. It sends nothing.
+	Title: "A FIN without an answer is sent again, until the kernel gives up",
+	Look:  "how often the FIN is sent again, and what is left of the socket",
+	Long: `After close(2) no program holds the connection any more. It is an orphan, and the
+kernel alone makes sure that the FIN arrives. Without an acknowledgement it sends the
+FIN again, each time after twice the pause, and then gives up silently.
+tcp_orphan_retries decides when. With --shutdown the program keeps its descriptor:
+then the rule is the one for data, tcp_retries2, and the program learns of the
+failure. Either way the server hears nothing and stays ESTABLISHED.`,
+	Why: `At each timeout tcp_retransmit_timer asks tcp_write_timeout whether to give up (both
+in net/ipv4/tcp_timer.c). The limit is tcp_orphan_retries for an orphan and
+tcp_retries2 otherwise, and neither is a count. tcp_model_timeout turns it into a
+time, that of N+1 doubling timeouts from 200 ms on, and retransmits_timed_out
+compares that with the time since the first retransmission. tcp_write_err then leaves
+ETIMEDOUT for the program that holds the socket. It sends nothing.
 
-So after close nobody hears that the last data was lost. A program that has to
-know shuts down, reads until the other side has closed as well, and closes then.
-The server hears nothing either, and stays ESTABLISHED unless it writes or has
+So after close nobody learns that the last data was lost. A program that has to know
+calls shutdown, reads until the other side has closed as well, and then calls close.
+The server learns nothing either: it stays ESTABLISHED unless it writes or has
 keepalive on.
 
-Orphans belong to no process, and each may hold some 64 KB of memory: beyond
+If an ICMP error arrived in between, the program that still holds the socket gets
+that error instead of ETIMEDOUT (tcp_write_err takes sk_err_soft first).
+
+Orphans belong to no process, and each may take some 64 KB of memory. Beyond
 tcp_max_orphans the kernel resets them at once
 (Documentation/networking/ip-sysctl.rst).`,
 	Try: []lab.Try{
 		{Command: "lostfin --retries 3", Says: "the FIN is sent again four times, not three"},
-		{Command: "lostfin --shutdown", Says: "the program is told: its read fails with ETIMEDOUT"},
-		{Command: "lostfin --shutdown --retries2 3", Says: "the same number stands for the same time, in another sysctl"},
+		{Command: "lostfin --shutdown", Says: "the program learns of it: its read fails with ETIMEDOUT"},
+		{Command: "lostfin --shutdown --retries2 3", Says: "the same number means the same time, in another sysctl"},
 		{Command: "lostfin --retries 0", Says: "0, the kernel's default, means 8: this takes 107 seconds"},
 	},
 	Knobs: []lab.Knob{
 		lab.Turns("retries", "client:"+orphanRetries, "the client's net.ipv4.tcp_orphan_retries; 0 takes 107 seconds").Pin("1"),
 		lab.Switch("shutdown", "shut the connection down instead of closing it: then --retries2 decides"),
-		lab.Turns("retries2", "client:net.ipv4.tcp_retries2", "the client's net.ipv4.tcp_retries2, for --shutdown").Pin("1"),
+		lab.Turns("retries2", "client:net.ipv4.tcp_retries2", "the client's net.ipv4.tcp_retries2, for --shutdown; 15, the kernel's own, takes 15 minutes").Pin("1"),
 	},
 	Check: func(a lab.Args) error {
 		switch {
@@ -53,24 +57,24 @@ tcp_max_orphans the kernel resets them at once
 	},
 	Claims: []lab.Claim{{
 		ID:     "fin-retransmitted-with-backoff",
-		Text:   "The FIN is sent again when the retransmission timeout is over, and from then on each pause is twice the one before.",
+		Text:   "The kernel sends the FIN again when the retransmission timeout is over, and then waits twice as long each time.",
 		Source: "RFC 9293 §3.10.8; RFC 6298 §5; net/ipv4/tcp_timer.c: tcp_retransmit_timer",
 		Control: lab.Control{
 			Says: "TCP_USER_TIMEOUT makes the kernel give up sooner", Before: "client:close", Do: tryBriefly,
 		},
 	}, {
 		ID:     "orphan-retries-is-a-count",
-		Text:   "tcp_orphan_retries is how often the FIN is sent again.",
-		Source: "tcp(7): tcp_orphan_retries, “the maximum number of attempts”",
+		Text:   "tcp_orphan_retries is the number of times that the FIN is sent again.",
+		Source: "tcp(7), tcp_orphan_retries: “the maximum number of attempts”",
 		Myth:   true,
-		Truth:  "It stands for a time: with N, that of N+1 doubling timeouts from 200 ms on, counted from the first retransmission. The kernel gives up at the first timeout after it (net/ipv4/tcp_timer.c: retransmits_timed_out, tcp_model_timeout).",
+		Truth:  "It stands for a time: N means that of N+1 doubling timeouts from 200 ms on, counted from the first retransmission. The kernel gives up at the first timeout after it (net/ipv4/tcp_timer.c: retransmits_timed_out, tcp_model_timeout).",
 		When:   isOrphan,
 		Control: lab.Control{
 			Says: "TCP_USER_TIMEOUT makes the kernel give up sooner", Before: "client:close", Do: tryBriefly,
 		},
 	}, {
 		ID:     "gives-up-silently",
-		Text:   "In the end the client's connection is gone without a RST, and the server is still ESTABLISHED.",
+		Text:   "In the end the client's socket is gone without a RST, and the server is still ESTABLISHED.",
 		Source: "net/ipv4/tcp_timer.c: tcp_write_err",
 		Control: lab.Control{
 			Says: "the server closes as well", Before: "client:close",
@@ -78,8 +82,8 @@ tcp_max_orphans the kernel resets them at once
 		},
 	}, {
 		ID:     "program-gets-etimedout",
-		Text:   "A program that still holds the connection gets ETIMEDOUT.",
-		Source: "tcp(7), ETIMEDOUT; net/ipv4/tcp_timer.c: tcp_write_err",
+		Text:   "A program that still holds the socket gets ETIMEDOUT, if no ICMP error came in between.",
+		Source: "tcp(7), Error handling; net/ipv4/tcp_timer.c: tcp_write_err",
 		When:   func(a lab.Args) bool { return a.On("shutdown") },
 		Control: lab.Control{
 			Says: "somebody else reads the error first", Args: lab.Args{"shutdown": "1"}, Before: "client:read",
@@ -104,17 +108,7 @@ tcp_max_orphans the kernel resets them at once
 	Script: tellLostFIN,
 }
 
-const (
-	orphanRetries = "net.ipv4.tcp_orphan_retries"
-	tailLossProbe = "with tcp_early_retrans a tail loss probe comes before the first timeout"
-)
-
-// probesTail reports whether the host sends a tail loss probe before the first
-// timeout, of which schedules know nothing: tcp_schedule_loss_probe.
-func probesTail(h *lab.Host) bool {
-	how := h.Sysctl("net.ipv4.tcp_early_retrans")
-	return how == 3 || how == 4
-}
+const orphanRetries = "net.ipv4.tcp_orphan_retries"
 
 func isOrphan(a lab.Args) bool { return !a.On("shutdown") }
 
@@ -138,8 +132,8 @@ func tellLostFIN(s *lab.Script) {
 	wire := s.Wire.Of(client)
 	tries := wire.Unanswered("client:FIN,ACK")
 	again := len(tries.Sent) - 1
-	if probesTail(s.Client) {
-		s.Inapplicable(tailLossProbe, "fin-retransmitted-with-backoff")
+	if s.Client.ProbesTail() {
+		s.Inapplicable(lab.TailLossProbe, "fin-retransmitted-with-backoff")
 	} else {
 		s.Expect("fin-retransmitted-with-backoff",
 			lab.OnSchedule("sent", tries, schedule),
@@ -159,7 +153,7 @@ func tellLostFIN(s *lab.Script) {
 	}
 	retries := s.Client.Sysctl(orphanRetries)
 	if again == retries && tries.Follow(schedule) {
-		s.Inapplicable("by chance the time is that of so many retransmissions", "orphan-retries-is-a-count")
+		s.Inapplicable("the time happens to be that of as many retransmissions", "orphan-retries-is-a-count")
 	} else {
 		s.Expect("orphan-retries-is-a-count",
 			lab.Is("sent again", again, retries),
@@ -170,10 +164,10 @@ func tellLostFIN(s *lab.Script) {
 	}
 	eight := s.Client.DataSchedule(8, rto)
 	switch {
-	case probesTail(s.Client):
-		s.Inapplicable(tailLossProbe, "zero-means-eight")
+	case s.Client.ProbesTail():
+		s.Inapplicable(lab.TailLossProbe, "zero-means-eight")
 	case len(schedule.Sends) != len(eight.Sends):
-		s.Inapplicable("the timeout comes to its maximum before that, and 0 is 0 from then on", "zero-means-eight")
+		s.Inapplicable("the timeout reaches its maximum before that, and from then on 0 means 0", "zero-means-eight")
 	default:
 		s.Expect("zero-means-eight", lab.OnSchedule("sent", tries, eight), lab.Seen("sent again", again))
 	}

@@ -8,25 +8,25 @@ import (
 // The second segment of a close is lost.
 var lostFINACK = lab.Lab{
 	Name:  "lostfinack",
-	Title: "If the ACK of a FIN is lost, the FIN is sent again, not the ACK",
-	Long: `An acknowledgement is not itself acknowledged, so the server, which sent it, can't
-miss it. Only the client can: it stays in FIN_WAIT1 and sends its FIN again when
-its timer runs out. The server has had that FIN already. It acknowledges it once
-more, and otherwise does nothing.`,
-	Why: `Only what takes a sequence number is sent again. A FIN does, and waits in the
-retransmission queue like data; a bare ACK does not, and no timer runs for it.
+	Title: "When the ACK of a FIN is lost, the FIN is sent again, not the ACK",
+	Look:  "which side sends again: the one that has sent the FIN",
+	Long: `An acknowledgement is not itself acknowledged, so the server, which sent it, cannot
+notice its loss. Only the client can: it stays in FIN_WAIT1 and sends its FIN again
+when its timer expires. The server already has that FIN. It acknowledges it once
+more, and does nothing else.`,
+	Why: `TCP sends again only what takes a sequence number. A FIN does, so it waits in the
+retransmission queue like data. A plain ACK does not, and no timer runs for it.
 
 The FIN that comes again ends where the server already expects the next byte. So
-tcp_data_queue (net/ipv4/tcp_input.c) takes it for old data: it drops it and has
-an ACK sent at once. tcp_fin is not called a second time, and the program sees
-nothing.
+tcp_data_queue (net/ipv4/tcp_input.c) treats it as old data: it drops it and sends an
+ACK at once. It does not call tcp_fin a second time, and the program sees nothing.
 
-The loss costs one retransmission timeout, 200 ms at the least by default, and
-nobody waits for it: close has long returned. It only shows where FIN_WAIT1
-sockets stay: then the FINs are lost on the way there, or all the ACKs on the way
+The loss costs one retransmission timeout, by default at least 200 ms, and nobody
+waits for it: close has returned long before. It shows only as sockets that stay in
+FIN_WAIT1: then either every FIN is lost on the way there, or every ACK on the way
 back, as behind a firewall that has forgotten the connection.`,
 	Try: []lab.Try{
-		{Command: "lostfin", Says: "no ACK ever comes, and the client gives up"},
+		{Command: "lostfin", Says: "no ACK ever arrives, and the client gives up"},
 		{Command: "lostlastack", Says: "the other ACK of a close is lost"},
 		{Command: "lostack", Says: "the ACK of a handshake is lost: it is not sent again by itself either"},
 	},
@@ -36,11 +36,11 @@ back, as behind a firewall that has forgotten the connection.`,
 		Text:   "The loss keeps the client in FIN_WAIT1, while the server is in CLOSE_WAIT.",
 		Source: "RFC 9293 §3.6, figure 12; net/ipv4/tcp_input.c: tcp_fin",
 		Control: lab.Control{
-			Says: "the FIN is changed to come too early", Segment: "client:FIN,ACK", Change: lab.SeqMore(1),
+			Says: "the FIN arrives with a byte missing before it", Segment: "client:FIN,ACK", Change: lab.SeqMore(1),
 		},
 	}, {
 		ID:     "fin-retransmitted-not-the-ack",
-		Text:   "The client sends its FIN again when its retransmission timeout is over; the server sends nothing by itself.",
+		Text:   "The client sends its FIN again when its retransmission timeout is over. The server sends nothing by itself.",
 		Source: "RFC 9293 §3.10.8; RFC 6298 §5; net/ipv4/tcp_timer.c: tcp_retransmit_timer",
 		Control: lab.Control{
 			Says: "the server has sent data that gets no answer", Before: "client:close",
@@ -48,14 +48,14 @@ back, as behind a firewall that has forgotten the connection.`,
 		},
 	}, {
 		ID:     "duplicate-fin-acked-again",
-		Text:   "The server acknowledges the FIN again, and stays in CLOSE_WAIT.",
+		Text:   "The server acknowledges the FIN again and stays in CLOSE_WAIT.",
 		Source: "RFC 9293 §3.10.7.4; net/ipv4/tcp_input.c: tcp_data_queue",
 		Control: lab.Control{
 			Says: "the second FIN is lost", Segment: "client:FIN,ACK again",
 		},
 	}, {
 		ID:     "then-fin-wait2",
-		Text:   "With this acknowledgement the client is in FIN_WAIT2, as if nothing had been lost.",
+		Text:   "This acknowledgement takes the client to FIN_WAIT2, as if nothing had been lost.",
 		Source: "RFC 9293 §3.6, figure 12; net/ipv4/tcp_input.c: tcp_rcv_state_process",
 		Control: lab.Control{
 			Says: "the second acknowledgement is lost", Segment: "server:ACK#2",
@@ -67,10 +67,8 @@ back, as behind a firewall that has forgotten the connection.`,
 
 		s.Part("The client closes, and the ACK of its FIN is lost")
 		client.Close()
-		fin := wire.Next("client:FIN,ACK")
-		fin.Deliver()
-		lost := wire.Next("server:ACK")
-		lost.Drop()
+		fin := wire.Next("client:FIN,ACK").Deliver()
+		wire.Next("server:ACK").Drop()
 		s.Expect("peer-already-close-wait",
 			lab.Is("client", client.State(), record.FinWait1),
 			lab.Is("server", server.State(), record.CloseWait))

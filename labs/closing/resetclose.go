@@ -1,6 +1,8 @@
 package closing
 
 import (
+	"math"
+
 	"github.com/tcplab/tcplab/labs/lab"
 	"github.com/tcplab/tcplab/sockopt"
 )
@@ -8,40 +10,51 @@ import (
 // Ways of closing without the four segments.
 var resetClose = lab.Lab{
 	Name:  "resetclose",
-	Title: "A connection may also end by a reset, and then at once",
-	Long: `A close need not be orderly. The kernel sends RST instead of FIN where a program
-closes with data unread, so that the sender learns that it was lost, and where a
-program asks for it with SO_LINGER and a time of 0. And whoever writes to a side
-that is closed gets a RST for an answer. A reset ends both sides at once: there
-is nothing to acknowledge, and no TIME_WAIT.`,
-	Why: `__tcp_close (net/ipv4/tcp.c) decides, in this order: unread data, then SO_LINGER
-with 0, then the FIN. An ACK only says that the kernel has the data, not that a
-program has read it. So a RST is the one way left to tell the sender that it was
-in vain (RFC 2525 §2.17). On the other side tcp_reset picks the error, EPIPE in
-CLOSE_WAIT and ECONNRESET elsewhere, and tcp_done ends the connection. What was
-received before can still be read; what was to be sent is thrown away.
+	Title: "A reset ends a connection at once, without TIME_WAIT",
+	Look:  "close that sends a RST and no FIN, and that no TIME_WAIT is left",
+	Long: `Not every close is orderly. The kernel sends RST instead of FIN when a program closes
+with unread data, so that the sender learns that its data was lost, and when a
+program asks for it with SO_LINGER and a time of 0. It also answers data with a RST
+when its program has closed. A reset ends both sides at once: there is nothing to
+acknowledge, and no TIME_WAIT.`,
+	Why: `__tcp_close (net/ipv4/tcp.c) decides in this order: unread data, then SO_LINGER with
+0, then the FIN. Only data in the receive queue counts, which is in order; data that
+waits behind a hole does not. An ACK says that the kernel has the data, not that a
+program has read it. So a RST is the only way left to tell the sender that it was in
+vain (RFC 2525 §2.17). On the other side tcp_reset picks the error (ECONNREFUSED in
+SYN_SENT, EPIPE in CLOSE_WAIT, otherwise ECONNRESET), and tcp_done ends the
+connection. A program can still read what arrived before; what it had yet to send is
+lost.
 
-"Connection reset by peer" often means a server that refused a request before it
-had read all of it, and closed. A client that is still writing then meets the
-error before it reads the answer. The cure is to shut down, to read until the
-client has closed, and to close then.
+"Connection reset by peer" often comes from a server that refuses a request before it
+has read all of it, and closes. A client that is still writing then gets the error
+before it reads the answer. The cure: call shutdown, read until the client has
+closed, and then call close.
 
-SO_LINGER with 0 is sometimes used to be rid of TIME_WAIT. It also throws away
-data that is not acknowledged yet, and the protection against old segments.`,
+Some programs use SO_LINGER with 0 to avoid TIME_WAIT. That also throws away
+unacknowledged data, and the protection against old segments. (RFC 9293 §3.5.2 would
+have the sender of a RST enter TIME-WAIT. Linux does not.)`,
 	Try: []lab.Try{
-		{Command: "closewait", Says: "a FIN that comes too late is answered by a RST"},
-		{Command: "nolisten", Says: "the RST of a port where nobody listens: ECONNREFUSED"},
-		{Command: "backlog --n 2 --abort-on-overflow", Says: "the RST of an accept queue that is full"},
-		{Command: "sockopt SO_LINGER", Says: "all that the option does"},
+		{Command: "closewait", Says: "a RST answers a FIN that comes too late"},
+		{Command: "nolisten", Says: "the RST of a port that nobody listens on: ECONNREFUSED"},
+		{Command: "backlog --n 2 --abort-on-overflow", Says: "the RST of a full accept queue"},
+		{Command: "sockopt SO_LINGER", Says: "all about the option"},
 	},
 	Sockopts: []string{"SO_LINGER"},
 	Claims: []lab.Claim{{
 		ID:     "unread-data-sends-rst",
-		Text:   "A close with data unread sends RST instead of FIN, and the other side's read fails with ECONNRESET.",
+		Text:   "A close with unread data (in order) sends RST instead of FIN, and the other side's read fails with ECONNRESET.",
 		Source: "RFC 9293 §3.6.1 (SHLD-3); RFC 2525 §2.17; net/ipv4/tcp.c: __tcp_close",
 		Control: lab.Control{
 			Says: "the server reads the data first", Before: "server:close",
 			Do: func(s *lab.Script) { s.Sock("server").Read() },
+		},
+	}, {
+		ID:     "data-behind-a-hole-sends-fin",
+		Text:   "A close with unread data behind a hole sends an ordinary FIN: a program could not have read that data yet.",
+		Source: "net/ipv4/tcp.c: __tcp_close; net/ipv4/tcp_input.c: tcp_data_queue_ofo",
+		Control: lab.Control{
+			Says: "the data arrives in order", Of: "patchy client", Segment: "client:data#2", Change: lab.SeqMore(math.MaxUint32),
 		},
 	}, {
 		ID:     "linger-zero-sends-rst",
@@ -53,7 +66,7 @@ data that is not acknowledged yet, and the protection against old segments.`,
 		},
 	}, {
 		ID:     "queued-data-before-econnreset",
-		Text:   "Data that came before the RST can still be read; then read fails with ECONNRESET, once, and after that returns 0.",
+		Text:   "If the other side has sent no FIN, read still returns the data that arrived before the RST, then fails once with ECONNRESET, and then returns 0.",
 		Source: "net/ipv4/tcp.c: tcp_recvmsg_locked; net/ipv4/tcp_input.c: tcp_reset",
 		Control: lab.Control{
 			Says: "the RST is lost", Of: "lingering client", Segment: "server:RST,ACK",
@@ -67,8 +80,8 @@ data that is not acknowledged yet, and the protection against old segments.`,
 		},
 	}, {
 		ID:     "no-time-wait-after-reset",
-		Text:   "After a reset no connection is left on either side, not even in TIME_WAIT.",
-		Source: "RFC 9293 §3.5.3; net/ipv4/tcp_input.c: tcp_reset; net/ipv4/tcp.c: tcp_done (RFC 9293 §3.5.2 would have the sender of a RST enter TIME-WAIT)",
+		Text:   "After a reset neither side has a socket left, not even in TIME_WAIT.",
+		Source: "RFC 9293 §3.5.3; net/ipv4/tcp_input.c: tcp_reset; net/ipv4/tcp.c: tcp_done",
 		Control: lab.Control{
 			Says: "the server reads the data first", Before: "server:close",
 			Do: func(s *lab.Script) { s.Sock("server").Read() },
@@ -125,7 +138,23 @@ data that is not acknowledged yet, and the protection against old segments.`,
 		for _, c := range []*lab.Sock{unread, lingered, client} {
 			c.Close()
 		}
+		behindAHole(s) // last, for its timers run on
 	},
+}
+
+// behindAHole closes a connection that has data which arrived without the byte
+// before it.
+func behindAHole(s *lab.Script) {
+	client, server := s.Connection("patchy")
+	wire := s.Wire.Of(client)
+	s.Part("The server closes with data that has a hole before it")
+	client.Write("unread")
+	data := wire.Next("client:data").Drop()
+	data.Forge(lab.SeqMore(1)).Deliver()
+	wire.Deliver("server:ACK")
+	server.Close()
+	s.Expect("data-behind-a-hole-sends-fin", lab.Is("server sends", wire.Waiting(s.Server), "FIN,ACK"))
+	client.Close()
 }
 
 // left tells the states of a connection's two ends.

@@ -8,33 +8,34 @@ import (
 // Both sides close at the same moment.
 var simClose = lab.Lab{
 	Name:  "simclose",
-	Title: "Both sides may close at the same moment, and both are then in TIME_WAIT",
-	Long: `Either side may close without waiting for the other. Where both do, their FINs
-cross on the way: each side gets a FIN that does not acknowledge its own. Neither
-is the passive closer. Both go from FIN_WAIT1 to CLOSING, acknowledge the FIN
-that they got, and are in TIME_WAIT once their own is acknowledged.`,
-	Why: `tcp_fin (net/ipv4/tcp_input.c) looks at the state alone. In FIN_WAIT1 the own FIN
-is not acknowledged yet, so it sends an ACK and goes to CLOSING;
-tcp_rcv_state_process makes that TIME_WAIT when the ACK of the own FIN comes. Both
-sides run the same code, and each has sent an ACK that may be lost: each needs
-TIME_WAIT to send it again.
+	Title: "Both sides may close at the same time, and then both end in TIME_WAIT",
+	Look:  "the two FINs that cross, CLOSING at both ends, and two TIME_WAITs",
+	Long: `Either side may close without waiting for the other. If both do, their FINs cross on
+the wire: each side gets a FIN that does not acknowledge its own. Neither side is the
+passive closer. Both go from FIN_WAIT1 to CLOSING, acknowledge the FIN that they got,
+and are in TIME_WAIT as soon as their own FIN is acknowledged.`,
+	Why: `tcp_fin (net/ipv4/tcp_input.c) looks only at the state. In FIN_WAIT1 the socket's own
+FIN is not acknowledged yet, so tcp_fin sends an ACK and sets CLOSING. When the ACK
+of its own FIN arrives, tcp_rcv_state_process turns that into TIME_WAIT. Both sides
+run the same code, and each has sent an ACK that may be lost. So each needs TIME_WAIT
+to send it again.
 
-The text of RFC 9293 §3.6, case 3, has both sides delete the connection at that
-point; its figure 13 shows TIME-WAIT first. Linux does what the figure shows.
+RFC 9293 contradicts itself here: the text of §3.6, case 3, has both sides delete the
+connection at that point, and its figure 13 shows TIME-WAIT first. Linux does what
+the figure shows.
 
-It happens where both ends have the same idle timeout, or where both close after
-the same last message. CLOSING lasts as long as one ACK travels. Sockets that stay
-in it show that this host gets segments of the other side, but not the ACK of its
-FIN.`,
+This happens when both ends have the same idle timeout, or when both close after the
+same last message. CLOSING lasts as long as one ACK travels. Sockets that stay in it
+show that segments from the other side arrive here, but not the ACK of the FIN.`,
 	Try: []lab.Try{
-		{Command: "selfconnect", Says: "a socket that is connected to itself meets its own FIN: CLOSING again"},
-		{Command: "simopen", Says: "two SYNs that cross make one connection"},
-		{Command: "fourway", Says: "one side closes first, and the other is never in TIME_WAIT"},
+		{Command: "selfconnect", Says: "a socket that is connected to itself gets its own FIN: CLOSING again"},
+		{Command: "simopen", Says: "two SYNs that cross form one connection"},
+		{Command: "fourway", Says: "one side closes first, and the other never enters TIME_WAIT"},
 	},
 	TimeWaits: 1,
 	Claims: []lab.Claim{{
 		ID:     "both-pass-through-closing",
-		Text:   "A FIN that comes before the own one is acknowledged takes FIN_WAIT1 to CLOSING, on both sides.",
+		Text:   "A FIN that arrives before a side's own FIN is acknowledged takes that side from FIN_WAIT1 to CLOSING. Here it takes both.",
 		Source: "RFC 9293 §3.3.2, figure 5; net/ipv4/tcp_input.c: tcp_fin",
 		Control: lab.Control{
 			Says: "the client's FIN is lost", Segment: "client:FIN,ACK",
@@ -48,10 +49,10 @@ FIN.`,
 		},
 	}, {
 		ID:     "only-one-side-gets-time-wait",
-		Text:   "Of the two sides of a connection, one is in TIME_WAIT in the end.",
+		Text:   "In the end only one side of a connection is in TIME_WAIT.",
 		Source: "widely taught of every close",
 		Myth:   true,
-		Truth:  "Each side that closes before it has the other's FIN is an active closer: after a simultaneous close both are in TIME_WAIT (RFC 9293 §3.6, figure 13).",
+		Truth:  "Every side that closes before it gets the other's FIN is an active closer. After a simultaneous close both are in TIME_WAIT (RFC 9293 §3.6, figure 13).",
 		Control: lab.Control{
 			Says: "the client's acknowledgement is lost", Segment: "client:ACK ack=2",
 		},

@@ -8,33 +8,34 @@ import (
 // A close in which the second and the third segment are one.
 var threeWay = lab.Lab{
 	Name:  "threeway",
-	Title: "A close takes three segments where the other side closes at once",
-	Long: `The kernel does not acknowledge every segment at once: it waits some milliseconds
-for something of its own to send, which can carry the acknowledgement. A program
-that closes as soon as the other side's FIN is there has just such a thing to
-send: its own FIN. So one segment is both the ACK of the first FIN and the second
-FIN, and the active closer goes from FIN_WAIT1 to TIME_WAIT in one step.`,
-	Why: `tcp_fin (net/ipv4/tcp_input.c) marks that an ACK is due and puts the socket into
-"pingpong" mode, that of a dialogue. In it tcp_send_delayed_ack waits for a
-segment that can carry the ACK along, but never longer than TCP_DELACK_MAX, 200
-ms. Here the server's own FIN is the first that comes.
+	Title: "Three segments close a connection if the other side closes at once",
+	Look:  "the FIN that carries the ACK of the other FIN",
+	Long: `The kernel does not acknowledge every segment at once. It may delay the ACK for some
+milliseconds, so that a segment of its own can carry it. A program that closes as
+soon as it gets the other side's FIN provides that segment: its own FIN. So one
+segment is both the ACK of the first FIN and the second FIN, and the active closer
+goes from FIN_WAIT1 to TIME_WAIT in one step.`,
+	Why: `tcp_fin (net/ipv4/tcp_input.c) notes that an ACK is due and puts the socket into
+interactive ("pingpong") mode. In that mode tcp_send_delayed_ack waits for a segment
+that can carry the ACK, but never longer than TCP_DELACK_MAX, 200 ms. Here the
+server's own FIN comes first.
 
 The client does go through FIN_WAIT2, but within one call: tcp_rcv_state_process
-takes the ACK first, and only then, as a part of the data, the FIN. Nobody can
-look in between.
+handles the ACK first and then, as part of the data, the FIN. Nothing can look in
+between.
 
-So the number of segments in a capture does not tell whether a close was orderly,
-or who began it. It tells how soon the second program closed: three segments, and
-it was faster than the delayed ACK.`,
+So the number of segments in a capture does not tell whether a close was orderly, or
+who began it. It tells how soon the second program closed: with three segments,
+before its kernel's delayed ACK.`,
 	Try: []lab.Try{
 		{Command: "fourway", Says: "the server has more to send: its ACK and its FIN are two segments"},
-		{Command: "simclose", Says: "both close at the same moment: four segments, and no FIN_WAIT2 either"},
-		{Command: "closewait", Says: "the server does not close, and its kernel sends the ACK alone"},
+		{Command: "simclose", Says: "both sides close at the same time: four segments, and no FIN_WAIT2 either"},
+		{Command: "closewait", Says: "the server does not close, and its kernel sends a plain ACK"},
 	},
 	TimeWaits: 1,
 	Claims: []lab.Claim{{
 		ID:     "three-segments-close",
-		Text:   "The passive side's FIN is also the ACK of the first FIN, so that three segments close the connection.",
+		Text:   "The passive closer's FIN also acknowledges the first FIN, so three segments close the connection.",
 		Source: "RFC 9293 §3.3.2, figure 5, note 2; net/ipv4/tcp_output.c: tcp_send_delayed_ack",
 		Control: lab.Control{
 			Says: "the FIN is acknowledged before the server closes", Before: "server:close",
@@ -42,7 +43,7 @@ it was faster than the delayed ACK.`,
 		},
 	}, {
 		ID:     "fin-wait1-to-time-wait",
-		Text:   "By this one segment the active closer goes from FIN_WAIT1 to TIME_WAIT; FIN_WAIT2 is not to be seen.",
+		Text:   "This one segment takes the active closer from FIN_WAIT1 to TIME_WAIT; FIN_WAIT2 is never visible.",
 		Source: "RFC 9293 §3.3.2, figure 5, note 2; net/ipv4/tcp_input.c: tcp_rcv_state_process, tcp_fin",
 		Control: lab.Control{
 			Says: "the FIN is acknowledged before the server closes", Before: "server:close",
@@ -50,10 +51,10 @@ it was faster than the delayed ACK.`,
 		},
 	}, {
 		ID:     "close-always-takes-four",
-		Text:   "A close takes four segments: two FINs, and an ACK of its own for each.",
-		Source: "widely taught; RFC 9293 §3.6, figure 12 shows four",
+		Text:   "A close takes four segments: two FINs, and a separate ACK for each.",
+		Source: "widely taught; RFC 9293 §3.6, figure 12",
 		Myth:   true,
-		Truth:  "Two FINs and an acknowledgement for each: the second FIN may carry the first acknowledgement (RFC 9293 §3.3.2, figure 5, note 2).",
+		Truth:  "It takes two FINs and an acknowledgement for each. The second FIN may carry the first acknowledgement (RFC 9293 §3.3.2, figure 5, note 2).",
 		Control: lab.Control{
 			Says: "the FIN is acknowledged before the server closes", Before: "server:close",
 			Do: func(s *lab.Script) { s.Wire.Next("server:ACK").Deliver() },
@@ -73,12 +74,11 @@ it was faster than the delayed ACK.`,
 		s.Wire.Next("client:FIN,ACK").Deliver()
 		server.Close()
 		if s.Wire.Take("server:ACK") != nil {
-			const late = "this machine held the server's program up for longer than its kernel puts an ACK off (40 ms)"
-			s.Inapplicable(late, "three-segments-close", "fin-wait1-to-time-wait", "close-always-takes-four")
+			const late = "this machine held the server's program up for longer than its kernel delays an ACK (40 ms)"
+			s.TooSlow(late, "three-segments-close", "fin-wait1-to-time-wait", "close-always-takes-four")
 			return
 		}
-		answer := s.Wire.Next("server:FIN,ACK")
-		answer.Deliver()
+		answer := s.Wire.Next("server:FIN,ACK").Deliver()
 		s.Wire.Next("client:ACK").Deliver()
 		segments := s.Wire.Sent() - before
 		s.Expect("three-segments-close",

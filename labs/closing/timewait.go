@@ -11,6 +11,7 @@ import (
 const (
 	finTimeout = "net.ipv4.tcp_fin_timeout"
 	rfc1337    = "net.ipv4.tcp_rfc1337"
+	timestamps = "net.ipv4.tcp_timestamps"
 
 	timeWaitLength = 60 // seconds: TCP_TIMEWAIT_LEN, include/net/tcp.h
 )
@@ -18,33 +19,38 @@ const (
 // What TIME_WAIT does, how long it lasts and what ends it early.
 var timeWait = lab.Lab{
 	Name:  "timewait",
-	Title: "TIME_WAIT lasts 60 seconds, and little ends it earlier",
-	Long: `Whoever closes first keeps the connection in TIME_WAIT for a minute, so that it can
-acknowledge the other side's FIN again, and so that old segments find no new
-connection with the same addresses. Here that is the server, whose program then
-starts again: it can't bind its port, unless the old socket and the new one both
-have SO_REUSEADDR. A client may open the same connection anew at any time, and a
-reset with the right sequence number ends TIME_WAIT at once.`,
-	Why: `The length is a constant: tcp_time_wait takes TCP_TIMEWAIT_LEN, whatever it is
-given. (RFC 9293 §3.6.1 asks for two MSL, of two minutes each.) Whether bind
-succeeds is for inet_bind_conflict to say: a port is shared if both sockets have
-SO_REUSEADDR and the other does not listen. The time-wait socket has the flag from
-its connection, and that one from the old listener.
+	Title: "TIME_WAIT lasts 60 seconds, and few things end it earlier",
+	Look:  "how long TIME_WAIT lasts, what bind says to it, and what ends it",
+	Long: `The side that closes first keeps the connection in TIME_WAIT for a minute. So it can
+acknowledge the other side's FIN again, and old segments find no new connection with
+the same addresses. Here that side is the server, and its program starts again: it
+cannot bind its port, unless the old connection and the new socket both have
+SO_REUSEADDR. A client may open the same connection again at any time, if its SYN is
+a newer one. And a reset with the right sequence number ends TIME_WAIT at once.`,
+	Why: `The length is a constant: tcp_time_wait takes TCP_TIMEWAIT_LEN, whatever timeout it
+is given. (RFC 9293 §3.6.1 asks for two MSL, of two minutes each.) inet_bind_conflict
+decides whether bind succeeds: two sockets share a port if both have SO_REUSEADDR and
+the other one does not listen, or if both have SO_REUSEPORT and the same user (in
+TIME_WAIT any user). The time-wait socket has the flags of its connection. A
+connection inherits them from its listener when it is created; what is set on the
+listener later does not count.
 
-A SYN with a higher sequence number, or a newer timestamp, is no old one:
-tcp_timewait_state_process lets it pass to the listener. A RST may be the answer
-to an old duplicate and should not end the state; by default it does.
+A new SYN has to be newer than the old connection. With timestamps its timestamp
+counts first: an older one is refused (PAWS), whatever its sequence number. Otherwise
+a higher sequence number or a newer timestamp is enough: tcp_timewait_state_process
+lets the SYN pass to the listener. A RST may be the answer to an old duplicate, and
+should not end the state; by default it does.
 
-On the side that connects, TIME_WAIT keeps the port. The 28,232 of
-ip_local_port_range make some 470 connections a second to one address and port of
-a server; beyond that connect fails with EADDRNOTAVAIL. Keep connections open, or
-set tcp_tw_reuse=1: with timestamps connect then takes over such a port after a
-second (tcp_twsk_unique; the default, 2, is for loopback only). A lower
-tcp_max_tw_buckets only takes the protection away.`,
+On the connecting side TIME_WAIT occupies a port. The 28,232 ports of
+ip_local_port_range allow about 470 connections a second to one address and port of a
+server. Beyond that connect fails with EADDRNOTAVAIL. Keep connections open, or set
+tcp_tw_reuse=1: with timestamps, connect then takes over such a port after one second
+(tcp_twsk_unique; since Linux 6.14 tcp_tw_reuse_delay sets the time). The default, 2,
+is for loopback only. A lower tcp_max_tw_buckets only takes the protection away.`,
 	Try: []lab.Try{
-		{Command: "timewait --wait", Says: "the end is awaited and measured: this takes a minute"},
-		{Command: "timewait --sysctl net.ipv4.tcp_timestamps=0", Says: "a new SYN is let pass by its sequence number alone"},
-		{Command: "lostlastack", Says: "the FIN that TIME_WAIT is there to answer"},
+		{Command: "timewait --wait", Says: "wait for the end and measure it: this takes a minute"},
+		{Command: "timewait --sysctl net.ipv4.tcp_timestamps=0", Says: "without timestamps only the sequence number of the new SYN counts"},
+		{Command: "lostlastack", Says: "the FIN that TIME_WAIT exists to answer"},
 		{Command: "simclose", Says: "a close that leaves both sides in TIME_WAIT"},
 	},
 	Knobs: []lab.Knob{
@@ -68,22 +74,29 @@ tcp_max_tw_buckets only takes the protection away.`,
 		},
 	}, {
 		ID:     "blocks-bind-without-reuseaddr",
-		Text:   "While a connection of a port is in TIME_WAIT, bind to that port fails with EADDRINUSE, though nobody listens.",
+		Text:   "While a connection of a port is in TIME_WAIT, bind to that port fails with EADDRINUSE, although nobody listens.",
 		Source: "bind(2), EADDRINUSE; net/ipv4/inet_connection_sock.c: inet_csk_get_port",
 		Control: lab.Control{
-			Says: "the server has no room for TIME_WAIT", Before: "server:close", Do: noTimeWait,
+			Says: "the server keeps no TIME_WAIT", Before: "server:close", Do: noTimeWait,
 		},
 	}, {
 		ID:     "reuseaddr-on-both-allows-bind",
-		Text:   "bind succeeds where the old listener and the new socket both have SO_REUSEADDR; on the new one alone it does not help.",
-		Source: "socket(7), NOTES on SO_REUSEADDR; net/ipv4/inet_connection_sock.c: inet_csk_bind_conflict",
+		Text:   "bind succeeds if the connection in TIME_WAIT and the new socket both have SO_REUSEADDR. On the new socket alone it does not help.",
+		Source: "socket(7), NOTES; net/ipv4/inet_connection_sock.c: inet_bind_conflict",
 		Control: lab.Control{
 			Says: "the option is turned off again on the new socket", Before: "reusing:bind",
 			Do: func(s *lab.Script) { lab.Set(s.Sock("reusing"), sockopt.ReuseAddr, false) },
 		},
 	}, {
+		ID:     "older-timestamp-does-not-reopen",
+		Text:   "A SYN with an older timestamp is refused, whatever its sequence number: TIME_WAIT answers it with an ACK.",
+		Source: "net/ipv4/tcp_minisocks.c: tcp_timewait_state_process",
+		Control: lab.Control{
+			Says: "its timestamp is newer", Segment: "client:SYN#2", Of: "second", Change: lab.TimeMore(2000),
+		},
+	}, {
 		ID:     "new-syn-reopens",
-		Text:   "A new SYN from the same client port is accepted: the server goes from TIME_WAIT to SYN_RECV and ESTABLISHED.",
+		Text:   "A newer SYN from the same client port is accepted: the server goes from TIME_WAIT to SYN_RECV and ESTABLISHED.",
 		Source: "RFC 9293 §3.6.1 (MAY-2); net/ipv4/tcp_minisocks.c: tcp_timewait_state_process",
 		Control: lab.Control{
 			Says: "nobody listens any more", Before: "third:connect",
@@ -99,16 +112,16 @@ tcp_max_tw_buckets only takes the protection away.`,
 	}, {
 		ID:     "exact-rst-kills-it",
 		Text:   "With tcp_rfc1337=0 a RST with the sequence number that is expected next ends TIME_WAIT at once.",
-		Source: "RFC 1337 §1; net/ipv4/tcp_minisocks.c: tcp_timewait_state_process",
+		Source: "RFC 9293 §3.10.7.4; net/ipv4/tcp_minisocks.c: tcp_timewait_state_process",
 		Control: lab.Control{
 			Says: "the RST is lost", Segment: "client:RST",
 		},
 	}, {
 		ID:     "rfc1337-off-prevents-assassination",
-		Text:   "With tcp_rfc1337=0 Linux prevents that a RST ends TIME_WAIT.",
+		Text:   "With tcp_rfc1337=0 Linux does not let a RST end TIME_WAIT.",
 		Source: "Documentation/networking/ip-sysctl.rst: tcp_rfc1337",
 		Myth:   true,
-		Truth:  "It is tcp_rfc1337=1 that prevents it; 0, the default, lets the RST end TIME_WAIT (tcp(7), tcp_rfc1337).",
+		Truth:  "tcp_rfc1337=1 does that. With 0, the default, the RST ends TIME_WAIT (tcp(7), tcp_rfc1337).",
 		Control: lab.Control{
 			Says: "the RST is lost", Segment: "client:RST",
 		},
@@ -133,11 +146,14 @@ tcp_max_tw_buckets only takes the protection away.`,
 		lab.Set(again, sockopt.ReuseAddr, true)
 		newAlone := again.TryBind(s.Server.Addr(80))
 
-		s.Part("The same on another port, with SO_REUSEADDR from the beginning")
-		listener = listenReusing(s)
+		s.Part("The same on another port, and the connection has SO_REUSEADDR")
+		listener = s.Server.Named("second listener").Listen(reusedPort, 1)
 		client = connectAgain(s, "second")
-		s.Wire.Handshake(client)
-		closeFirst(s, listener.Accept(), client)
+		syn := s.Wire.Next("SYN").Deliver()
+		s.Wire.Pass("SYN,ACK", "ACK")
+		server := listener.Accept()
+		lab.Set(server, sockopt.ReuseAddr, true)
+		closeFirst(s, server, client)
 		listener.Close()
 		again = s.Server.Named("reusing").Socket()
 		lab.Set(again, sockopt.ReuseAddr, true)
@@ -146,8 +162,15 @@ tcp_max_tw_buckets only takes the protection away.`,
 			lab.Is("bind, on the new one alone", newAlone, "EADDRINUSE"),
 			lab.Is("bind, on both", again.TryBind(s.Server.Addr(reusedPort)), lab.OK))
 
-		s.Part("A new SYN from the same client port")
 		again.Listen(1)
+		s.Part("A SYN with a higher sequence number and an older timestamp")
+		if s.Client.Sysctl(timestamps) == 0 || s.Server.Sysctl(timestamps) == 0 {
+			s.Inapplicable("the connection has no timestamps", "older-timestamp-does-not-reopen")
+		} else {
+			older(s, client, syn)
+		}
+
+		s.Part("A new SYN from the same client port")
 		client = connectAgain(s, "third")
 		s.Wire.Next("SYN").Deliver()
 		s.Wire.Deliver("SYN,ACK", "ACK")
@@ -194,12 +217,20 @@ func connectAgain(s *lab.Script, name string) *lab.Sock {
 	return client
 }
 
-func listenReusing(s *lab.Script) *lab.Sock {
-	listener := s.Server.Named("second listener").Socket()
-	lab.Set(listener, sockopt.ReuseAddr, true)
-	listener.Bind(s.Server.Addr(reusedPort))
-	listener.Listen(1)
-	return listener
+// older lets a SYN arrive that is like an earlier one of the client's, with a
+// sequence number that is beyond the connection's.
+func older(s *lab.Script, client *lab.Sock, syn *lab.Segment) {
+	wire := s.Wire.Of(client)
+	syn.Forge(func(t *lab.TCP) {
+		t.Seq += 1 << 20
+		lab.TimeMore(-1000)(t)
+	}).Deliver()
+	s.Expect("older-timestamp-does-not-reopen",
+		lab.Is("server sends", wire.Waiting(s.Server), "ACK"),
+		lab.Is("server", client.Peer().State(), record.TimeWait))
+	if answer := wire.Take("server:ACK"); answer != nil {
+		answer.Drop() // the client would answer it by a reset
+	}
 }
 
 // closeFirst lets the server close before the client, by four segments, of which
@@ -208,8 +239,7 @@ func closeFirst(s *lab.Script, server, client *lab.Sock) (*lab.Sock, *lab.Segmen
 	server.Close()
 	s.Wire.Pass("server:FIN,ACK", "client:ACK")
 	client.Close()
-	fin := s.Wire.Next("client:FIN,ACK")
-	fin.Deliver()
+	fin := s.Wire.Next("client:FIN,ACK").Deliver()
 	s.Wire.Deliver("server:ACK")
 	return server, fin
 }

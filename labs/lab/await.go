@@ -21,7 +21,7 @@ type Schedule = rto.Schedule
 // run out ("client:SYN") and takes what it sends again. The wire must be that
 // of one connection.
 func (w *Wire) Retransmission(name string) *Segment {
-	return w.mustCome(name, func(p *wire.Packet) bool { return p.ByTimer() && p.Retransmission })
+	return w.mustCome(name, again)
 }
 
 // Probe waits for the kernel's timer of the named segment's sender to run out
@@ -29,11 +29,34 @@ func (w *Wire) Retransmission(name string) *Segment {
 // window probe, or a tail loss probe with new data. The wire must be that of one
 // connection.
 func (w *Wire) Probe(name string) *Segment {
-	return w.mustCome(name, func(p *wire.Packet) bool { return !p.Retransmission && (p.Probe || !p.Provoked && p.Len > 0) })
+	return w.mustCome(name, probe)
 }
 
-func (w *Wire) mustCome(name string, kind func(*wire.Packet) bool) *Segment {
-	s, _ := w.awaited(name, kind)
+// A kind is what a timer sends: a segment again, or what repeats nothing.
+type kind bool
+
+const (
+	again kind = true
+	probe kind = false
+)
+
+func (k kind) is(p *wire.Packet) bool {
+	if k == again {
+		return p.ByTimer() && p.Retransmission
+	}
+	return !p.Retransmission && (p.Probe || !p.Provoked && p.Len > 0)
+}
+
+// named names what is awaited, for the record.
+func (k kind) named(name string) string {
+	if k == again && !strings.HasSuffix(name, " again") {
+		return name + " again"
+	}
+	return name
+}
+
+func (w *Wire) mustCome(name string, k kind) *Segment {
+	s, _ := w.awaited(name, k)
 	if s == nil {
 		e := w.sender(w.parse(name))
 		w.run.fail(fmt.Errorf("wire: no %s came, for the %s's %s is gone; on the wire: %s",
@@ -45,23 +68,28 @@ func (w *Wire) mustCome(name string, kind func(*wire.Packet) bool) *Segment {
 // awaited waits for what a timer of the kernel sends, and returns nil once the
 // sender's socket is gone. It returns what the timer had left that has sent the
 // segment, or ended the socket.
-func (w *Wire) awaited(name string, kind func(*wire.Packet) bool) (*Segment, TimeLeft) {
+func (w *Wire) awaited(name string, k kind) (*Segment, TimeLeft) {
 	r, p := w.run, w.parse(name)
 	e := w.sender(p)
-	match := func(k *wire.Packet) bool {
-		return kind(k) && w.carries(k) && p.Matches(r.rig.Subject(k))
+	match := func(c *wire.Packet) bool {
+		return k.is(c) && w.carries(c) && p.Matches(r.rig.Subject(c))
 	}
 	timer, sent, err := e.TimerUnlessSent(func() bool { return w.waiting(match) != nil })
 	r.must(err)
 	if e.Seen.State == record.Close && !sent {
 		return nil, TimeLeft{}
 	}
-	wait := e.Await(name, timer.Left, r.options.OnWait)
-	for late := false; ; {
+	wait := e.Await(k.named(name), timer.Left, r.options.OnWait)
+	for overdue := false; ; {
 		if s := w.pick(match); s != nil {
 			s.due = timer
 			if w.waiting(match) == nil { // or what is seen comes after it
 				_, err := e.StillSent()
+				r.must(err)
+			}
+			if k == again && e.Seen.Retransmits == 0 { // or it was the retransmission timeout
+				var err error
+				s.packet.LossProbe, err = e.Host.Probed()
 				r.must(err)
 			}
 			_, err := wait.Over()
@@ -78,19 +106,20 @@ func (w *Wire) awaited(name string, kind func(*wire.Packet) bool) (*Segment, Tim
 			_, err := wait.Over()
 			r.must(err)
 			return nil, timer
-		case late:
+		case overdue:
 			r.fail(fmt.Errorf("wire: no %s came, and the %s's %s is %s; on the wire: %s",
 				name, e.Host.Name, e.Name, e.Seen.State, r.onTheWire()))
 		}
-		late, err = wait.Step()
+		overdue, err = wait.Step()
 		r.must(err)
 	}
 }
 
-// sender returns the side of the connection that sends the named segment.
+// sender returns the side of the connection that sends the named segment. Where the
+// sender has one connection alone, the wire need not be narrowed to it.
 func (w *Wire) sender(p pattern.Pattern) *rig.End {
 	if w.only == nil {
-		w.run.fail(fmt.Errorf("wire: timer of the sender of %v: of which connection? Of says it", p))
+		return w.run.onlyEnd(p)
 	}
 	peer, err := w.only.Peer()
 	w.run.must(err)
@@ -103,19 +132,46 @@ func (w *Wire) sender(p pattern.Pattern) *rig.End {
 	return nil
 }
 
+// onlyEnd returns the one connection of a segment's sender.
+func (r *run) onlyEnd(p pattern.Pattern) (only *rig.End) {
+	for _, h := range r.rig.Hosts {
+		for _, e := range h.Ends() {
+			if h.Name != p.From || e.Remote.Port() == 0 {
+				continue
+			}
+			if only != nil {
+				r.fail(fmt.Errorf("wire: timer of the sender of %v: of which connection? Of says it", p))
+			}
+			only = e
+		}
+	}
+	if only == nil {
+		r.fail(fmt.Errorf("wire: timer of the sender of %v: no such sender has a connection", p))
+	}
+	return only
+}
+
 // LoseRetransmissions loses every segment of that name that the kernel's timer
 // sends again ("server:SYN,ACK"), until the sender's socket is gone, and returns
 // them. The wire must be that of one connection.
 func (w *Wire) LoseRetransmissions(name string) []*Segment {
-	lost, _ := w.loseRetransmissions(name)
+	lost, _ := w.lose(name, again)
 	return lost
 }
 
-// loseRetransmissions is LoseRetransmissions. It returns what the timer had left
-// that has ended the socket, too.
-func (w *Wire) loseRetransmissions(name string) (lost []*Segment, last TimeLeft) {
+// LoseProbes loses every probe of that name that the kernel's timer sends
+// ("client:ACK"), until the sender's socket is gone, and returns them. The wire must
+// be that of one connection.
+func (w *Wire) LoseProbes(name string) []*Segment {
+	lost, _ := w.lose(name, probe)
+	return lost
+}
+
+// lose loses what timers send of a kind. It returns what the timer had left that has
+// ended the socket, too.
+func (w *Wire) lose(name string, k kind) (lost []*Segment, last TimeLeft) {
 	for {
-		s, timer := w.awaited(name, func(p *wire.Packet) bool { return p.ByTimer() && p.Retransmission })
+		s, timer := w.awaited(name, k)
 		if s == nil {
 			return lost, timer
 		}
@@ -141,19 +197,24 @@ type Attempts struct {
 // of one connection.
 func (w *Wire) Unanswered(name string, lost ...*Segment) Attempts {
 	a := Attempts{Sent: lost}
-	if lost == nil {
+	if len(lost) == 0 {
 		a.Sent = []*Segment{w.Next(name)}
 		a.Sent[0].Drop()
 	}
 	first := a.Sent[0].packet
 	a.armed = first.SentAt.Sub(first.Begun)
-	again, last := w.loseRetransmissions(name)
-	a.Sent, a.last = slices.Concat(a.Sent, again), last
+	more, last := w.lose(name, again)
+	a.Sent, a.last = slices.Concat(a.Sent, more), last
 	// A busy machine may have let us see a segment some time after it was sent.
-	// The one seen soonest tells best when that was.
+	// The one seen soonest tells best when that was; without a clock of the sender's it
+	// is reckoned from the first, as all the times are.
 	gone := time.Now()
-	for _, s := range a.Sent {
-		a.End = max(a.End, gone.Sub(s.packet.SentAt)+s.since(a.Sent[0]))
+	a.End = gone.Sub(a.Sent[0].soonest())
+	if first.Clock.Valid {
+		a.End = 0
+		for _, s := range a.Sent {
+			a.End = max(a.End, gone.Sub(s.packet.SentAt)+s.since(a.Sent[0]))
+		}
 	}
 	return a
 }

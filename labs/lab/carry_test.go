@@ -15,6 +15,7 @@ func TestCarry(t *testing.T) {
 	got, cut, reset := 0, "", ""
 	r := tell(t, lab.Options{}, func(s *lab.Script) {
 		client, server := established(s)
+		got = 0
 		for sent := 0; sent < much; sent += 10_000 {
 			client.Write(strings.Repeat("x", 10_000))
 			s.Wire.Carry(client)

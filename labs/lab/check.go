@@ -2,6 +2,8 @@ package lab
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/tcplab/tcplab/labs/internal/rig"
@@ -38,6 +40,11 @@ func AtLeast(name string, got, least int) Check {
 // Between is the check that got is neither less than least nor more than most.
 func Between(name string, got, least, most int) Check {
 	return Check{name: name, got: int64(got), want: fmt.Sprintf("%d to %d", least, most), ok: got >= least && got <= most}
+}
+
+// OneOf is the check that got is one of those that are wanted.
+func OneOf(name, got string, want ...string) Check {
+	return Check{name: name, got: got, want: strings.Join(want, " or "), ok: slices.Contains(want, got)}
 }
 
 // Seen is a piece of evidence worth having that nothing hangs on.

@@ -15,7 +15,7 @@ import (
 )
 
 // A Control is a sabotage, done behind the story's back, under which a claim
-// must come out otherwise. It acts on one segment, or before one system call. It
+// must come out otherwise. It acts on one segment, or before one system call or wait. It
 // names them as the story does: segments by a pattern, and sockets by the names
 // that they have in the story (see Host.Named).
 type Control struct {
@@ -24,13 +24,16 @@ type Control struct {
 	// Of names the socket whose connection the segment is of; "" for any.
 	Of string
 	// Segment names the segment that is lost, or changed by Change: the first
-	// that the story takes of that name, or the nth ("client:ACK#2").
+	// that the story takes of that name, or the nth ("client:ACK#2"). With Do alone
+	// the segment stays as it is.
 	Segment string
 	Change  func(*TCP)
 	// Before names a system call on a socket: "listener:listen" or, for a later
-	// one of that name, "client:write#2". Do is told just before it.
+	// one of that name, "client:write#2". A wait for a state or a timer of a
+	// socket's is called "await".
 	Before string
-	Do     func(*Script)
+	// Do is told just before that call or wait, or as the story takes that segment.
+	Do func(*Script)
 }
 
 // A sabotage is a Control at work.
@@ -98,15 +101,18 @@ func Sabotage(ctx context.Context, l *Lab, c *Claim) (*record.Run, record.Verdic
 // tamper does what the control of the run does to segments.
 func (r *run) tamper(s *Segment) {
 	c := r.control
-	if c == nil || c.Segment == "" || c.acted || !c.segment.Matches(r.rig.Subject(s.packet)) || !r.concerns(c.Of, s.packet) {
+	if c == nil || c.Segment == "" || c.acted || c.busy || !c.segment.Matches(r.rig.Subject(s.packet)) || !r.concerns(c.Of, s.packet) {
 		return
 	}
 	if c.met++; c.met != c.nth {
 		return
 	}
 	c.acted = true
+	if c.Do != nil {
+		r.act()
+	}
 	if c.Change == nil {
-		s.lost = true
+		s.lost = c.Do == nil
 		return
 	}
 	raw, err := segment.Rewrite(s.packet.Raw, c.Change)
@@ -131,15 +137,21 @@ func (r *run) concerns(name string, p *wire.Packet) bool {
 // socket.
 func (r *run) beforeCall(socket, call string) {
 	c := r.control
-	if c == nil || c.Do == nil || c.busy || c.before != socket+":"+call {
+	if c == nil || c.busy || c.before != socket+":"+call {
 		return
 	}
 	if c.met++; c.met != c.nth {
 		return
 	}
-	c.busy, c.acted = true, true
-	c.Do(r.script)
-	c.busy = false
+	c.acted = true
+	r.act()
+}
+
+// act does what the control of the run does to the story's sockets and hosts.
+func (r *run) act() {
+	r.control.busy = true
+	r.control.Do(r.script)
+	r.control.busy = false
 }
 
 // AckLess is a change that takes n from a segment's acknowledgement number.
@@ -154,6 +166,11 @@ func ResetInstead(t *TCP) { t.Flags, t.Seq = t.Flags&^segment.SYN|segment.RST, t
 
 // IntoReset is a change that makes a segment a reset with the same numbers.
 func IntoReset(t *TCP) { t.Flags = t.Flags&^(segment.PSH|segment.FIN) | segment.RST }
+
+// TimeMore is a change that adds ms to the value of a segment's timestamps option.
+func TimeMore(ms int32) func(*TCP) {
+	return func(t *TCP) { segment.AddTime(t.Options, ms) }
+}
 
 // SeqMore is a change that adds n to a segment's sequence number.
 func SeqMore(n uint32) func(*TCP) { return func(t *TCP) { t.Seq += n } }

@@ -106,7 +106,10 @@ func (e *End) TimerBelow(limit time.Duration) TimeLeft {
 		if timer == "" || t.Left < limit {
 			return t
 		}
-		e.run.must(e.run.rig.Pause(time.Now().Add(t.Left - limit + rig.Glance)))
+		g, until := e.run.rig, time.Now().Add(t.Left-limit+rig.Glance)
+		g.Plan("the "+timer+" timer", until) // it is no hold-up
+		e.run.must(g.Pause(until))
+		g.Planned()
 	}
 }
 
@@ -116,24 +119,42 @@ func (e *End) TimerBelow(limit time.Duration) TimeLeft {
 // every other millisecond. What the host sends meanwhile waits on the wire. It
 // returns how long it has waited.
 func (e *End) Await(state string) time.Duration {
-	return e.await(state, func() bool { return e.State() == state })
+	return e.await(state, func(TimeLeft) bool { return e.State() == state })
 }
 
 // AwaitTimer is Await for another timer to take over from the one that is
 // running, where the state stays as it is: "timewait". Where the machine has
 // held up the story until that one has run out too, it is over as well.
 func (e *End) AwaitTimer(timer string) {
-	e.await(timer, func() bool {
+	e.await(timer, func(TimeLeft) bool {
 		now, _ := e.Timer()
 		return now == timer || e.rig.Seen.State == record.Close
 	})
 }
 
-// await waits until it has come, which the running timer must bring about.
-func (e *End) await(what string, hasCome func() bool) time.Duration {
+// AwaitRestart is Await for the timer that is running to run out and be set anew,
+// where that sends nothing and the state stays as it is.
+func (e *End) AwaitRestart() {
+	took := e.await("set anew", func(first TimeLeft) bool {
+		_, now := e.Timer()
+		return now.SetSince(first) || e.rig.Seen.State == record.Close
+	})
+	if took == 0 { // it has come before the story waited, which the record does not show
+		e.run.rig.Disturb()
+	}
+}
+
+// await waits until it has come, which the running timer must bring about: hasCome
+// is told what that had left at first.
+func (e *End) await(what string, hasCome func(first TimeLeft) bool) time.Duration {
 	r := e.run
+	for name, s := range r.script.socks {
+		if s.End == e {
+			r.beforeCall(name, "await")
+		}
+	}
 	timer, rest := e.Timer() // first: while the story is held up, it may come
-	if hasCome() {
+	if hasCome(rest) {
 		return 0
 	}
 	if timer == "" {
@@ -141,13 +162,16 @@ func (e *End) await(what string, hasCome func() bool) time.Duration {
 			e.rig.Host.Name, e.rig.Name, e.rig.Seen.State, what))
 	}
 	w := e.rig.Await(what, rest.Left, r.options.OnWait)
-	r.must(r.rig.Pause(w.Due))
-	for !hasCome() {
-		if time.Now().After(w.Until) {
+	for {
+		overdue, err := w.Pause()
+		r.must(err)
+		if hasCome(rest) {
+			break
+		}
+		if overdue {
 			r.fail(fmt.Errorf("%s: %s is %s, and did not become %s",
 				e.rig.Host.Name, e.rig.Name, e.rig.Seen.State, what))
 		}
-		r.must(r.rig.Pause(time.Now().Add(rig.Glance)))
 	}
 	took, err := w.Over()
 	r.must(err)

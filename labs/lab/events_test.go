@@ -22,7 +22,7 @@ func told(t *testing.T, o lab.Options, story func(*lab.Script)) *record.Run {
 	t.Helper()
 	var begun *record.Run
 	var events []record.Event
-	o.OnStart = func(r *record.Run) error { begun = r; return nil }
+	o.OnStart = func(r *record.Run) error { begun, events = r, nil; return nil }
 	o.OnEvent = func(e record.Event) error { events = append(events, e); return nil }
 	r := tell(t, o, story)
 	if diff := cmp.Diff(r.Events, events, addresses); diff != "" {
@@ -37,6 +37,7 @@ func told(t *testing.T, o lab.Options, story func(*lab.Script)) *record.Run {
 // What a timer leads to comes after the wait for it, in the record and when it
 // is told.
 func TestEventsOfWaits(t *testing.T) {
+	t.Parallel()
 	r := told(t, lab.Options{}, func(s *lab.Script) {
 		s.Server.SetDefault("net.ipv4.tcp_synack_retries", "1")
 		client := s.Client.Connect(s.Server.Listen(80, 1))

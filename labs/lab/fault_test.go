@@ -21,6 +21,10 @@ import (
 	"github.com/tcplab/tcplab/labs/record"
 )
 
+// bound is more than a run ever takes, on a busy machine too, to come to its end once
+// its instrument has failed.
+const bound = 20 * time.Second
+
 // An operation is what is done with an instrument.
 type operation int
 
@@ -28,6 +32,7 @@ const (
 	looks operation = iota
 	reads
 	writes
+	tries // of reads, that is: most find nothing
 	operations
 )
 
@@ -62,7 +67,7 @@ type saboteur struct {
 	struck bool
 }
 
-// strikes counts an operation, and tells whether it is the one to go wrong.
+// strikes counts an operation, and reports whether it is the one to go wrong.
 func (s *saboteur) strikes(op operation) bool {
 	s.count[op]++
 	hit := op == s.on && s.count[op] == s.nth
@@ -93,6 +98,7 @@ type faultyDevice struct {
 
 // Read counts packets, not looks for them: these come as often as time allows.
 func (d *faultyDevice) Read(b []byte) (int, error) {
+	d.s.strikes(tries)
 	n, err := d.Device.Read(b)
 	switch {
 	case n == 0 || !d.s.strikes(reads):
@@ -185,7 +191,7 @@ type soundRun struct {
 	count [operations]int
 }
 
-// slow tells whether the lab waits for timers of the kernel.
+// slow reports whether the lab waits for timers of the kernel.
 func (s soundRun) slow() bool { return s.Duration > 300*time.Millisecond }
 
 var (
@@ -204,15 +210,14 @@ func undisturbed(t *testing.T) map[string]soundRun {
 		var mu sync.Mutex
 		for _, l := range labs.All() {
 			all.Go(func() {
-				var counts saboteur
-				r, err := run(t, l, counts.options())
-				if err != nil || r.Outcome != record.Expected {
-					t.Errorf("%s, undisturbed: %v, %+v", l.Name, err, r)
+				sound, err := punctual(t, l)
+				if err != nil || sound.Outcome != record.Expected {
+					t.Errorf("%s, undisturbed: %v, %+v", l.Name, err, sound.Run)
 					return
 				}
 				mu.Lock()
 				defer mu.Unlock()
-				soundRuns[l.Name] = soundRun{r, counts.count}
+				soundRuns[l.Name] = sound
 			})
 		}
 		all.Wait()
@@ -221,6 +226,19 @@ func undisturbed(t *testing.T) map[string]soundRun {
 		t.Fatal("there is no sound run of each lab to compare with")
 	}
 	return soundRuns
+}
+
+// punctual runs a lab until this machine has not held it up by itself.
+func punctual(t *testing.T, l *lab.Lab) (sound soundRun, err error) {
+	for range labtest.Attempts {
+		var counts saboteur
+		sound.Run, err = run(t, l, counts.options())
+		sound.count = counts.count
+		if err != nil || sound.Late == nil {
+			break
+		}
+	}
+	return sound, err
 }
 
 // quick returns the labs that wait for no timer.

@@ -11,6 +11,7 @@ import (
 
 // A sender that gets no answer sends by its schedule, and is gone when that ends.
 func TestUnanswered(t *testing.T) {
+	t.Parallel()
 	claim := lab.Claim{ID: "by-schedule", Text: "It is.", Source: "here"}
 	pin := lab.Turns("retries", "client:net.ipv4.tcp_orphan_retries", "").Pin("1")
 	l := &lab.Lab{Name: "test", Title: "A test", Knobs: []lab.Knob{pin}, Claims: []lab.Claim{claim}, Script: func(s *lab.Script) {

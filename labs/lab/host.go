@@ -3,6 +3,7 @@ package lab
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tcplab/tcplab/labs/internal/counters"
 	"github.com/tcplab/tcplab/labs/internal/rig"
 	"github.com/tcplab/tcplab/labs/internal/rto"
 	"github.com/tcplab/tcplab/labs/internal/sysctl"
@@ -40,17 +42,12 @@ type program struct {
 	rig      *rig.Host
 	socks    map[int]*Sock // by the descriptor's number in the story
 	lowest   int           // no number below it is free
+	limit    int           // on descriptors, or 0: see LimitDescriptors
 	nextPort uint16
 }
 
 func newHost(s *Script, h *rig.Host) *Host {
 	return &Host{program: &program{script: s, run: s.run, rig: h, socks: map[int]*Sock{}, nextPort: firstPort}}
-}
-
-func (p *program) closeAll() {
-	for _, s := range p.socks {
-		_ = unix.Close(s.fd)
-	}
 }
 
 // Name returns the host's name: "client".
@@ -60,6 +57,12 @@ func (p *program) Name() string { return p.rig.Name }
 // story's controls know sockets by their names. A host's first socket that has
 // none is called as the host, and the first that listens "listener".
 func (h *Host) Named(name string) *Host { return &Host{h.program, name} }
+
+// ofConnections are the errnos that tell of a connection's end. What the kernel
+// does while a story is held up may lead to them, and to no others.
+var ofConnections = []unix.Errno{
+	unix.ECONNRESET, unix.ECONNREFUSED, unix.ETIMEDOUT, unix.EPIPE, unix.ENOTCONN, unix.EAGAIN, unix.EADDRINUSE, unix.EHOSTUNREACH,
+}
 
 // call records a system call and ends the story if it failed with an errno
 // that is not among the expected ones. It returns the errno.
@@ -73,6 +76,7 @@ func (p *program) call(name string, result int, err error, args []string, expect
 	}
 	p.run.add(c)
 	if !ok || (err != nil && !isErrno) {
+		p.run.faulty = !slices.Contains(ofConnections, errno)
 		p.run.fail(fmt.Errorf("%s: %s(%s): %w", p.Name(), name, strings.Join(args, ", "), err))
 	}
 	return errno
@@ -90,12 +94,39 @@ func (p *program) Addr(port int) netip.AddrPort { return p.AddrN(0, port) }
 
 // AddrN returns the host's nth address, from 0, with a port: see Lab.Addresses.
 func (p *program) AddrN(n, port int) netip.AddrPort {
-	return netip.AddrPortFrom(p.rig.Addrs()[n], uint16(port))
+	addrs := p.rig.Addrs()
+	if n < 0 || n >= len(addrs) {
+		p.run.fail(fmt.Errorf("%s: it has the addresses 0 to %d, and none with the number %d", p.Name(), len(addrs)-1, n))
+	}
+	return netip.AddrPortFrom(addrs[n], p.port(port))
 }
+
+// port is the number as a port's.
+func (p *program) port(n int) uint16 {
+	if n < 0 || n > math.MaxUint16 {
+		p.run.fail(fmt.Errorf("%s: %d is no port: they are 0 to %d", p.Name(), n, math.MaxUint16))
+	}
+	return uint16(n)
+}
+
+// Any returns the wildcard address, which stands for all addresses of a host, with a
+// port.
+func (p *program) Any(port int) netip.AddrPort {
+	if p.rig.Addr().Is6() {
+		return Any6(int(p.port(port)))
+	}
+	return Any4(int(p.port(port)))
+}
+
+// Any4 returns IPv4's wildcard address, with a port.
+func Any4(port int) netip.AddrPort { return netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(port)) }
+
+// Any6 returns IPv6's wildcard address, with a port.
+func Any6(port int) netip.AddrPort { return netip.AddrPortFrom(netip.IPv6Unspecified(), uint16(port)) }
 
 // Loopback returns the host's loopback address with a port.
 func (p *program) Loopback(port int) netip.AddrPort {
-	return netip.AddrPortFrom(p.rig.Loopback(), uint16(port))
+	return netip.AddrPortFrom(p.rig.Loopback(), p.port(port))
 }
 
 // Socket makes a TCP socket: socket(2). It does not block.
@@ -103,24 +134,32 @@ func (p *program) Loopback(port int) netip.AddrPort {
 // Until the story closes it, it has SO_LINGER with a time of 0: whatever ends
 // the process, the kernel then resets the connection. An orphan that goes on
 // retransmitting would keep the namespace for minutes.
-func (h *Host) Socket() *Sock { return h.socket(h.as) }
+func (h *Host) Socket() *Sock { return h.SocketFor(h.rig.Addr()) }
 
-func (p *program) socket(name string) *Sock {
+// SocketFor makes a TCP socket of an address's family: socket(2). See Lab.BothFamilies.
+func (h *Host) SocketFor(a netip.Addr) *Sock {
+	return h.socket(h.as, a, unix.SOCK_STREAM, "SOCK_STREAM")
+}
+
+// UDPSocket makes a UDP socket, for a story about what TCP shares with UDP.
+func (h *Host) UDPSocket() *Sock { return h.socket(h.as, h.rig.Addr(), unix.SOCK_DGRAM, "SOCK_DGRAM") }
+
+func (p *program) socket(name string, a netip.Addr, kind int, kindName string) *Sock {
 	if name == "" && p.script.socks[p.Name()] == nil {
 		name = p.Name()
 	}
 	p.before(name, "socket")
 	p.run.must(p.rig.Enter())
 	family, familyName := unix.AF_INET, "AF_INET"
-	if p.rig.Addr().Is6() {
+	if a.Is6() {
 		family, familyName = unix.AF_INET6, "AF_INET6"
 	}
-	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
+	fd, err := unix.Socket(family, kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		p.call("socket", fd, err, []string{familyName, "SOCK_STREAM", "0"})
+		p.call("socket", fd, err, []string{familyName, kindName, "0"})
 	}
 	s := p.hold(fd, name)
-	p.call("socket", s.num, nil, []string{familyName, "SOCK_STREAM", "0"})
+	p.call("socket", s.num, nil, []string{familyName, kindName, "0"})
 	p.run.must(p.rig.Wrap(resetOnClose(fd, true)))
 	return s
 }
@@ -141,9 +180,18 @@ func (h *Host) Listen(port, backlog int) *Sock {
 // Connect starts to connect a new socket to a listener: socket, bind to the
 // next pinned port, connect(2), which is then in progress.
 func (h *Host) Connect(to *Sock) *Sock {
-	s := h.Socket()
-	s.Bind(h.Addr(int(h.takePort())))
-	s.Connect(to.bound)
+	return h.ConnectTo(to.bound)
+}
+
+// ConnectTo is Connect to an address, from the host's first one of the same family.
+func (h *Host) ConnectTo(to netip.AddrPort) *Sock {
+	own := slices.IndexFunc(h.rig.Addrs(), func(a netip.Addr) bool { return a.Is4() == to.Addr().Is4() })
+	if own < 0 {
+		h.run.fail(fmt.Errorf("%s: no address of the family of %v: see Lab.BothFamilies", h.Name(), to))
+	}
+	s := h.SocketFor(to.Addr())
+	s.Bind(h.AddrN(own, int(h.takePort())))
+	s.Connect(to)
 	return s
 }
 
@@ -156,15 +204,22 @@ func (p *program) takePort() uint16 {
 	return port
 }
 
-// hold gives a descriptor the lowest free number from 3, as in a process that
-// has nothing else open but its standard files, and the story's name for it.
-func (p *program) hold(fd int, name string) *Sock {
+// free is the lowest number from 3 that no descriptor has, as in a process that has
+// nothing else open but its standard files.
+func (p *program) free() int {
 	num := max(p.lowest, 3)
 	for p.socks[num] != nil {
 		num++
 	}
+	return num
+}
+
+// hold gives a descriptor the lowest free number, and the story's name for it.
+func (p *program) hold(fd int, name string) *Sock {
+	num := p.free()
 	p.lowest = num + 1
-	s := &Sock{program: p, fd: fd, num: num, name: name}
+	s := &Sock{program: p, fd: fd, num: num, name: name, descriptors: new(int)}
+	*s.descriptors = 1
 	p.socks[num] = s
 	if name != "" {
 		if p.script.socks[name] != nil {
@@ -182,12 +237,28 @@ func (p *program) release(s *Sock) {
 
 // Sysctl reads a sysctl that is one number.
 func (p *program) Sysctl(key string) int {
+	text := p.SysctlText(key)
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		p.run.fail(fmt.Errorf("%s: %s is %q, and not one number: see SysctlText", p.Name(), key, text))
+	}
+	return n
+}
+
+// SysctlText reads a sysctl that is a word, or several numbers.
+func (p *program) SysctlText(key string) string {
 	p.run.must(p.rig.Enter())
 	text, err := sysctl.Read(key)
-	p.run.must(p.rig.Wrap(err))
-	n, err := strconv.Atoi(text)
-	p.run.must(p.rig.Wrap(err))
-	return n
+	p.run.must(p.about(key, err))
+	return text
+}
+
+// about says of an error which sysctl it is about.
+func (p *program) about(sysctl string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return p.rig.Wrap(fmt.Errorf("%s: %w", sysctl, err))
 }
 
 // Has reports whether this kernel has a sysctl.
@@ -203,7 +274,7 @@ func (p *program) Has(key string) bool {
 // SetSysctl sets a sysctl in the middle of the story, as sysctl(8) does.
 func (p *program) SetSysctl(key, value string) {
 	p.run.must(p.rig.Enter())
-	p.run.must(p.rig.Wrap(sysctl.Write(key, value)))
+	p.run.must(p.about(key+"="+value, sysctl.Write(key, value)))
 	p.run.add(&record.Call{Host: p.Name(), Call: "sysctl", Args: []string{key + "=" + value}, Result: "0"})
 }
 
@@ -215,6 +286,18 @@ func (p *program) SetDefault(key, value string) {
 		p.SetSysctl(key, value)
 	}
 }
+
+// LimitAnswers makes the time so long in which the host's kernel sends a connection
+// no second ACK for segments that are not acceptable, that nothing in a story takes
+// longer. It reports false where that time is another, by the user's wish.
+func (p *program) LimitAnswers() bool {
+	const long = 60_000
+	p.SetDefault(InvalidRateLimit, strconv.Itoa(long))
+	return p.Sysctl(InvalidRateLimit) >= long
+}
+
+// InvalidRateLimit is the sysctl of that time, in milliseconds; 0 is no limit.
+const InvalidRateLimit = "net.ipv4.tcp_invalid_ratelimit"
 
 // ListenerAt returns what the host has listening on an address, if anything.
 func (p *program) ListenerAt(a netip.AddrPort) *End {
@@ -238,6 +321,15 @@ func (p *program) Counter(name string) int {
 	now, err := p.rig.ReadCounters()
 	p.run.must(err)
 	return int(now[name])
+}
+
+// HasCounter reports whether the kernel has a counter: where it does not, it lacks what
+// would be counted.
+func (p *program) HasCounter(name string) bool {
+	p.run.must(p.rig.Enter())
+	has, err := counters.Has(name)
+	p.run.must(p.rig.Wrap(err))
+	return has
 }
 
 // SendOwnOverWire makes packets to the host's own address leave by its
@@ -283,11 +375,21 @@ func (p *program) SYNACKSchedule() Schedule {
 // OrphanSchedule is when the host sends the FIN of a closed socket whose
 // retransmission timeout is timeout, by that many tcp_orphan_retries.
 func (p *program) OrphanSchedule(retries int, timeout time.Duration) Schedule {
+	p.checkSchedule(retries, timeout)
 	return rto.Orphan(retries, timeout, p.maxRTO())
 }
 
 // DataSchedule is when the host sends data, or the FIN of a socket that is not
 // closed, by that many tcp_retries2.
 func (p *program) DataSchedule(retries int, timeout time.Duration) Schedule {
+	p.checkSchedule(retries, timeout)
 	return rto.Data(retries, timeout, p.maxRTO())
+}
+
+// checkSchedule refuses what no kernel has, and what a schedule would have no end with.
+func (p *program) checkSchedule(retries int, timeout time.Duration) {
+	const most, least = math.MaxUint8, time.Millisecond
+	if retries < 0 || retries > most || timeout < least {
+		p.run.fail(fmt.Errorf("%s: no schedule is of %d retries and a timeout of %v: they are 0 to %d, and %v at least", p.Name(), retries, timeout, most, least))
+	}
 }

@@ -8,10 +8,13 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/tcplab/tcplab/labs/machine"
 )
 
 // A Lab reproduces one documented behaviour of TCP and judges what is claimed
@@ -19,8 +22,9 @@ import (
 type Lab struct {
 	Name  string // the command: "noaccept"
 	Title string // what it shows, in one sentence without a full stop
+	Look  string // what to look at in its ladder, for a reader of a book: one line without a full stop
 	Long  string // the help text, for a newcomer to TCP
-	// Why says why Linux behaves so, for one who has seen the ladder: which
+	// Why says why Linux behaves this way, for one who has seen the ladder: which
 	// part of the kernel decides it, and to what end. Empty lines part
 	// paragraphs.
 	Why string
@@ -33,6 +37,9 @@ type Lab struct {
 	Alone bool
 	// Addresses is how many addresses each host has; 0 is one.
 	Addresses int
+	// BothFamilies gives each host an address of the other family, too, after the
+	// others: IPv6 in a run on IPv4.
+	BothFamilies bool
 	// TimeWaits is how many connections a host of the story keeps as time-wait
 	// sockets at once. With less room (net.ipv4.tcp_max_tw_buckets) the story
 	// has no ground, and all its claims are inapplicable.
@@ -62,9 +69,9 @@ type Try struct {
 type Claim struct {
 	ID     string // stable, kebab-case
 	Text   string // one sentence that can be checked
-	Source string // RFC section, manual page, kernel file and function
-	// Myth marks a statement that is widely written down and that Linux does
-	// not honour; the catalogue expects it refuted.
+	Source string // RFC sections, manual pages, kernel files and functions, parted by "; "
+	// Myth marks a widespread statement that is not true of Linux; the catalogue
+	// expects it refuted.
 	Myth  bool
 	Truth string // for a Myth: what holds instead
 	// When reports whether the claim is part of a run with these knobs; nil means
@@ -192,6 +199,10 @@ func (l *Lab) resolve(given Args) (Args, error) {
 	}
 	if l.Check != nil {
 		if err := l.Check(args); err != nil {
+			var missing *machine.MissingError
+			if len(given) == 0 && errors.As(err, &missing) { // the user has asked for no number
+				return nil, missing
+			}
 			return nil, err
 		}
 	}
@@ -199,21 +210,33 @@ func (l *Lab) resolve(given Args) (Args, error) {
 }
 
 func (k Knob) number(value string) (int, error) {
-	n, err := strconv.Atoi(value)
-	if err != nil || n < k.Min || n > k.Max {
-		return 0, usage("--%s %s: want a whole number from %d to %d", k.Name, value, k.Min, k.Max)
+	if err := k.Takes(value); err != nil {
+		return 0, usage("--%s %s: %v", k.Name, value, err)
 	}
-	return n, nil
+	return strconv.Atoi(value)
+}
+
+// Takes refuses what is no value of a knob that is a number or a switch. The error says
+// what is one.
+func (k Knob) Takes(value string) error {
+	if n, err := strconv.Atoi(value); err != nil || n < k.Min || n > k.Max {
+		return fmt.Errorf("want a whole number from %d to %d", k.Min, k.Max)
+	}
+	return nil
 }
 
 // A UsageError is a value that was refused before anything was done. Its text
 // is one line that names the flag, the value and what is allowed.
-type UsageError struct{ text string }
+type UsageError struct {
+	text  string
+	cause error // a *machine.MissingError where another machine would allow it; or nil
+}
 
 func (e *UsageError) Error() string { return e.text }
+func (e *UsageError) Unwrap() error { return e.cause }
 
 func usage(format string, args ...any) error {
-	return &UsageError{fmt.Sprintf(format, args...)}
+	return &UsageError{text: fmt.Sprintf(format, args...)}
 }
 
 // Refuse returns a UsageError about a flag, for Lab.Check.

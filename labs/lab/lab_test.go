@@ -3,7 +3,11 @@ package lab_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/tcplab/tcplab/labs/lab"
 	"github.com/tcplab/tcplab/labs/record"
@@ -67,6 +71,38 @@ func TestBetween(t *testing.T) {
 		}, lab.Claim{ID: "claim", Text: "A claim.", Source: "a source"})
 		if r.Claims[0].Verdict != want || (want == record.Refuted && r.Claims[0].Expected[0].Value != "4 to 5") {
 			t.Errorf("%d is %+v, want %s", got, r.Claims[0], want)
+		}
+	}
+}
+
+// A story may make claims while it is told; they are judged as those of a lab, and a
+// mistake of its own says where in its text it is.
+func TestClaim(t *testing.T) {
+	r := tell(t, lab.Options{}, func(s *lab.Script) {
+		s.At("own.star:1:1")
+		s.Claim(lab.Claim{ID: "sum", Text: "One and one are two."}, lab.Is("sum", 1+1, 2))
+		s.Claim(lab.Claim{ID: "myth", Text: "One and one are three.", Myth: true, Truth: "They are two."}, lab.Is("sum", 1+1, 3))
+		s.Claim(lab.Claim{ID: "wrong", Text: "Two and two are five."}, lab.Is("sum", 2+2, 5))
+	})
+	var got []string
+	for _, c := range r.Claims {
+		got = append(got, fmt.Sprintf("%s %s %t", c.ID, c.Verdict, c.Surprise))
+	}
+	want := []string{"sum confirmed false", "myth refuted false", "wrong refuted true"}
+	if diff := cmp.Diff(want, got); diff != "" || r.Outcome != record.Surprise || r.Error != "" {
+		t.Errorf("%s %s; claims (-want +got):\n%s", r.Outcome, r.Error, diff)
+	}
+	for _, fail := range []func(*lab.Script){
+		func(s *lab.Script) { s.Fail(errors.New("a mistake")) },
+		func(s *lab.Script) { s.Sock("nobody") },
+		func(s *lab.Script) { s.Claim(lab.Claim{ID: "nothing"}) },
+	} {
+		r := tell(t, lab.Options{}, func(s *lab.Script) {
+			s.At("own.star:7:14")
+			fail(s)
+		})
+		if r.Outcome != record.Broken || !strings.HasPrefix(r.Error, "own.star:7:14: ") {
+			t.Errorf("%s: %s", r.Outcome, r.Error)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 // Everything that a timer sends again is lost until the kernel gives up, and
 // the record tells of each wait before what it brought about.
 func TestLoseRetransmissions(t *testing.T) {
+	t.Parallel()
 	var tries lab.Attempts
 	r := tell(t, lab.Options{}, func(s *lab.Script) {
 		s.Server.SetDefault("net.ipv4.tcp_synack_retries", "0")

@@ -1,12 +1,14 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/tcplab/tcplab/labs/internal/rig"
@@ -32,6 +34,9 @@ type Options struct {
 	// of the record. An error of this or of OnStart ends the story, and the run
 	// is broken.
 	OnEvent func(record.Event) error
+	// HostSysctls gives the hosts this machine's own values of TCP's sysctls, and of
+	// those that the lab turns or reads, instead of the pinned ones.
+	HostSysctls bool
 	// Trace records the kernel's own account too, at its tracepoints. Only root
 	// may.
 	Trace bool
@@ -56,7 +61,8 @@ type Options struct {
 //
 // The error is a *UsageError where an argument was refused, a
 // *machine.MissingError where this machine does not allow what a run needs, or
-// ctx's where it was interrupted. A story that the instrument could not tell to
+// ctx's where it was interrupted; there is a record, of what was told by then, unless
+// the hosts were not made or the story was stuck. A story that the instrument could not tell to
 // its end is no error: its record has the outcome Broken and says why.
 func Run(ctx context.Context, l *Lab, o Options) (*record.Run, error) {
 	rec, _, err := sabotaged(ctx, l, o)
@@ -104,6 +110,7 @@ type run struct {
 	rig     *rig.Rig
 	script  *Script
 	sysctls map[string]map[string]string // host → key → value, as configured
+	own     []stack.Setting              // with Options.HostSysctls: this machine's
 	control *sabotage                    // nil without Options.Control
 
 	begun     beginning
@@ -113,11 +120,14 @@ type run struct {
 	heldUp    record.HoldUp
 	late      *record.Late
 	disturbed bool
-	failure   error // ends the story: the outcome is Broken
+	at        atomic.Value // a string: where in its text the story is, if it says so
+	failure   error        // ends the story: the outcome is Broken
+	// faulty is set where the instrument has failed, which no lateness explains.
+	faulty bool
 }
 
 func newRun(l *Lab, o Options) (*run, error) {
-	if err := machine.EnoughDescriptors(); err != nil {
+	if err := cmp.Or(machine.EnoughDescriptors(), machine.EnoughThreads(1)); err != nil {
 		return nil, err
 	}
 	args, err := l.resolve(o.Args)
@@ -131,6 +141,11 @@ func newRun(l *Lab, o Options) (*run, error) {
 		o.Budget = 2 * time.Minute
 	}
 	r := &run{lab: l, args: args, options: o, sysctls: map[string]map[string]string{}}
+	if o.HostSysctls {
+		if r.own, err = stack.Own(Sysctls([]*Lab{l})); err != nil {
+			return nil, err
+		}
+	}
 	if o.Control != nil {
 		if r.control, err = newSabotage(o.Control); err != nil {
 			return nil, err
@@ -166,7 +181,6 @@ func (r *run) tell(g *rig.Rig) {
 	if !r.lacksGround() {
 		r.lab.Script(r.script)
 	}
-	r.must(g.Intact())
 	ended = true
 }
 
@@ -180,10 +194,15 @@ func (r *run) end() {
 	r.duration = g.Journal.Since(time.Now())
 	r.late, r.heldUp, r.disturbed = g.Late("the end of the story"), g.HeldUp(), g.Disturbed()
 	note := func(err error) {
-		if err != nil && r.failure == nil {
+		if err == nil {
+			return
+		}
+		r.faulty = true
+		if r.failure == nil {
 			r.failure = err
 		}
 	}
+	note(g.Intact()) // also where the story broke: that may be why, however late it was
 	note(g.ReadAccount())
 	_, err := g.Journal.EndWait()
 	note(err)
@@ -219,10 +238,8 @@ func (r *run) lacksGround() bool {
 // expected are the claims that are part of this run.
 func (r *run) expected() []string {
 	var ids []string
-	for _, c := range r.lab.Claims {
-		if c.When == nil || c.When(r.args) {
-			ids = append(ids, c.ID)
-		}
+	for _, c := range r.claims() {
+		ids = append(ids, c.ID)
 	}
 	return ids
 }
@@ -232,13 +249,22 @@ func (r *run) fail(err error) {
 	if errors.Is(err, rig.ErrCanceled) && r.rig.OverBudget() {
 		err = r.stuck(r.rig.Journal.Events())
 	}
-	r.failure = err
+	r.failure = r.located(err)
 	runtime.Goexit()
 }
 
-// must ends the story if err is not nil.
+// located says of an error where in its text the story is, if it has one.
+func (r *run) located(err error) error {
+	if at, _ := r.at.Load().(string); at != "" {
+		return fmt.Errorf("%s: %w", at, err)
+	}
+	return err
+}
+
+// must ends the story if err, which is the instrument's, is not nil.
 func (r *run) must(err error) {
 	if err != nil {
+		r.faulty = !errors.Is(err, rig.ErrCanceled)
 		r.fail(err)
 	}
 }
@@ -256,12 +282,12 @@ func (r *run) abandoned(g *rig.Rig) (*record.Run, error) {
 	}
 	frozen := &run{lab: r.lab, args: r.args, options: r.options}
 	frozen.begun.set(environment)
-	frozen.verdicts.given = r.verdicts.snapshot()
+	frozen.verdicts.given, frozen.verdicts.added = r.verdicts.snapshot()
 	events := g.Journal.Snapshot()
 	if len(events) > 0 {
 		frozen.duration = events[len(events)-1].At
 	}
-	frozen.failure = frozen.stuck(events)
+	frozen.failure = r.located(frozen.stuck(events))
 	return frozen.record(events), nil
 }
 

@@ -64,6 +64,9 @@ func (s *Script) Given(name string) bool {
 // Part begins a named part of the story.
 func (s *Script) Part(title string) { s.run.add(&record.Part{Title: title}) }
 
+// Note shows a text in the ladder, and judges nothing by it.
+func (s *Script) Note(text string) { s.run.add(&record.Note{Text: text}) }
+
 // Connection makes a connection to the server's port 80 that is established and
 // accepted, and returns its two sockets. Stories about closing begin so. Called
 // again, it makes another one with the same listener, and is given a word that
@@ -88,6 +91,29 @@ func (s *Script) Connection(which ...string) (client, server *Sock) {
 // refuted. For a myth the checks say what the myth says. The values compared
 // are the evidence.
 func (s *Script) Expect(id string, checks ...Check) {
+	s.run.judge(id, s.found(id, checks))
+}
+
+// Claim makes a claim that the lab does not name beforehand, and judges it as Expect
+// does. Its When and Control have no meaning: a story that makes its claims while it
+// is told has no catalogue that they could be tested from.
+func (s *Script) Claim(c Claim, checks ...Check) {
+	c.When = nil
+	found := s.found(c.ID, checks)
+	s.run.verdicts.make(c.ID)
+	s.run.judgeOf(&c, found)
+}
+
+// ClaimInapplicable is Claim where this kernel or these knobs lack the conditions for
+// it: why says what.
+func (s *Script) ClaimInapplicable(c Claim, why string) {
+	c.When = nil
+	s.run.verdicts.make(c.ID)
+	s.run.judgeOf(&c, inapplicable(why))
+}
+
+// found is what the checks say of a claim.
+func (s *Script) found(id string, checks []Check) record.Claim {
 	verdict := record.Confirmed
 	if !slices.ContainsFunc(checks, func(c Check) bool { return c.want != nil }) {
 		s.run.fail(fmt.Errorf("claim %s: nothing was checked", id))
@@ -107,16 +133,41 @@ func (s *Script) Expect(id string, checks ...Check) {
 		}
 	}
 	if verdict == record.Confirmed && moot != "" {
-		s.Inapplicable(moot, id)
-		return
+		return tooSlow(moot)
 	}
-	s.run.judge(id, record.Claim{Verdict: verdict, Evidence: evidence, Expected: expected})
+	return record.Claim{Verdict: verdict, Evidence: evidence, Expected: expected}
 }
 
-// Inapplicable judges claims that this kernel or these knobs lack the ground for:
+func inapplicable(why string) record.Claim {
+	return record.Claim{Verdict: record.Inapplicable, Reason: why, Evidence: record.Evidence{}}
+}
+
+// tooSlow is inapplicable where no more than the machine is to blame.
+func tooSlow(why string) record.Claim {
+	c := inapplicable(why)
+	c.Slow = true
+	return c
+}
+
+// At says where in its text the story is now: "mine.star:7:14". An error that ends
+// the story begins with that.
+func (s *Script) At(where string) { s.run.at.Store(where) }
+
+// Fail ends the story for a mistake of its own.
+func (s *Script) Fail(err error) { s.run.fail(err) }
+
+// Inapplicable judges claims that this kernel or these knobs lack the conditions for:
 // why says what.
 func (s *Script) Inapplicable(why string, ids ...string) {
 	for _, id := range ids {
-		s.run.judge(id, record.Claim{Verdict: record.Inapplicable, Reason: why, Evidence: record.Evidence{}})
+		s.run.judge(id, inapplicable(why))
+	}
+}
+
+// TooSlow judges claims that this machine was too slow for in this run: why says at
+// what. They are inapplicable, and no difference from a run that was in time.
+func (s *Script) TooSlow(why string, ids ...string) {
+	for _, id := range ids {
+		s.run.judge(id, tooSlow(why))
 	}
 }

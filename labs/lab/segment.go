@@ -23,81 +23,107 @@ type Segment struct {
 	forged bool     // it was never sent by its sender
 	lost   bool     // by a control: whatever the story does, it never arrives
 	gone   bool     // it was delivered
+	fated  bool     // what becomes of it was said
 	due    TimeLeft // of the timer that has sent it, where it was waited for
 
 	Flags    string // without those of ECN
 	Seq, Ack uint32 // relative, as in record.Segment
 	Win      uint16
 	Len      int  // bytes of data
+	Urgent   int  // the urgent pointer, from Seq
 	Again    bool // its sender has sent these sequence numbers before
+	// SACK is what it acknowledges selectively, in relative numbers: "1449-2897",
+	// with commas between several.
+	SACK string
 }
 
 // read takes over what stories may know of the packet.
 func (s *Segment) read() {
 	p := s.packet
 	s.Flags, s.Seq, s.Ack, s.Win, s.Len = pattern.Plain(p.Flags).String(), p.RelSeq, p.RelAck, p.Window, p.Len
-	s.Again = p.Retransmission
+	s.Urgent = int(p.Urgent)
+	s.Again, s.SACK = p.Retransmission, rig.SACKText(p)
 }
 
 // Deliver lets the host with the destination address receive the segment. The
 // host has dealt with it when Deliver returns; what it answers at once is then
-// on the wire. Delivered once more, it is a copy.
-func (s *Segment) Deliver() {
+// on the wire. Delivered once more, it is a copy. Deliver, Drop and Hold return the
+// segment.
+func (s *Segment) Deliver() *Segment {
 	fate := record.Delivered
 	switch {
 	case s.lost:
-		s.Drop()
-		return
+		return s.Drop()
 	case s.forged, s.gone:
 		fate = record.Injected
 	}
-	s.gone = true
+	s.gone, s.fated = true, true
 	s.run.must(s.run.rig.Deliver(s.packet, fate, s.forged))
+	return s
 }
 
 // Drop loses the segment.
-func (s *Segment) Drop() { s.decide(record.Dropped) }
+func (s *Segment) Drop() *Segment { return s.decide(record.Dropped) }
 
 // Hold records that the segment waits on the wire while the story goes on. It
 // can be delivered or dropped later.
-func (s *Segment) Hold() { s.decide(record.Held) }
+func (s *Segment) Hold() *Segment { return s.decide(record.Held) }
 
-func (s *Segment) decide(f record.Fate) { s.run.must(s.run.rig.Decide(s.packet, f, s.forged)) }
+func (s *Segment) decide(f record.Fate) *Segment {
+	s.fated = true
+	s.run.must(s.run.rig.Decide(s.packet, f, s.forged))
+	return s
+}
 
-// Forge returns another segment in place of this one: a copy of it with its TCP
-// header changed. The segment itself stays in the story's hands.
+// Forge returns another segment instead of this one: a copy of it with its TCP
+// header changed. The segment itself stays in the story's hands. A control may
+// change the copy, or lose it.
 func (s *Segment) Forge(change func(*TCP)) *Segment {
 	raw, err := segment.Rewrite(s.packet.Raw, change)
 	s.run.must(err)
 	p, err := s.run.rig.Wire().Forged(s.packet, raw)
 	s.run.must(err)
 	f := &Segment{run: s.run, from: s.from, packet: p, forged: true}
+	s.run.tamper(f)
 	f.read()
 	return f
 }
 
 // Reset forges the reset that the segment's sender could send next: its
 // sequence number is the one that follows the segment, which is just what the
-// receiver expects (RFC 5961 §3.2). A control may lose it.
+// receiver expects (RFC 5961 §3.2).
 func (s *Segment) Reset() *Segment {
 	if s.Len > 0 {
 		s.run.fail(fmt.Errorf("wire: %s len=%d: a reset is made of a segment without data", s.Flags, s.Len))
 	}
 	next := s.packet.Seq + s.packet.SeqLen()
-	r := s.Forge(func(t *TCP) { t.Seq, t.Ack, t.Window, t.Flags = next, 0, 0, segment.RST })
-	s.run.tamper(r)
-	return r
+	return s.Forge(func(t *TCP) { t.Seq, t.Ack, t.Window, t.Flags = next, 0, 0, segment.RST })
 }
 
 // since returns how long after another segment of its sender's it was sent: by
 // the sender's own clock, of which the TCP timestamps option (RFC 7323 §3) has
 // the milliseconds, so that a busy machine changes nothing about it. Without
-// the option it is the time at which the wire has seen them.
+// the option it is between the soonest that each can have been sent.
 func (s *Segment) since(earlier *Segment) time.Duration {
 	if a, b := earlier.packet.Clock, s.packet.Clock; a.Valid && b.Valid && earlier.from == s.from {
 		return time.Duration(int32(b.MS-a.MS)) * time.Millisecond
 	}
-	return s.packet.SentAt.Sub(earlier.packet.SentAt).Truncate(time.Microsecond)
+	return s.soonest().Sub(earlier.soonest()).Truncate(time.Microsecond)
+}
+
+// soonest is when the segment can have been sent: when the timer had run out that the
+// story waited for or, if no timer has sent it, when the action began that led to it.
+// The wire may see it later by any time, and the pause until the next one then seems
+// shorter than it was.
+func (s *Segment) soonest() time.Time {
+	at := s.due.Due()
+	if at.IsZero() && !s.packet.ByTimer() {
+		at = s.packet.Begun
+	}
+	if seen := s.packet.SentAt; at.IsZero() || seen.Before(at) {
+		return seen
+	}
+	return at
 }
 
 // A Craft is a segment to be made from nothing. Its numbers are relative to the

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -41,6 +40,9 @@ func (r *run) newHosts() []*stack.Host {
 		for n := range max(1, r.lab.Addresses) {
 			prefixes = append(prefixes, address(r.options.IPv6, 1+i+2*n))
 		}
+		if r.lab.BothFamilies {
+			prefixes = append(prefixes, address(!r.options.IPv6, 1+i))
+		}
 		r.sysctls[name] = map[string]string{}
 		hosts = append(hosts, stack.New(name, prefixes...))
 	}
@@ -74,7 +76,7 @@ func (r *run) settleArgs() {
 // called for all hosts at once.
 func (r *run) configure(h *stack.Host) error {
 	values := r.sysctls[h.Name]
-	if err := h.Pin(values); err != nil {
+	if err := r.pin(h, values); err != nil {
 		return err
 	}
 	for _, s := range slices.Concat(r.knobSysctls(), r.options.Sysctls) {
@@ -108,6 +110,20 @@ func (r *run) configure(h *stack.Host) error {
 		values[key] = now
 	}
 	return nil
+}
+
+// pin gives a host the pinned sysctls or, where the user wants that, this machine's
+// own.
+func (r *run) pin(h *stack.Host, values map[string]string) error {
+	if !r.options.HostSysctls {
+		return h.Pin(values)
+	}
+	var no *stack.RefusedError
+	err := h.Adopt(r.own, values)
+	if errors.As(err, &no) && !r.given(h.Name, no.Key) {
+		return usage("--host-sysctls: %v; give another with --sysctl", no)
+	}
+	return err
 }
 
 // given reports whether the user has said what a host's sysctl is to be.
@@ -178,20 +194,21 @@ func refused(s Sysctl, err error) error {
 // connections that it takes are more than one run can have. Each of n takes as
 // many sockets as each says. Every socket takes a descriptor, of which there are
 // as many as the hard limit allows, and every connection one of the client's
-// pinned ports.
+// pinned ports. Where there is no room for one of n the error is a
+// *machine.MissingError.
 func CheckConnections(flag string, n, each, sockets, connections int) error {
 	limit, err := machine.Descriptors()
 	if err != nil {
 		return err
 	}
-	tooMany := max((sockets+machine.Spare-limit+each-1)/each, connections-maxConnections)
-	if tooMany <= 0 {
+	needed := sockets + machine.Spare
+	tooMany := max((needed-limit+each-1)/each, connections-maxConnections)
+	switch {
+	case tooMany <= 0:
 		return nil
+	case n <= tooMany:
+		return machine.MissingDescriptors(needed-each*(n-1), limit)
 	}
-	fit := "none fits"
-	if n >= tooMany {
-		fit = fmt.Sprintf("at most %d fit", n-tooMany)
-	}
-	return Refuse(flag, strconv.Itoa(n), fmt.Sprintf(
-		"%s (ulimit -n allows %d descriptors, and there are %d client ports)", fit, limit, maxConnections))
+	return &UsageError{fmt.Sprintf("--%s %d: at most %d fit (ulimit -n allows %d descriptors, and there are %d client ports)",
+		flag, n, n-tooMany, limit, maxConnections), machine.MissingDescriptors(needed, limit)}
 }

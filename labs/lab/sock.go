@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,6 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcplab/tcplab/labs/internal/rig"
+	"github.com/tcplab/tcplab/labs/internal/stack"
+	"github.com/tcplab/tcplab/labs/record"
 	"github.com/tcplab/tcplab/sockopt"
 )
 
@@ -33,6 +36,9 @@ type Sock struct {
 	bound netip.AddrPort // by bind, or zero
 	// linger is set once the story has decided about SO_LINGER itself.
 	linger bool
+	cwnd   uint32 // at the last look: see Cwnd
+	// descriptors counts those of the same socket that are open: see Dup.
+	descriptors *int
 }
 
 // Named returns the listener with a name for the next connection that it
@@ -41,6 +47,9 @@ func (s *Sock) Named(name string) *Sock {
 	s.as = name
 	return s
 }
+
+// Host returns the host that the socket is on.
+func (s *Sock) Host() *Host { return &Host{program: s.program} }
 
 func (s *Sock) arg() string { return strconv.Itoa(s.num) }
 
@@ -59,13 +68,6 @@ func resetOnClose(fd int, on bool) error {
 	return sockopt.Set(fd, sockopt.Linger, sockopt.LingerValue{On: on})
 }
 
-func sockaddr(a netip.AddrPort) unix.Sockaddr {
-	if a.Addr().Is4() {
-		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}
-	}
-	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
-}
-
 func addrPort(a unix.Sockaddr) netip.AddrPort {
 	switch a := a.(type) {
 	case *unix.SockaddrInet4:
@@ -74,6 +76,11 @@ func addrPort(a unix.Sockaddr) netip.AddrPort {
 		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr), uint16(a.Port))
 	}
 	return netip.AddrPort{}
+}
+
+// unmapped is the address as IPv4 has it, where a socket of IPv6 has it as its own.
+func unmapped(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }
 
 // end is what the rig knows of the socket, or nil.
@@ -87,6 +94,13 @@ func (s *Sock) end() *rig.End {
 // fail ends the story over an outcome that it has no use for.
 func (s *Sock) fail(call, why string) {
 	s.program.run.fail(fmt.Errorf("%s: %s(%s): %s", s.program.Name(), call, s.arg(), why))
+}
+
+// refused ends the story over an errno, by its name, that it has no use for. See
+// ofConnections.
+func (s *Sock) refused(call, errno string) {
+	s.program.run.faulty = !slices.ContainsFunc(ofConnections, func(e unix.Errno) bool { return unix.ErrnoName(e) == errno })
+	s.fail(call, errno)
 }
 
 // must ends the story if err is not nil.
@@ -103,7 +117,7 @@ func (s *Sock) met(p rig.Pair, passive bool) {
 // Bind binds the socket to an address of its host: bind(2).
 func (s *Sock) Bind(a netip.AddrPort) {
 	if outcome := s.TryBind(a); outcome != OK {
-		s.fail("bind", outcome)
+		s.refused("bind", outcome)
 	}
 }
 
@@ -111,54 +125,85 @@ func (s *Sock) Bind(a netip.AddrPort) {
 // errno.
 func (s *Sock) TryBind(a netip.AddrPort) (outcome string) {
 	s.before(s.name, "bind")
-	err := unix.Bind(s.fd, sockaddr(a))
+	err := unix.Bind(s.fd, stack.Sockaddr(a))
 	errno := s.call("bind", 0, err, []string{s.arg(), a.String()},
 		unix.EADDRINUSE, unix.EADDRNOTAVAIL, unix.EACCES, unix.EINVAL)
 	if errno != 0 {
 		return unix.ErrnoName(errno)
 	}
 	s.bound = a
+	if a.Port() == 0 {
+		s.bound = s.own()
+	}
 	return OK
+}
+
+// own is the address that the kernel has given to the socket. Nothing is recorded.
+func (s *Sock) own() netip.AddrPort {
+	name, err := unix.Getsockname(s.fd)
+	s.must(os.NewSyscallError("getsockname", err))
+	return addrPort(name)
 }
 
 // Listen makes the bound socket listen: listen(2).
 func (s *Sock) Listen(backlog int) {
-	s.before(s.name, "listen")
-	s.call("listen", 0, unix.Listen(s.fd, backlog), []string{s.arg(), strconv.Itoa(backlog)})
-	s.met(rig.Pair{Local: s.bound}, true)
-	s.look()
+	if outcome := s.TryListen(backlog); outcome != OK {
+		s.refused("listen", outcome)
+	}
 }
 
-// Connect starts to connect the socket: connect(2), which is then in progress,
-// its SYN on the wire. The kernel gives a socket that is not bound a source
-// address and port.
-func (s *Sock) Connect(to netip.AddrPort) {
-	s.before(s.name, "connect")
-	err := unix.Connect(s.fd, sockaddr(to))
-	from := s.bound
-	if !from.IsValid() {
-		name, err := unix.Getsockname(s.fd)
-		s.must(os.NewSyscallError("getsockname", err))
-		from = addrPort(name)
+// TryListen is Listen where it may be refused. The outcome is OK or the name of an
+// errno.
+func (s *Sock) TryListen(backlog int) (outcome string) {
+	s.before(s.name, "listen")
+	err := unix.Listen(s.fd, backlog)
+	errno := s.call("listen", 0, err, []string{s.arg(), strconv.Itoa(backlog)}, unix.EADDRINUSE, unix.EINVAL)
+	if errno != 0 {
+		return unix.ErrnoName(errno)
 	}
-	s.program.rig.Connecting(from)
-	s.call("connect", 0, err, []string{s.arg(), to.String()}, unix.EINPROGRESS)
-	s.met(rig.Pair{Local: from, Remote: to}, false)
-	s.acted()
+	first := s.End == nil
+	s.met(rig.Pair{Local: s.bound}, true)
+	if first && s.End.rig.Seen.State == record.Listen {
+		s.End.rig.Share()
+	}
+	s.look()
+	return OK
 }
 
 // LocalAddr asks the kernel for the socket's own address: getsockname(2).
-func (s *Sock) LocalAddr() string { return s.ask("getsockname", unix.Getsockname) }
+func (s *Sock) LocalAddr() string {
+	addr, _ := s.ask("getsockname", unix.Getsockname)
+	return addr
+}
 
 // RemoteAddr asks the kernel for the address that the socket is connected to:
 // getpeername(2).
-func (s *Sock) RemoteAddr() string { return s.ask("getpeername", unix.Getpeername) }
+func (s *Sock) RemoteAddr() string {
+	addr, outcome := s.TryRemoteAddr()
+	if outcome != OK {
+		s.refused("getpeername", outcome)
+	}
+	return addr
+}
 
-func (s *Sock) ask(name string, call func(int) (unix.Sockaddr, error)) string {
+// TryRemoteAddr is RemoteAddr where the socket may not be connected. The outcome is OK
+// or the name of an errno.
+func (s *Sock) TryRemoteAddr() (addr, outcome string) {
+	return s.ask("getpeername", unix.Getpeername, unix.ENOTCONN)
+}
+
+func (s *Sock) ask(name string, call func(int) (unix.Sockaddr, error), expected ...unix.Errno) (addr, outcome string) {
+	s.before(s.name, name)
 	a, err := call(s.fd)
-	answer := addrPort(a).String()
-	s.call(name, 0, err, []string{s.arg(), "[" + answer + "]"})
-	return answer
+	args := []string{s.arg()}
+	if err == nil {
+		addr = addrPort(a).String()
+		args = append(args, "["+addr+"]")
+	}
+	if errno := s.call(name, 0, err, args, expected...); errno != 0 {
+		return "", unix.ErrnoName(errno)
+	}
+	return addr, OK
 }
 
 // State looks at the socket, as End.State does. A socket that has no address yet
@@ -167,17 +212,27 @@ func (s *Sock) State() string {
 	if s.End != nil {
 		return s.End.State()
 	}
-	return s.info().State.String()
+	return s.Info().State.String()
 }
 
 // RTO is the socket's retransmission timeout, as the kernel has it in TCP_INFO.
 // Like State it only looks: it is no call of the story's.
-func (s *Sock) RTO() time.Duration { return time.Duration(s.info().RTO) * time.Microsecond }
+func (s *Sock) RTO() time.Duration { return time.Duration(s.Info().RTO) * time.Microsecond }
 
-func (s *Sock) info() sockopt.TCPInfo {
+// Info is what the kernel says of the connection in TCP_INFO. Like State it only
+// looks.
+func (s *Sock) Info() sockopt.TCPInfo {
 	info, err := sockopt.Get(s.fd, sockopt.Info)
 	s.must(err)
 	return info
+}
+
+// SendBuffer is the present size of the socket's send buffer, SO_SNDBUF. Like State
+// it only looks.
+func (s *Sock) SendBuffer() int {
+	size, err := sockopt.Get(s.fd, sockopt.SndBuf)
+	s.must(err)
+	return size
 }
 
 // ready waits until the socket is ready, and reports whether it became so.
@@ -208,6 +263,7 @@ func (s *Sock) connected(until time.Time) string {
 	if !s.ready(unix.POLLOUT, until) {
 		return unix.ErrnoName(unix.EINPROGRESS)
 	}
+	s.before(s.name, "getsockopt")
 	errno, err := sockopt.Get(s.fd, sockopt.Error)
 	s.must(err)
 	outcome, shown := OK, "0"
@@ -225,7 +281,7 @@ func (s *Sock) Accept() *Sock {
 	s.ready(unix.POLLIN, s.program.run.rig.Deadline())
 	conn, outcome := s.TryAccept()
 	if outcome != OK {
-		s.fail("accept", outcome)
+		s.refused("accept", outcome)
 	}
 	return conn
 }
@@ -233,9 +289,9 @@ func (s *Sock) Accept() *Sock {
 // TryAccept is Accept without waiting. The outcome is OK or the name of an errno.
 func (s *Sock) TryAccept() (conn *Sock, outcome string) {
 	s.before(s.name, "accept")
-	fd, from, err := unix.Accept4(s.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+	fd, from, err := s.accept4()
 	if err != nil {
-		errno := s.call("accept", fd, err, []string{s.arg()}, unix.EAGAIN, unix.EINVAL)
+		errno := s.call("accept", fd, err, []string{s.arg()}, unix.EAGAIN, unix.EINVAL, unix.EMFILE)
 		s.acted()
 		return nil, unix.ErrnoName(errno)
 	}
@@ -247,16 +303,26 @@ func (s *Sock) TryAccept() (conn *Sock, outcome string) {
 	conn = s.hold(fd, name)
 	s.call("accept", conn.num, nil, []string{s.arg()})
 	conn.bound = s.bound
-	conn.met(rig.Pair{Local: s.bound, Remote: addrPort(from)}, true)
+	if s.bound.Addr().IsUnspecified() {
+		conn.bound = unmapped(conn.own())
+	}
+	conn.met(rig.Pair{Local: conn.bound, Remote: unmapped(addrPort(from))}, true)
 	s.acted()
 	conn.look()
 	return conn, OK
 }
 
+// ofTransfer are the errnos that write and read may have: the call's own, and those
+// that a socket keeps for the next call on it.
+var ofTransfer = []unix.Errno{
+	unix.EAGAIN, unix.EPIPE, unix.ENOTCONN, unix.ECONNRESET, unix.ECONNABORTED, unix.ECONNREFUSED, unix.ETIMEDOUT,
+	unix.EHOSTUNREACH, unix.ENETUNREACH, unix.ENOPROTOOPT, unix.EPROTO,
+}
+
 // Write writes data, all of which the kernel must take: write(2).
 func (s *Sock) Write(data string) {
 	if outcome := s.TryWrite(data); outcome != OK {
-		s.fail("write", outcome)
+		s.refused("write", outcome)
 	}
 }
 
@@ -276,7 +342,7 @@ func (s *Sock) WriteSome(data string) (n int, outcome string) {
 	s.before(s.name, "write")
 	n, err := unix.Write(s.fd, []byte(data))
 	errno := s.call("write", n, err, []string{s.arg(), quote(data), strconv.Itoa(len(data))},
-		unix.EAGAIN, unix.EPIPE, unix.ECONNRESET, unix.ENOTCONN, unix.ETIMEDOUT)
+		ofTransfer...)
 	s.acted()
 	if errno != 0 {
 		return 0, unix.ErrnoName(errno)
@@ -289,7 +355,7 @@ func (s *Sock) WriteSome(data string) (n int, outcome string) {
 func (s *Sock) Send(data string) {
 	s.Write(data)
 	wire := s.script.Wire.Of(s)
-	for wire.unacknowledged(s.End) {
+	for s.Unacknowledged() > 0 {
 		wire.Next(s.program.Name() + ":data").Deliver()
 		if !wire.has(s.program.Name() + ":data") {
 			wire.Next(s.Peer().rig.Host.Name + ":ACK").Deliver()
@@ -303,7 +369,7 @@ func (s *Sock) Read() string {
 	s.ready(unix.POLLIN, s.program.run.rig.Deadline())
 	data, outcome := s.TryRead()
 	if outcome != OK {
-		s.fail("read", outcome)
+		s.refused("read", outcome)
 	}
 	return data
 }
@@ -311,15 +377,21 @@ func (s *Sock) Read() string {
 // TryRead is Read without waiting. The outcome is OK or the name of an errno.
 func (s *Sock) TryRead() (data, outcome string) { return s.TryReadSome(4096) }
 
+// maxRead is how many bytes one call reads at most.
+const maxRead = 1 << 24
+
 // TryReadSome is TryRead of at most n bytes.
 func (s *Sock) TryReadSome(n int) (data, outcome string) {
+	if n < 0 || n > maxRead {
+		s.fail("read", fmt.Sprintf("%d is no number of bytes to read at once: they are 0 to %d", n, maxRead))
+	}
 	s.before(s.name, "read")
 	buf := make([]byte, n)
 	got, err := unix.Read(s.fd, buf)
 	data = string(buf[:max(got, 0)])
 	args := []string{s.arg(), quote(data), strconv.Itoa(n)}
 	outcome = OK
-	if errno := s.call("read", got, err, args, unix.EAGAIN, unix.ECONNRESET, unix.ENOTCONN, unix.ETIMEDOUT, unix.EPIPE); errno != 0 {
+	if errno := s.call("read", got, err, args, ofTransfer...); errno != 0 {
 		outcome = unix.ErrnoName(errno)
 	}
 	s.acted()
@@ -334,43 +406,4 @@ func (s *Sock) Drain() string {
 		all.WriteString(data)
 	}
 	return all.String()
-}
-
-// Shutdown ends the sending direction: shutdown(2) with SHUT_WR.
-func (s *Sock) Shutdown() {
-	s.before(s.name, "shutdown")
-	s.call("shutdown", 0, unix.Shutdown(s.fd, unix.SHUT_WR), []string{s.arg(), "SHUT_WR"})
-	s.acted()
-}
-
-// Close closes the descriptor: close(2), with SO_LINGER off as it is by
-// default, unless the story has set it.
-func (s *Sock) Close() {
-	s.before(s.name, "close")
-	if !s.linger && s.fd != closed {
-		s.must(resetOnClose(s.fd, false))
-	}
-	s.release(s)
-	err := unix.Close(s.fd)
-	s.fd = closed
-	s.call("close", 0, err, []string{s.arg()})
-	s.acted()
-}
-
-// Set sets a socket option: setsockopt(2).
-func Set[T any](s *Sock, option sockopt.Option[T], v T) {
-	s.before(s.name, "setsockopt")
-	s.must(sockopt.Set(s.fd, option, v))
-	s.linger = s.linger || option.Name == sockopt.Linger.Name
-	s.call("setsockopt", 0, nil, []string{s.arg(), option.Level.String(), option.Name, fmt.Sprintf("[%v]", v)})
-	s.acted()
-}
-
-// Get reads a socket option: getsockopt(2).
-func Get[T any](s *Sock, option sockopt.Option[T]) T {
-	s.before(s.name, "getsockopt")
-	v, err := sockopt.Get(s.fd, option)
-	s.must(err)
-	s.call("getsockopt", 0, nil, []string{s.arg(), option.Name, fmt.Sprintf("[%v]", v)})
-	return v
 }

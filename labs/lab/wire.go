@@ -7,6 +7,7 @@ import (
 
 	"github.com/tcplab/tcplab/labs/internal/pattern"
 	"github.com/tcplab/tcplab/labs/internal/rig"
+	"github.com/tcplab/tcplab/labs/internal/segment"
 	"github.com/tcplab/tcplab/labs/internal/wire"
 )
 
@@ -15,9 +16,9 @@ import (
 // ("SYN,ACK"), its sender where that is needed ("server:SYN,ACK"), and more (see
 // labs/internal/pattern for the grammar).
 //
-// What a timer of the kernel sends is taken by Retransmission, Probe, Unanswered
-// and LoseRetransmissions alone: elsewhere it is as if it were not there, for on a
-// busy machine a timer may run out while the story is between two words.
+// What a timer of the kernel sends is taken by Retransmission, Probe, Unanswered,
+// LoseRetransmissions and LoseProbes alone: elsewhere it is as if it were not there,
+// for on a busy machine a timer may run out while the story is between two words.
 type Wire struct {
 	run  *run
 	only *rig.End // of this connection alone; nil for all
@@ -44,8 +45,8 @@ func (w *Wire) Next(name string) *Segment {
 			w.run.fail(fmt.Errorf("wire: no %s came; on the wire: %s", name, w.run.onTheWire()))
 		}
 		late = !time.Now().Before(until) // then this look is the last, whatever holds it up
-		// What does not come at once may be an ACK that the kernel puts off.
-		g.Plan(g.DelackDue())
+		// What does not come at once may be sent by a timer.
+		g.Plan(name, g.SendsDue())
 		w.run.must(g.Carry(until))
 		g.Planned()
 	}
@@ -88,11 +89,6 @@ func (w *Wire) take(p pattern.Pattern) *Segment { return w.pick(w.told(p)) }
 // told returns the test for a segment that words see which are not about timers.
 func (w *Wire) told(p pattern.Pattern) func(*wire.Packet) bool {
 	return func(k *wire.Packet) bool { return !k.ByTimer() && w.carries(k) && p.Matches(w.run.rig.Subject(k)) }
-}
-
-// byTimer returns the test for a segment that a timer has sent.
-func (w *Wire) byTimer(p pattern.Pattern) func(*wire.Packet) bool {
-	return func(k *wire.Packet) bool { return k.ByTimer() && w.carries(k) && p.Matches(w.run.rig.Subject(k)) }
 }
 
 // carries reports whether a packet is one of the Wire's connection.
@@ -149,6 +145,25 @@ func (w *Wire) Waiting(from *Host) string {
 	return w.run.named(from.rig, func(p *wire.Packet) bool { return !p.ByTimer() && w.carries(p) })
 }
 
+// OnTheWire names the segments that wait on the wire and that nothing was done with
+// yet, each by a pattern that it matches: "client:SYN", "server:data seq=1", and "client:SYN
+// again" for one that was sent before.
+func (s *Script) OnTheWire() []string {
+	g := s.run.rig
+	for _, h := range s.hosts {
+		s.run.must(h.rig.Drain())
+	}
+	names := []string{}
+	for _, k := range g.Wire().Waiting() {
+		p := pattern.Pattern{From: g.Hosts[k.From].Name, Flags: pattern.Plain(k.Flags), Again: k.Retransmission}
+		if k.Len > 0 && k.Flags&(segment.SYN|segment.FIN|segment.RST) == 0 {
+			p.AnyFlags, p.Data, p.Seq = true, true, pattern.Exactly(k.RelSeq)
+		}
+		names = append(names, p.String())
+	}
+	return names
+}
+
 // named names the packets from a host that match.
 func (r *run) named(from *rig.Host, match func(*wire.Packet) bool) string {
 	var names []string
@@ -173,10 +188,6 @@ func (w *Wire) Sent() int {
 	return w.run.rig.Wire().Sent()
 }
 
-// unacknowledged reports whether a side of the connection waits for an
-// acknowledgement.
-func (w *Wire) unacknowledged(e *End) bool { return e.Unacknowledged() > 0 }
-
 // Carry carries what one side of the connection has written, segment by
 // segment, until all of it is acknowledged or that side is gone. After each
 // segment it delivers what the other side answers at once, and it waits only
@@ -191,7 +202,7 @@ func (w *Wire) Carry(from *Sock) (all bool) {
 		if next == nil {
 			next = w.pick(func(p *wire.Packet) bool { return sent(e, p) && !p.ByTimer() })
 		}
-		if next == nil && g.DelackDue().IsZero() { // what was lost before, and no copy of what is on its way
+		if next == nil && g.SendsDue().IsZero() { // what was lost before, and no copy of what is on its way
 			next = w.pick(func(p *wire.Packet) bool { return sent(e, p) })
 		}
 		switch {
@@ -200,8 +211,8 @@ func (w *Wire) Carry(from *Sock) (all bool) {
 		case e.Seen.Timer == "probe":
 			return false
 		case time.Now().Before(until):
-			g.Plan(g.DelackDue())
-			g.Plan(e.Due())
+			g.Plan("an acknowledgement", g.SendsDue())
+			g.Plan("an acknowledgement", e.Due())
 			w.run.must(g.Carry(until))
 			g.Planned()
 		default:

@@ -48,7 +48,7 @@ func connect(g *rig.Rig, fn func(fd int) error) error {
 		return err
 	}
 	defer unix.Close(listener)
-	to := sockaddr(netip.AddrPortFrom(server.Addr(), 80))
+	to := stack.Sockaddr(netip.AddrPortFrom(server.Addr(), 80))
 	if err := unix.Bind(listener, to); err != nil {
 		return os.NewSyscallError("bind", err)
 	}
@@ -84,13 +84,6 @@ func socket(h *rig.Host) (int, error) {
 	}
 	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
 	return fd, os.NewSyscallError("socket", err)
-}
-
-func sockaddr(a netip.AddrPort) unix.Sockaddr {
-	if a.Addr().Is4() {
-		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}
-	}
-	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
 }
 
 // carry delivers the next segment of that name.

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -27,6 +28,7 @@ type Finding struct {
 	Needed bool   // no lab runs without it
 	Found  string // what was found, or why not
 	Mend   string // the command that mends it, where there is one
+	More   []string
 }
 
 // Doctor tries all that runs need of this machine, in namespaces of its own.
@@ -34,10 +36,15 @@ type Finding struct {
 func Doctor(sysctls []string) []Finding {
 	var d doctor
 	d.system()
+	differing := stack.Differing() // this machine's, not a private namespace's
 	netns.Do(func(t *netns.Thread) {
 		begin := time.Now()
 		ns, err := t.New()
-		d.tried(stack.Namespace, "network namespace", fmt.Sprintf("made in %.1f ms", time.Since(begin).Seconds()*1000), err)
+		if err == nil { // a run has two
+			defer ns.Close()
+			ns, err = t.New()
+		}
+		d.tried(stack.Namespace, "network namespace", fmt.Sprintf("two made in %.1f ms", time.Since(begin).Seconds()*1000), err)
 		if err != nil {
 			return
 		}
@@ -56,9 +63,10 @@ func Doctor(sysctls []string) []Finding {
 		d.lowPort()
 		d.ipv6()
 		d.sysctls(sysctls)
+		d.pins(differing)
 		d.tracing()
 	})
-	d.descriptors()
+	d.limits()
 	return d.findings
 }
 
@@ -73,7 +81,7 @@ func (d *doctor) tried(step stack.Step, what, found string, err error) {
 		f.Found = err.Error()
 		var m *MissingError
 		if errors.As(Missing(&stack.Error{Step: step, Err: err}), &m) {
-			f.Mend = m.Mend
+			f.Found, f.Mend = m.Err.Error(), m.Mend
 		}
 	}
 	d.add(f)
@@ -84,17 +92,20 @@ func (d *doctor) system() {
 	err := unix.Uname(&u)
 	d.tried("", "kernel", "Linux "+unix.ByteSliceToString(u.Release[:])+" "+unix.ByteSliceToString(u.Machine[:]), err)
 	kind, err := rig.Privilege()
-	if kind == "userns" {
+	switch {
+	case kind == "userns":
 		kind = "an ordinary user, as root of a user namespace"
+	case os.Geteuid() != 0:
+		kind = "an ordinary user with capabilities"
 	}
 	d.tried("", "privileges", kind, err)
 }
 
 func (d *doctor) ipv6() {
 	_, err := os.Stat("/proc/thread-self/net/if_inet6")
-	f := Finding{What: "IPv6", OK: err == nil, Found: "there is"}
+	f := Finding{What: "IPv6", OK: err == nil, Found: "available"}
 	if err != nil {
-		f.Found, f.Mend = "there is none, so --ipv6 won't run", "boot without ipv6.disable=1"
+		f.Found, f.Mend = "not available: --ipv6 cannot run", "boot without ipv6.disable=1"
 	}
 	d.add(f)
 }
@@ -121,12 +132,11 @@ func (d *doctor) tracing() {
 // lowPort tries to bind a port below 1024, as the labs' servers do: the hosts let
 // anybody.
 func (d *doctor) lowPort() {
-	const unprivileged = "net.ipv4.ip_unprivileged_port_start"
-	err := sysctl.Write(unprivileged, "0")
+	err := stack.AllowLowPorts()
 	if err == nil {
 		err = bind(80)
 	}
-	d.tried("", "low ports", "a program of a private host may bind port 80", err)
+	d.tried(stack.Sysctls, "low ports", "a program of a private host may bind port 80", err)
 }
 
 func bind(port int) error {
@@ -138,12 +148,32 @@ func bind(port int) error {
 	return os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrInet4{Port: port}))
 }
 
-func (d *doctor) descriptors() {
+func (d *doctor) limits() {
 	n, err := Descriptors()
+	if err == nil {
+		err = EnoughDescriptors()
+	}
 	d.tried("", "descriptors", fmt.Sprintf("ulimit -n allows %d, which is %d sockets for a run", n, max(0, n-Spare)), err)
+	if err := EnoughThreads(1); err != nil {
+		d.tried("", "threads", "", err)
+	}
 }
 
-// sysctls tries to read and to write every sysctl that is pinned or in used.
+// pins tells where the labs' hosts have another value than this machine.
+func (d *doctor) pins(differing []stack.Setting) {
+	f := Finding{What: "pinned sysctls", OK: true, Found: "this machine has them all as the private hosts have them"}
+	if n := len(differing); n > 0 {
+		f.Found = fmt.Sprintf("%d of %d have another value on this machine (--host-sysctls takes it):", n, len(stack.Pinned))
+	}
+	for _, s := range differing {
+		i := slices.IndexFunc(stack.Pinned, func(p stack.Setting) bool { return p.Key == s.Key })
+		f.More = append(f.More, fmt.Sprintf("%s is %s, pinned to %s", s.Key, s.Value, stack.Pinned[i].Value))
+	}
+	d.add(f)
+}
+
+// sysctls tries to read and to write every sysctl that is pinned or in used. Where none
+// can be written it is not they that are missing.
 func (d *doctor) sysctls(used []string) {
 	keys := slices.Clone(used)
 	for _, s := range stack.Pinned {
@@ -151,7 +181,8 @@ func (d *doctor) sysctls(used []string) {
 	}
 	slices.Sort(keys)
 	keys = slices.Compact(keys)
-	writable := 0
+	var lacking []Finding
+	var first error
 	for _, key := range keys {
 		now, err := sysctl.Read(key)
 		if err == nil {
@@ -159,12 +190,18 @@ func (d *doctor) sysctls(used []string) {
 		}
 		switch {
 		case err == nil:
-			writable++
+			continue
 		case errors.Is(err, sysctl.ErrUnknown):
-			d.add(Finding{What: "sysctl", Found: key + ": this kernel has none; labs do without it"})
+			lacking = append(lacking, Finding{What: "sysctl", Found: key + ": this kernel has none; labs do without it"})
 		default:
-			d.add(Finding{What: "sysctl", Found: fmt.Sprintf("%s: %v", key, err), Needed: true})
+			lacking = append(lacking, Finding{What: "sysctl", Found: fmt.Sprintf("%s: %v", key, err), Needed: true})
 		}
+		first = cmp.Or(first, err)
 	}
-	d.add(Finding{What: "sysctls", OK: writable > 0, Needed: true, Found: fmt.Sprintf("%d of %d that labs use can be read and written", writable, len(keys))})
+	writable := len(keys) - len(lacking)
+	if writable > 0 {
+		d.findings = append(d.findings, lacking...)
+		first = nil
+	}
+	d.tried(stack.Sysctls, "sysctls", fmt.Sprintf("%d of %d that labs use can be read and written", writable, len(keys)), first)
 }

@@ -1,10 +1,11 @@
-// Package machine is what this machine allows: what is missing for a run, and the
-// command that gives it.
+// Package machine is what this machine allows: what is missing for a run, the
+// command that gives it, and how a program gets to where it may run labs.
 package machine
 
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -24,7 +25,7 @@ type MissingError struct {
 }
 
 func (e *MissingError) Error() string {
-	return fmt.Sprintf("%s (%v); to mend it: %s", e.What, e.Err, e.Mend)
+	return fmt.Sprintf("%s (%v); to fix it: %s", e.What, e.Err, e.Mend)
 }
 
 func (e *MissingError) Unwrap() error { return e.Err }
@@ -34,6 +35,7 @@ func (e *MissingError) Unwrap() error { return e.Err }
 func Missing(err error) error {
 	var failed *stack.Error
 	var errno unix.Errno
+	var call *os.SyscallError
 	if !errors.As(err, &failed) {
 		return err
 	}
@@ -43,15 +45,23 @@ func Missing(err error) error {
 	case failed.Step == stack.IPv6:
 		return &MissingError{"--ipv6 needs IPv6", "boot without ipv6.disable=1", failed.Err}
 	case failed.Step == stack.Device && errno == unix.ENOENT:
-		return &MissingError{needs + tun.Path, "sudo modprobe tun", failed.Err}
+		return &MissingError{needs + tun.Path, "sudo modprobe tun; in a container, with --device=" + tun.Path, failed.Err}
 	case failed.Step == stack.Device && (errno == unix.ENODEV || errno == unix.ENXIO):
 		return &MissingError{needs + "the tun module", "sudo modprobe tun", failed.Err}
-	case failed.Step == stack.Device && (errno == unix.EACCES || errno == unix.EPERM):
+	case failed.Step == stack.Device && errno == unix.EPERM && errors.As(err, &call) && call.Syscall != "open":
+		return &MissingError{needs + "CAP_NET_ADMIN", "run it as root; in a container, with --cap-add=NET_ADMIN", failed.Err}
+	case failed.Step == stack.Sysctls && errors.Is(err, sysctl.ErrReadOnly): // or AppArmor forbids it
+		return &MissingError{needs + "CAP_NET_ADMIN", "run it as root; in a container, with --cap-add=NET_ADMIN --security-opt apparmor=unconfined", failed.Err}
+	case failed.Step == stack.Device && errno == unix.EPERM: // a cgroup's list of devices
+		return &MissingError{needs + "to open " + tun.Path, "in a container, with --device=" + tun.Path, failed.Err}
+	case failed.Step == stack.Device && errno == unix.EACCES:
 		return &MissingError{needs + "to open " + tun.Path, "sudo chmod 0666 " + tun.Path, failed.Err}
 	case failed.Step == stack.Namespace && (errno == unix.EPERM || errno == unix.EACCES):
 		return MissingNamespaces(failed.Err)
 	case failed.Step == stack.Namespace && (errno == unix.ENOSPC || errno == unix.EUSERS):
 		return &MissingError{needs + "two network namespaces", "sudo sysctl user.max_net_namespaces=1000", failed.Err}
+	case failed.Step == stack.Sysctls && (errno == unix.EROFS || errors.Is(err, sysctl.ErrUnknown)):
+		return &MissingError{needs + "to set sysctls", "in a container, with --security-opt systempaths=unconfined (podman: unmask=ALL)", failed.Err}
 	case failed.Step == stack.Diag && errno == unix.EPROTONOSUPPORT:
 		return &MissingError{needs + "inet_diag", "sudo modprobe tcp_diag", failed.Err}
 	}
@@ -89,5 +99,5 @@ func MissingNamespaces(err error) error {
 			break
 		}
 	}
-	return &MissingError{"a run needs a user and network namespace of its own", mend, err}
+	return &MissingError{"a run needs a user and network namespace of its own", mend + "; in a container, with --cap-add=SYS_ADMIN", err}
 }

@@ -1,4 +1,3 @@
-// Package machine is about what this machine allows, and how a program gets there.
 package machine
 
 import (

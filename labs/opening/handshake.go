@@ -3,61 +3,70 @@ package opening
 import (
 	"github.com/tcplab/tcplab/labs/lab"
 	"github.com/tcplab/tcplab/labs/record"
+	"github.com/tcplab/tcplab/sockopt"
 )
 
 // The three segments of a normal opening, and which call returns on which.
 var handshake = lab.Lab{
 	Name:  "handshake",
-	Title: "A connection is opened by three segments, and connect returns on the second",
-	Long: `The client sends a SYN, the server answers with a SYN that acknowledges it, and
-the client acknowledges that one. Each side has then heard that the other knows
-its initial sequence number. The third segment is held here for a while: connect
-has completed by then, and accept has not.`,
-	Why: `The client is satisfied first. A SYN,ACK that acknowledges its SYN tells it that
-the server is there and has its number: tcp_rcv_synsent_state_process
-(net/ipv4/tcp_input.c) makes the socket ESTABLISHED, wakes whoever waits in
-connect, and only then sends the ACK. What connect proves is that the server's
-kernel has answered, and nothing about its program.
+	Title: "Three segments open a connection, and connect completes on the second",
+	Look:  "connect succeeds when the SYN,ACK arrives; the server is still in SYN_RECV then",
+	Long: `The client sends a SYN. The server answers with a SYN that also acknowledges the
+client's, and the client acknowledges that one. Each side now knows that the other
+has its initial sequence number. This lab holds the third segment on the wire for a
+while: by then connect has completed, and accept has nothing to return yet.`,
+	Why: `The client is done first. A SYN,ACK that acknowledges its SYN tells it that the
+server is there and has its number. tcp_rcv_synsent_state_process
+(net/ipv4/tcp_input.c) makes the socket ESTABLISHED, wakes the program that waits in
+connect, and only then sends the ACK. So connect proves that the server's kernel has
+answered. It proves nothing about the server's program.
 
-The server has less to go by: a SYN may be forged, or old, and the reason that RFC
-9293 §3.5 gives for the handshake is "to prevent old duplicate connection initiations
-from causing confusion". Until somebody acknowledges the number that the server chose
-itself, Linux keeps no full socket but a small request socket, and accept
-(inet_csk_accept) finds its queue empty. tcp_check_req (net/ipv4/tcp_minisocks.c)
-checks that acknowledgement and has the real socket made.`,
+The server knows less. A SYN may be forged or old; the handshake exists, says RFC
+9293 §3.5, "to prevent old duplicate connection initiations from causing confusion".
+Until somebody acknowledges the number that the server chose, Linux keeps a small
+request socket instead of a full one, and accept (inet_csk_accept) finds its queue
+empty. tcp_check_req (net/ipv4/tcp_minisocks.c) checks that acknowledgement and
+creates the real socket. Two options move this point: with TCP Fast Open the server
+has its socket before the third segment, and with TCP_DEFER_ACCEPT it waits for data
+as well.`,
 	Try: []lab.Try{
-		{Command: "lostack", Says: "the third segment never comes: the client is connected, and the server does not know"},
-		{Command: "handshake --sysctl server:net.ipv4.tcp_syncookies=2", Says: "with cookies there is no SYN_RECV: the listener stays the server's only socket until the third segment"},
-		{Command: "handshake --sysctl net.ipv4.tcp_ecn=1", Says: "what else a SYN can ask for: the flags ECE and CWR, and ECE in the answer"},
+		{Command: "lostack", Says: "the third segment never arrives: the client is connected, and the server does not know"},
+		{Command: "handshake --sysctl server:net.ipv4.tcp_syncookies=2", Says: "with cookies there is no SYN_RECV: until the third segment the listener is the server's only socket"},
+		{Command: "handshake --sysctl net.ipv4.tcp_ecn=1", Says: "what else a SYN can ask for: it carries ECE and CWR, and the answer carries ECE"},
 		{Command: "simopen", Says: "the other way to open a connection, with four segments that carry a SYN"},
 	},
 	Sockopts: []string{"SO_ERROR"},
 	Claims: []lab.Claim{{
 		ID:     "connect-returns-after-syn-ack",
-		Text:   "connect completes when the second segment arrives, while the third is still on its way and the server is SYN_RECV.",
-		Source: "connect(2); net/ipv4/tcp_input.c: tcp_rcv_synsent_state_process",
+		Text:   "connect completes when the second segment arrives. The third is still on the wire then, and the server is in SYN_RECV.",
+		Source: "RFC 9293 §3.5, figure 6; net/ipv4/tcp_input.c: tcp_rcv_synsent_state_process",
 		Control: lab.Control{
-			Says: "the server keeps nothing of a handshake under way", Before: "client:connect",
+			Says: "the server keeps no state for half-open connections", Before: "client:connect",
 			Do: func(s *lab.Script) { s.Server.SetSysctl(syncookies, "2") },
 		},
 	}, {
 		ID:     "accept-returns-after-third-ack",
-		Text:   "accept has nothing to return while the server is SYN_RECV, and returns once the third segment has arrived.",
+		Text:   "accept has nothing to return while the server is in SYN_RECV, and returns once the third segment has arrived (without TCP Fast Open and TCP_DEFER_ACCEPT).",
 		Source: "accept(2); net/ipv4/tcp_minisocks.c: tcp_check_req",
 		Control: lab.Control{
 			Says: "the third segment is lost", Segment: "client:ACK",
 		},
 	}, {
 		ID:     "ack-is-isn-plus-one",
-		Text:   "Each side acknowledges the other's initial sequence number plus one: a SYN takes one number.",
+		Text:   "The SYN,ACK acknowledges the client's initial sequence number plus one: a SYN takes one sequence number.",
 		Source: "RFC 9293 §3.4, §3.5",
 		Control: lab.Control{
-			Says: "the third segment is changed not to cover the SYN", Segment: "client:ACK", Change: lab.AckLess(1),
+			Says: "the SYN carries data, and the server has TCP Fast Open", Segment: "client:SYN",
+			Do: func(s *lab.Script) {
+				s.Server.SetSysctl("net.ipv4.tcp_fastopen", "514") // for servers, without cookies
+				lab.Set(s.Sock("listener"), sockopt.FastOpen, 1)
+			},
+			Change: func(t *lab.TCP) { t.Data = []byte("hello") },
 		},
 	}, {
 		ID:     "states-follow-rfc9293",
-		Text:   "The client goes from CLOSE to SYN_SENT and ESTABLISHED, the server's connection from SYN_RECV to ESTABLISHED, and the listener stays LISTEN.",
-		Source: "RFC 9293 §3.3.2, figure 5; §3.5, figure 6",
+		Text:   "The client goes from CLOSE to SYN_SENT and ESTABLISHED, the server's connection from SYN_RECV to ESTABLISHED. The listener stays in LISTEN.",
+		Source: "RFC 9293 §3.3.2, figure 5; RFC 9293 §3.5, figure 6",
 		Control: lab.Control{
 			Says: "the third segment is lost", Segment: "client:ACK",
 		},
@@ -70,13 +79,13 @@ checks that acknowledgement and has the real socket made.`,
 		atFirst := client.State()
 		client.Bind(s.Client.Addr(40000))
 		client.Connect(s.Server.Addr(80))
-		syn := s.Wire.Next("SYN")
-		syn.Deliver()
+		syn := s.Wire.Next("SYN").Deliver()
 		server := client.Peer()
 
 		s.Part("The second segment: the server's SYN, with its ACK")
 		early := client.Connected()
 		synAck := s.Wire.Next("SYN,ACK")
+		s.Expect("ack-is-isn-plus-one", lab.Is("ack", synAck.Ack, syn.Seq+1))
 		synAck.Deliver()
 		if connected := client.Connected(); !always {
 			s.Expect("connect-returns-after-syn-ack",
@@ -87,17 +96,13 @@ checks that acknowledgement and has the real socket made.`,
 		}
 
 		s.Part("The third segment: the client's ACK, held for a while")
-		ack := s.Wire.Next("ACK")
-		ack.Hold()
+		ack := s.Wire.Next("ACK").Hold()
 		_, before := listener.TryAccept()
 		ack.Deliver()
 		_, after := listener.TryAccept()
 		s.Expect("accept-returns-after-third-ack",
 			lab.Is("before", before, "EAGAIN"),
 			lab.Is("after", after, lab.OK))
-		s.Expect("ack-is-isn-plus-one",
-			lab.Is("server's ack", synAck.Ack, syn.Seq+1),
-			lab.Is("client's ack", ack.Ack, synAck.Seq+1))
 		if !always {
 			s.Expect("states-follow-rfc9293",
 				lab.Is("client at first", atFirst, record.Close),

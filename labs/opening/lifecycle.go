@@ -10,31 +10,32 @@ import (
 var lifecycle = lab.Lab{
 	Name:  "lifecycle",
 	Title: "The life of a connection: listen, connect, accept, write, read, close",
-	Long: `The system calls of a simple server and its client, in order, with what each of
-them makes the kernel send. The server has two sockets: one listens, and never
-carries data; accept returns another for each connection. Whoever reads after
-the other has closed gets what was sent before, and then 0: the end of the stream.`,
-	Why: `A listening socket has no peer, and so no data: tcp_recvmsg_locked (net/ipv4/tcp.c)
-refuses one that is in LISTEN with ENOTCONN. What accept returns is another socket,
-which the kernel made when the handshake ended.
+	Look:  "two descriptors on the server: the listener 3, and the connection 4",
+	Long: `A simple server and its client make their system calls in order, and each call shows
+what it makes the kernel send. The server has two sockets. One listens and never
+carries data; accept returns another one for each connection. After the other side
+has closed, read returns what was sent before, and then 0: the end of the stream.`,
+	Why: `A listening socket has no peer, so it has no data: tcp_recvmsg_locked
+(net/ipv4/tcp.c) fails with ENOTCONN for a socket in LISTEN. accept returns a
+different socket, which the kernel created when the handshake ended.
 
-A FIN takes a sequence number after the last byte that was written, so the reader
-is bound to get all the bytes before it, and then 0. It means "I have no more data
-to send" (RFC 9293 §3.6) and nothing about the other direction, so Linux waits for
-the program there: close, in __tcp_close, moves the socket on by the table new_state
-(from ESTABLISHED to FIN_WAIT1, from CLOSE_WAIT to LAST_ACK) and sends the FIN that
-goes with it. A server that reads 0 and does not close stays in CLOSE_WAIT.`,
+A FIN takes the sequence number after the last byte, so the reader gets every byte
+before it, and then 0. It means "I have no more data to send" (RFC 9293 §3.6) and
+says nothing about the other direction. There Linux waits for the program: close
+(__tcp_close) moves the socket on by the table new_state (from ESTABLISHED to
+FIN_WAIT1, from CLOSE_WAIT to LAST_ACK) and sends a FIN. A server that reads 0 and
+does not close stays in CLOSE_WAIT.`,
 	Try: []lab.Try{
-		{Command: "closewait", Says: "the server that never closes"},
-		{Command: "resetclose", Says: "closes that send a RST in place of the FIN: ECONNRESET, and no end of the stream"},
-		{Command: "fourway", Says: "the close alone, with both sides' states"},
+		{Command: "closewait", Says: "a server that never closes"},
+		{Command: "resetclose", Says: "a close that sends a RST instead of a FIN: ECONNRESET, and no end of the stream"},
+		{Command: "fourway", Says: "the close alone, with the states of both sides"},
 		{Command: "lifecycle --ipv6", Says: "the same calls and segments on IPv6"},
 	},
 	Sockopts:  []string{"SO_ERROR"},
 	TimeWaits: 1,
 	Claims: []lab.Claim{{
 		ID:     "listening-socket-carries-no-data",
-		Text:   "accept returns a new socket, which the client's data is read from; the listening socket stays LISTEN, and read on it fails.",
+		Text:   "accept returns a new socket, and the client's data is read from that one. The listening socket stays in LISTEN, and read on it fails.",
 		Source: "accept(2); net/ipv4/tcp.c: tcp_recvmsg_locked",
 		Control: lab.Control{
 			Says: "somebody else reads the data first", Before: "server:read",
@@ -42,23 +43,23 @@ goes with it. A server that reads 0 and does not close stays in CLOSE_WAIT.`,
 		},
 	}, {
 		ID:     "read-returns-eof-after-peer-close",
-		Text:   "After the client's close the server first reads the data that came before it, and then 0.",
-		Source: "RFC 9293 §3.6, case 2; recv(2)",
+		Text:   "After the client's close, the server first reads the data sent before it, and then 0.",
+		Source: "recv(2), RETURN VALUE; RFC 9293 §3.4, §3.10.7.4",
 		Control: lab.Control{
 			Says: "somebody else reads the data first", Before: "server:read#2",
 			Do: func(s *lab.Script) { s.Sock("server").TryRead() },
 		},
 	}, {
 		ID:     "close-after-eof-sends-fin",
-		Text:   "The server's close sends a FIN of its own, and nothing had sent it before.",
-		Source: "RFC 9293 §3.6, case 2; close(2); net/ipv4/tcp.c: __tcp_close",
+		Text:   "The server's close sends its FIN; the kernel has not sent one before.",
+		Source: "RFC 9293 §3.6, case 2; net/ipv4/tcp.c: __tcp_close",
 		Control: lab.Control{
-			Says: "SO_LINGER is set to 0 before the close", Before: "server:close",
+			Says: "SO_LINGER is set to 0 seconds before the close", Before: "server:close",
 			Do: func(s *lab.Script) { lab.Set(s.Sock("server"), sockopt.Linger, sockopt.LingerValue{On: true}) },
 		},
 	}, {
 		ID:     "both-ends-gone",
-		Text:   "In the end nothing is left of the connection but the TIME_WAIT of the client, which closed first.",
+		Text:   "In the end only one socket is left of the connection: the TIME_WAIT of the client, which closed first.",
 		Source: "RFC 9293 §3.6, figure 12",
 		Control: lab.Control{
 			Says: "the server's FIN is lost", Segment: "server:FIN,ACK",

@@ -8,71 +8,79 @@ import (
 // The third segment of the handshake, lost.
 var lostACK = lab.Lab{
 	Name:  "lostack",
-	Title: "Where the third segment is lost, the client is connected and the server does not know",
-	Long: `For the client the handshake is over with the server's SYN,ACK. Its own ACK takes
-no sequence number, so nobody acknowledges it, and it is never sent again by
-itself. It is the server that sends its SYN,ACK again, which the client answers
-once more. Data does as well: every segment of the client carries the ACK. And if
-nothing arrives in time, the server forgets the handshake without a word.`,
+	Title: "When the third segment is lost, the client is connected and the server does not know",
+	Look:  "ESTABLISHED on the left, SYN_RECV on the right, and what ends that",
+	Long: `For the client the handshake is complete when the server's SYN,ACK arrives. Its own
+ACK takes no sequence number, so nobody acknowledges it, and the client never sends
+it again by itself. Instead the server sends its SYN,ACK again, and the client
+answers it once more. Data helps as well, because every segment of the client carries
+the ACK. If nothing arrives in time, the server forgets the half-open connection and
+sends nothing.`,
 	Why: `An ACK takes no sequence number; "if it did, we would wind up ACKing ACKs", says RFC
-9293 §3.5. What has no number is not acknowledged, and so nobody can notice by himself
-that it was lost. The one who misses something is the server, whose SYN is not
-acknowledged: reqsk_timer_handler (net/ipv4/inet_connection_sock.c) sends the SYN,ACK
-again. To the client, ESTABLISHED, that is a SYN where none belongs, and
-tcp_validate_incoming answers it by a challenge ACK, which is just what the server
-needs.
+9293 §3.5. Nobody acknowledges it, so its sender cannot notice that it was lost. The
+server does: its SYN is not acknowledged, and reqsk_timer_handler
+(net/ipv4/inet_connection_sock.c) sends the SYN,ACK again. To the client, which is
+ESTABLISHED, this is a SYN that does not belong there. tcp_validate_incoming answers
+it with a challenge ACK, which is exactly what the server needs.
 
-tcp_check_req (net/ipv4/tcp_minisocks.c) does not care which segment brings the
-acknowledgement, so data will do: a client that speaks first mends the loss without
-noticing. One that waits for the server to speak (SMTP, SSH) may wait for a connection
-that the server has forgotten. It is told when it sends something: a listener that
-has no request for a segment with an ACK answers by a RST.`,
+tcp_check_req (net/ipv4/tcp_minisocks.c) accepts the acknowledgement from any
+segment, so data does it too: a client that sends first repairs the loss without
+noticing. A client that waits for the server to send first (SMTP, SSH) may wait on a
+connection that the server has forgotten. It learns that when it sends something: a
+listener that has no request for a segment with an ACK answers with a RST.`,
 	Try: []lab.Try{
-		{Command: "lostack --times 2", Says: "two ACKs are lost: the server asks again after 1 and then 2 seconds"},
-		{Command: "lostack --forever --retries 1", Says: "nothing ever arrives: one SYN,ACK more, and the server's end is gone after 3 seconds"},
-		{Command: "lostack --retries 0", Says: "the server asks only once; data still completes the handshake, as long as it comes within a second"},
-		{Command: "synqueue --syncookies 2", Says: "with cookies the server keeps nothing: not one SYN_RECV, until an ACK comes"},
-		{Command: "lostlastack", Says: "the last segment of the close, lost: the same reasoning"},
+		{Command: "lostack --times 2", Says: "two ACKs are lost: the server sends again after 1 and then after 2 seconds"},
+		{Command: "lostack --forever --retries 1", Says: "nothing ever arrives: one SYN,ACK more, and after 3 seconds the server's end is gone"},
+		{Command: "lostack --retries 0", Says: "the server sends its SYN,ACK once; data still completes the handshake if it comes within a second"},
+		{Command: "synqueue --syncookies 2", Says: "with cookies the server keeps nothing: no SYN_RECV until an ACK comes"},
+		{Command: "lostlastack", Says: "the last segment of a close is lost: the same reasoning"},
 	},
 	Knobs: []lab.Knob{
 		lab.Number("times", 1, 1, manyTimes, "how many ACKs in a row are lost before one arrives; the answer to the last SYN,ACK always does"),
-		lab.Switch("forever", "where no ACK ever arrives, wait until the kernel's own limit ends it"),
+		lab.Switch("forever", "where no ACK ever arrives, wait until the kernel's own limit ends it: a minute, unless --retries is given"),
 		lab.Turns("retries", "server:"+synackRetries, "the server's net.ipv4.tcp_synack_retries"),
 	},
 	Sockopts: []string{"SO_ERROR"},
 	Backlog:  2,
 	Claims: []lab.Claim{{
 		ID:     "client-established-server-syn-recv",
-		Text:   "Without the third segment connect succeeds and the client is ESTABLISHED, while the server stays SYN_RECV.",
-		Source: "RFC 9293 §3.5, figure 6; connect(2)",
+		Text:   "Without the third segment connect succeeds and the client is ESTABLISHED, while the server stays in SYN_RECV.",
+		Source: "RFC 9293 §3.5, figure 6; net/ipv4/tcp_input.c: tcp_rcv_synsent_state_process",
 		Control: lab.Control{
-			Says: "the server keeps nothing of a handshake under way", Before: "client:connect",
+			Says: "the server keeps no state for half-open connections", Before: "client:connect",
 			Do: func(s *lab.Script) { s.Server.SetSysctl(syncookies, "2") },
 		},
 	}, {
 		ID:     "ack-is-not-retransmitted",
-		Text:   "The client does not send its ACK again by itself, and runs no timer for it; it does when the server repeats its SYN,ACK.",
-		Source: "RFC 9293 §3.4, §3.5; net/ipv4/tcp_input.c: tcp_validate_incoming",
+		Text:   "The client does not send its ACK again by itself and runs no timer for it. It sends it when the server repeats the SYN,ACK.",
+		Source: "RFC 9293 §3.5, §3.8.4; net/ipv4/tcp_input.c: tcp_validate_incoming",
 		Control: lab.Control{
 			Says: "the repeated SYN,ACK is lost", Segment: "server:SYN,ACK again",
 		},
 	}, {
 		ID:     "data-completes-handshake",
-		Text:   "Data that the client sends completes the handshake, for it carries the ACK, and is kept for the program.",
+		Text:   "Data from the client completes the handshake, because it carries the ACK, and the kernel keeps it for the program.",
 		Source: "RFC 9293 §3.10.7.4; net/ipv4/tcp_minisocks.c: tcp_check_req",
 		Control: lab.Control{
 			Says: "the data is lost", Of: "second", Segment: "client:data",
 		},
 	}, {
+		ID:     "fin-completes-handshake",
+		Text:   "A FIN completes the handshake as data does: the server's connection is in CLOSE_WAIT then, and waits for accept.",
+		Source: "RFC 9293 §3.10.7.4; net/ipv4/tcp_input.c: tcp_rcv_state_process",
+		Control: lab.Control{
+			Says: "the FIN is lost", Of: "brief", Segment: "client:FIN,ACK",
+		},
+	}, {
 		ID:     "expired-request-resets-late-data",
-		Text:   "When the server's request has expired, without a word, the client is still ESTABLISHED; its data is then answered by a RST, and it gets ECONNRESET.",
-		Source: "RFC 9293 §3.5.2; net/ipv4/inet_connection_sock.c: reqsk_timer_handler",
+		Text:   "When the server's request has expired, the server sends nothing and the client is still ESTABLISHED. Its next data is answered by a RST, and read fails with ECONNRESET.",
+		Source: "RFC 9293 §3.10.7.2; net/ipv4/inet_connection_sock.c: reqsk_timer_handler",
 		Control: lab.Control{
 			Says: "the late data is lost", Of: "late", Segment: "client:data",
 		},
 	}},
 	Script: func(s *lab.Script) {
-		if keepsNothing(s, "client-established-server-syn-recv", "ack-is-not-retransmitted", "data-completes-handshake", "expired-request-resets-late-data") {
+		if keepsNothing(s, "client-established-server-syn-recv", "ack-is-not-retransmitted", "data-completes-handshake", "fin-completes-handshake", "expired-request-resets-late-data") {
 			return
 		}
 		listener := s.Server.Listen(80, 16)
@@ -102,7 +110,17 @@ has no request for a segment with an ACK answers by a RST.`,
 			lab.Is("server", client.Peer().State(), record.Established),
 			lab.Is("to read", client.Peer().Received(), 5))
 
-		s.Part("A third client: nothing arrives before the request expires")
+		s.Part("Another client closes, and its FIN completes the handshake")
+		client = loseACK(s, s.Client.Named("brief").Connect(listener))
+		client.Close()
+		wire = s.Wire.Of(client)
+		wire.Next("client:FIN,ACK").Deliver()
+		s.Expect("fin-completes-handshake",
+			lab.Is("server", client.Peer().Path(record.SynRecv), "SYN_RECV → CLOSE_WAIT"),
+			lab.Is("held by a program", client.Peer().Held(), false))
+		wire.Next("server:ACK").Deliver()
+
+		s.Part("A last client: nothing arrives before the request expires")
 		if !s.On("forever") {
 			s.Server.SetDefault(synackRetries, "0")
 		}

@@ -18,56 +18,62 @@ const manyTimes = 127
 // The first segment of the handshake, lost.
 var lostSYN = lab.Lab{
 	Name:  "lostsyn",
-	Title: "A SYN that is lost is sent again, until connect fails with ETIMEDOUT",
-	Long: `The client can't know whether its SYN has arrived: it hears of nothing but an
-answer. So it sends the SYN again, first every second and then at times twice as
-long, until it gives up and connect fails. When it gives up is decided by two
-limits, a number of SYNs and a time, and the first that is reached rules. In the
-second half of the lab no SYN ever arrives. There the limits are lowered, so that
-it is quick; with --forever they stay the kernel's own.`,
-	Why: `A SYN that is lost looks like one that is not answered yet, so only time can tell.
-connect starts a timer (tcp_connect: "Timer for repeating the SYN until an answer"),
-and as no round trip was measured so far, it is set to one second (TCP_TIMEOUT_INIT).
+	Title: "A lost SYN is sent again, until connect fails with ETIMEDOUT",
+	Look:  "the times between the SYNs: equal at first, then doubled",
+	Long: `The client cannot know whether its SYN has arrived: only an answer tells it. So it
+sends the SYN again, at first every second and then after doubling times, until it
+gives up and connect fails. Two limits decide when it gives up, a number of SYNs and
+a time, and the first one reached counts. In the second half of the lab no SYN
+arrives at all. There the lab lowers the limits, so that it is quick; with --forever
+the kernel's own limits stay.`,
+	Why: `A lost SYN looks like one that is not answered yet, so only time can tell. connect
+starts a timer (tcp_connect: "Timer for repeating the SYN until an answer"), and
+without a measured round trip it is set to one second (TCP_TIMEOUT_INIT).
 tcp_retransmit_timer (net/ipv4/tcp_timer.c) sends the SYN again and doubles the time,
-so as not to make a jam worse; but not before more than tcp_syn_linear_timeouts
-timeouts have passed, so that a few losses cost a second each.
+so that it does not make congestion worse; but only after more than
+tcp_syn_linear_timeouts timeouts, so that a few losses cost one second each.
 
-When to give up is decided by two tests in tcp_write_timeout: the number of
-retransmissions (tcp_syn_retries and the linear ones together), and the time that
-tcp_syn_retries doublings would have taken (tcp_model_timeout). Whichever is met first
-ends it with ETIMEDOUT. So with a low tcp_syn_retries the time ends it before the
-count does, and with the defaults a connect takes about 131 seconds to fail.`,
+tcp_write_timeout makes two tests for giving up: the number of retransmissions
+(tcp_syn_retries and the linear ones together), and the time that tcp_syn_retries
+doublings would have taken (tcp_model_timeout). The first one met ends the attempt
+with ETIMEDOUT. So with a low tcp_syn_retries the time ends it before the count does,
+and with the defaults connect takes about 131 seconds to fail.
+
+Silence is not the only way to fail. A RST ends the attempt at once with
+ECONNREFUSED, and so does an ICMP error in answer to the SYN (tcp_v4_err), with its
+own errno: EHOSTUNREACH for an unreachable host.`,
 	Try: []lab.Try{
 		{Command: "lostsyn --times 2", Says: "two SYNs are lost: connect succeeds after two seconds"},
 		{Command: "lostsyn --forever --retries 1", Says: "the kernel's own limits: the time of one doubling, 3 seconds, ends it"},
 		{Command: "lostsyn --forever --retries 2 --sysctl net.ipv4.tcp_syn_linear_timeouts=0", Says: "SYNs at 0, 1 and 3 seconds, and the end at 7: doubling from the start, as before Linux 6.5"},
-		{Command: "nolisten", Says: "a refusal in place of silence: connect fails at once"},
+		{Command: "nolisten", Says: "a refusal instead of silence: connect fails at once"},
 		{Command: "lostsynack", Says: "the answer is lost instead: now two timers run"},
 	},
 	Knobs: []lab.Knob{
 		lab.Number("times", 1, 1, manyTimes, "how many SYNs in a row are lost before one arrives; the last one that the kernel sends always does"),
-		lab.Switch("forever", "where no SYN ever arrives, wait until the kernel's own limits end it"),
+		lab.Switch("forever", "where no SYN ever arrives, wait until the kernel's own limits end it: 2 minutes and a quarter, unless --retries is given"),
 		lab.Turns("retries", "client:"+synRetries, "the client's net.ipv4.tcp_syn_retries"),
 	},
 	Reads:    []string{"client:" + rtoMax},
 	Sockopts: []string{"SO_ERROR"},
 	Claims: []lab.Claim{{
 		ID:     "repeated-syn-connects",
-		Text:   "A SYN that arrives after others were lost opens the connection like the first.",
-		Source: "RFC 9293 §3.8.1, §3.10.7.2",
+		Text:   "A SYN that arrives after lost ones opens the connection as the first one would have.",
+		Source: "RFC 9293 §3.10.7.2",
 		Control: lab.Control{
-			Says: "the repeated SYN is lost, too", Segment: "client:SYN again",
+			Says: "the repeated SYN is lost as well", Segment: "client:SYN again",
 		},
 	}, {
 		ID:     "client-retransmits-syn",
-		Text:   "While there is no answer, the client sends the same SYN again by itself, and stays SYN_SENT.",
-		Source: "RFC 9293 §3.8.1; net/ipv4/tcp_timer.c: tcp_retransmit_timer",
+		Text:   "While no answer of any kind comes, the client sends the same SYN again by itself, and stays in SYN_SENT until it gives up.",
+		Source: "RFC 9293 §3.8.3, §3.10.8; net/ipv4/tcp_timer.c: tcp_retransmit_timer",
 		Control: lab.Control{
-			Says: "an acknowledgement is added to the repeated SYN", Of: "silent", Segment: "client:SYN again", Change: lab.AckItself,
+			Says: "a RST answers the first SYN", Of: "silent", Segment: "client:SYN",
+			Do: func(s *lab.Script) { s.Sock("silent").Peer().Craft(lab.Craft{Flags: "RST,ACK", Ack: 1}).Deliver() },
 		},
 	}, {
 		ID:     "retry-schedule",
-		Text:   "The pauses are one second until tcp_syn_linear_timeouts timeouts have passed, and then double up to the maximum; the last SYN is the one at which tcp_syn_retries, or the time computed from it, is reached.",
+		Text:   "The client waits one second each time until more than tcp_syn_linear_timeouts timeouts have passed, and then twice as long each time, up to the maximum. It sends the last SYN when tcp_syn_retries, or the time computed from it, is reached.",
 		Source: "Documentation/networking/ip-sysctl.rst: tcp_syn_retries, tcp_syn_linear_timeouts; net/ipv4/tcp_timer.c: tcp_write_timeout, tcp_model_timeout",
 		Control: lab.Control{
 			Says: "tcp_syn_retries is raised behind the story's back", Before: "silent:connect",

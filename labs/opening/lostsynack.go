@@ -8,56 +8,58 @@ import (
 // The second segment of the handshake, lost.
 var lostSYNACK = lab.Lab{
 	Name:  "lostsynack",
-	Title: "Where the SYN,ACK is lost, both ends send again",
-	Long: `When the second segment is lost, each end waits for an answer: the client to its
-SYN, the server to its SYN,ACK. Both have a timer and send again. In the second
-half of the lab no SYN,ACK ever arrives, and the client has closed: the server
-sends it again after twice as long each time, and then forgets the handshake, of
-which its program never hears. Its limit is lowered there, so that it is quick;
-with --forever it stays the kernel's own.`,
+	Title: "When the SYN,ACK is lost, both ends send again",
+	Look:  "who sends again first, and that each answers the other",
+	Long: `When the second segment is lost, each end waits for an answer: the client to its SYN,
+the server to its SYN,ACK. Each has a timer and sends again. In the second half of
+the lab no SYN,ACK arrives at all, and the client has closed. The server sends its
+SYN,ACK again, each time after twice as long, and then forgets the half-open
+connection. Its program never hears of it. There the lab lowers the server's limit,
+so that it is quick; with --forever the kernel's own limit stays.`,
 	Why: `Neither end can tell which of the two segments was lost, so each sends its own again.
-The server's half of the handshake is a request socket with a timer of its own
+The server's half-open connection is a request socket with its own timer
 (reqsk_timer_handler, net/ipv4/inet_connection_sock.c): after one second it sends the
-SYN,ACK again, and waits twice as long each time (tcp_reqsk_timeout), without the
-linear start that SYNs have. A SYN that arrives again gets its SYN,ACK at once, and
-the timer starts anew (tcp_check_req).
+SYN,ACK again, and then waits twice as long each time, without the linear start that
+SYNs have. A SYN that arrives again gets its SYN,ACK at once, and restarts the timer
+(tcp_check_req).
 
-After tcp_synack_retries and one more pause the request is dropped, and nothing is
-sent: the address that the SYN came from may be forged, and no program was told of the
-connection, so there is nobody who should know. The client meanwhile has its own limit
-(tcp_syn_retries). Where the queue is more than half full, old requests get fewer
-retries: "we reserve half of room for young embrions", says the handler's comment.`,
+After tcp_synack_retries and one more pause Linux drops the request and sends
+nothing: the source address of the SYN may be forged, and no program knows of the
+connection, so there is nobody to tell. The client meanwhile has its own limit
+(tcp_syn_retries). In a queue that is more than half full, old requests get fewer
+retries: "we reserve half of room for young embrions", says the comment in the
+handler.`,
 	Try: []lab.Try{
-		{Command: "lostsynack --times 2", Says: "two SYN,ACKs are lost: the next comes after 1 and then after 2 seconds"},
+		{Command: "lostsynack --times 2", Says: "two SYN,ACKs are lost: the server sends again after 1 and then after 2 seconds"},
 		{Command: "lostsynack --forever --retries 2", Says: "three SYN,ACKs, at 0, 1 and 3 seconds, and the end at 7"},
-		{Command: "lostsynack --retries 0", Says: "none is sent again: the request lives for one second"},
+		{Command: "lostsynack --retries 0", Says: "the server sends it once: the request lives for one second"},
 		{Command: "lostsyn", Says: "the client's timer alone"},
 		{Command: "synqueue", Says: "many such requests at once, and their limit"},
 	},
 	Knobs: []lab.Knob{
 		lab.Number("times", 1, 1, manyTimes, "how many SYN,ACKs in a row are lost before one arrives; the last one that the kernel sends always does"),
-		lab.Switch("forever", "where no SYN,ACK ever arrives, wait until the kernel's own limit ends it"),
+		lab.Switch("forever", "where no SYN,ACK ever arrives, wait until the kernel's own limit ends it: a minute, unless --retries is given"),
 		lab.Turns("retries", "server:"+synackRetries, "the server's net.ipv4.tcp_synack_retries"),
 	},
 	Backlog: 1,
 	Claims: []lab.Claim{{
 		ID:     "both-ends-retransmit",
-		Text:   "The client sends its SYN again and the server its SYN,ACK, each by a timer of its own, and the SYN,ACK that arrives connects them.",
-		Source: "RFC 9293 §3.8.1; net/ipv4/inet_connection_sock.c: reqsk_timer_handler",
+		Text:   "The client sends its SYN again and the server its SYN,ACK, each by its own timer, and the SYN,ACK that arrives completes the connection.",
+		Source: "RFC 9293 §3.10.8; net/ipv4/inet_connection_sock.c: reqsk_timer_handler",
 		Control: lab.Control{
-			Says: "the last SYN,ACK is lost, too", Args: lab.Args{"times": "2"}, Of: "client", Segment: "server:SYN,ACK again #2",
+			Says: "the last SYN,ACK is lost as well", Args: lab.Args{"times": "2"}, Of: "client", Segment: "server:SYN,ACK again #2",
 		},
 	}, {
 		ID:     "server-schedule-doubles",
-		Text:   "The server sends the SYN,ACK after one second and then after twice as long each time, tcp_synack_retries times.",
-		Source: "Documentation/networking/ip-sysctl.rst: tcp_synack_retries; include/net/tcp.h: tcp_reqsk_timeout",
+		Text:   "The server sends the SYN,ACK again after one second and then after twice as long each time, tcp_synack_retries times.",
+		Source: "Documentation/networking/ip-sysctl.rst: tcp_synack_retries; net/ipv4/inet_connection_sock.c: reqsk_timer_handler",
 		Control: lab.Control{
 			Says: "tcp_synack_retries is lowered behind the story's back", Before: "silent:close",
 			Do: func(s *lab.Script) { s.Server.SetSysctl(synackRetries, "0") },
 		},
 	}, {
 		ID:     "request-expires-silently",
-		Text:   "After one more pause the server's SYN_RECV is gone, and no segment tells of it.",
+		Text:   "After one more pause the server's SYN_RECV is gone, and it sends no segment about it.",
 		Source: "net/ipv4/inet_connection_sock.c: reqsk_timer_handler",
 		Control: lab.Control{
 			Says: "tcp_synack_retries is lowered behind the story's back", Before: "silent:close",
@@ -108,8 +110,7 @@ retries: "we reserve half of room for young embrions", says the handler's commen
 // loseSYNACK lets the SYN of a client arrive, and loses the SYN,ACK.
 func loseSYNACK(s *lab.Script, client *lab.Sock) (_ *lab.Sock, lost *lab.Segment) {
 	s.Wire.Of(client).Next("SYN").Deliver()
-	lost = s.Wire.Of(client).Next("SYN,ACK")
-	lost.Drop()
+	lost = s.Wire.Of(client).Next("SYN,ACK").Drop()
 	return client, lost
 }
 
@@ -130,26 +131,15 @@ func neverAnswered(s *lab.Script, listener *lab.Sock) (client *lab.Sock, lost *l
 // as times says.
 func arrive(s *lab.Script, client *lab.Sock, times int) {
 	wire := s.Wire.Of(client)
-	syn := wire.Retransmission("client:SYN")
-	syn.Drop()
+	syn := wire.Retransmission("client:SYN").Drop()
 	for range times - 1 {
 		wire.Retransmission("server:SYN,ACK").Drop()
 	}
-	synAck := wire.Retransmission("server:SYN,ACK")
-	synAck.Deliver()
+	synAck := wire.Retransmission("server:SYN,ACK").Deliver()
 	wire.Deliver("ACK")
 	s.Expect("both-ends-retransmit",
 		lab.Is("client sent again", syn.Flags, "SYN"),
 		lab.Is("server sent again", synAck.Flags, "SYN,ACK"),
 		lab.Is("client", client.State(), record.Established),
 		lab.Is("server", client.Peer().State(), record.Established))
-}
-
-// keepsNothing judges claims about SYN_RECV where there is none.
-func keepsNothing(s *lab.Script, claims ...string) bool {
-	if s.Server.Sysctl(syncookies) != 2 {
-		return false
-	}
-	s.Inapplicable("with tcp_syncookies 2 the server keeps nothing of a handshake under way", claims...)
-	return true
 }

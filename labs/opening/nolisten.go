@@ -8,42 +8,43 @@ import (
 // A server that is bound and does not listen.
 var noListen = lab.Lab{
 	Name:  "nolisten",
-	Title: "A port that is bound refuses connections until somebody listens",
-	Long: `bind gives a socket its port, and nothing more: a SYN for that port is answered
-by a RST, as if there were no socket, and connect fails with ECONNREFUSED. But a
-listener is not what makes a connection possible: where the bound socket itself
-connects, to the very client that connects to it, the two become one connection
-(the labs simopen and selfconnect take that apart).`,
-	Why: `For a segment that arrives, __inet_lookup (include/net/inet_hashtables.h) asks two
-tables: the connections, by both addresses and ports, and then the listeners, by the
-local ones. bind puts a socket into neither of them; it becomes a listener in
-inet_csk_listen_start. So tcp_v4_rcv finds no socket, and tcp_v4_send_reset
-answers as RFC 9293 §3.5.2 says for a connection that does not exist: by a RST, with an
-ACK that covers the SYN, without which the client would not believe it (§3.5.3). In
-SYN_SENT such a RST means ECONNREFUSED (tcp_reset): a refusal at once, and no wait.
+	Title: "A bound port refuses connections until a socket listens on it",
+	Look:  "the RST that answers a SYN to a port that is bound but does not listen",
+	Long: `bind gives a socket its port and nothing more. The kernel answers a SYN for that port
+with a RST, as if there were no socket, and connect fails with ECONNREFUSED. But a
+connection does not need a listener: when the bound socket itself connects to the
+client that connects to it, the two become one connection. (The labs simopen and
+selfconnect show that step by step.)`,
+	Why: `For each segment that arrives, __inet_lookup (include/net/inet_hashtables.h) searches
+two tables: the connections, by both addresses and ports, and then the listeners, by
+the local ones. bind puts a socket into neither of them; inet_csk_listen_start makes
+it a listener. So tcp_v4_rcv finds no socket, and tcp_v4_send_reset answers as RFC
+9293 §3.5.2 says for a connection that does not exist: with a RST whose ACK covers
+the SYN. Without that ACK the client would ignore it (§3.5.3). In SYN_SENT such a RST
+means ECONNREFUSED (tcp_reset), at once.
 
-connect puts the socket into the first table. That is why the SYN of the very peer
-that it connects to finds it, with no listener anywhere.`,
+connect puts the socket into the first table. So a SYN from the peer that it connects
+to finds it without any listener.`,
 	Try: []lab.Try{
-		{Command: "simopen", Says: "the connection without a listener, taken apart"},
-		{Command: "selfconnect", Says: "one socket is enough for that"},
-		{Command: "backlog --n 0", Says: "a listener that has no room does not refuse: its SYNs are dropped, and sent again"},
+		{Command: "simopen", Says: "a connection without a listener, step by step"},
+		{Command: "selfconnect", Says: "the same with a single socket"},
+		{Command: "backlog --n 0", Says: "a listener without room does not refuse: it drops the SYN, and the client sends it again"},
 		{Command: "nolisten --ipv6", Says: "the same on IPv6"},
 	},
 	Sockopts: []string{"SO_ERROR"},
 	Claims: []lab.Claim{{
 		ID:     "bound-port-refuses",
-		Text:   "A SYN for a port that is bound and not listened on is answered by RST,ACK that acknowledges it, and connect fails with ECONNREFUSED.",
+		Text:   "A SYN for a port that is bound but not listening is answered by RST,ACK, which acknowledges the SYN, and connect fails with ECONNREFUSED.",
 		Source: "RFC 9293 §3.5.2, §3.10.7.1; connect(2)",
 		Control: lab.Control{
-			Says: "the RST is changed not to cover the SYN", Segment: "server:RST,ACK", Change: lab.AckLess(1),
+			Says: "the RST does not cover the SYN", Segment: "server:RST,ACK", Change: lab.AckLess(1),
 		},
 	}, {
 		ID:     "connection-needs-listener",
-		Text:   "There is no connection without a socket that listens.",
+		Text:   "A connection needs a listening socket.",
 		Source: "widely taught, with the calls of a server",
 		Myth:   true,
-		Truth:  "Two sockets that connect to each other make a connection, and so does one that connects to itself (RFC 9293 §3.5, figure 7).",
+		Truth:  "Two sockets that connect to each other form a connection (RFC 9293 §3.5, figure 7), and so does one that connects to itself (net/ipv4/tcp_input.c: tcp_rcv_synsent_state_process).",
 		Control: lab.Control{
 			Says: "the client closes before the server connects", Before: "server:connect",
 			Do: func(s *lab.Script) { s.Sock("other").Close() },
@@ -56,10 +57,8 @@ that it connects to finds it, with no listener anywhere.`,
 		refused := s.Client.Socket()
 		refused.Bind(s.Client.Addr(40000))
 		refused.Connect(s.Server.Addr(80))
-		syn := s.Wire.Next("SYN")
-		syn.Deliver()
-		answer := s.Wire.Next("RST,ACK")
-		answer.Deliver()
+		syn := s.Wire.Next("SYN").Deliver()
+		answer := s.Wire.Next("RST,ACK").Deliver()
 		s.Expect("bound-port-refuses",
 			lab.Is("server sends", answer.Flags, "RST,ACK"),
 			lab.Is("ack", answer.Ack, syn.Seq+1),

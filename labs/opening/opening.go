@@ -3,13 +3,15 @@ package opening
 
 import (
 	"embed"
+	"fmt"
 
 	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/labs/record"
 )
 
 // Labs are the section's labs, in teaching order.
 var Labs = []*lab.Lab{
-	&handshake, &lifecycle, &noAccept, &noListen, &selfConnect, &simOpen, &backlog, &synQueue,
+	&handshake, &negotiate, &lifecycle, &noAccept, &noListen, &selfConnect, &simOpen, &crossed, &backlog, &synQueue, &relisten, &deferAccept, &fastOpen, &unreachable,
 	&lostSYN, &lostSYNACK, &lostACK,
 }
 
@@ -17,3 +19,46 @@ var Labs = []*lab.Lab{
 //
 //go:embed all:testdata
 var Pictures embed.FS
+
+// keepsNothing judges claims about SYN_RECV where there is none.
+func keepsNothing(s *lab.Script, claims ...string) bool {
+	if s.Server.Sysctl(syncookies) != 2 {
+		return false
+	}
+	s.Inapplicable("with tcp_syncookies 2 the server keeps no half-open connections", claims...)
+	return true
+}
+
+// cross holds the SYNs of two sockets that connect to each other until both are
+// on the wire, and carries everything crosswise until the wire is empty.
+func cross(s *lab.Script) {
+	one, other := s.Wire.Next("client:SYN"), s.Wire.Next("server:SYN")
+	one.Hold()
+	other.Hold()
+	one.Deliver()
+	other.Deliver()
+	for _, name := range []string{"SYN,ACK", "ACK"} {
+		s.Wire.Deliver("client:" + name)
+		s.Wire.Deliver("server:" + name)
+	}
+}
+
+// fill offers a listener n half-open connections, and returns how many it keeps.
+func fill(s *lab.Script, listener *lab.Sock, n int, name string) (kept int) {
+	before := s.Server.Count(record.SynRecv)
+	for i := range n {
+		leaveHalfOpen(s, s.Client.Named(fmt.Sprintf("%s %d", name, i+1)).Connect(listener))
+	}
+	return s.Server.Count(record.SynRecv) - before
+}
+
+// leaveHalfOpen lets a client's SYN arrive, and the client is never heard of again.
+func leaveHalfOpen(s *lab.Script, client *lab.Sock) *lab.Sock {
+	wire := s.Wire.Of(client)
+	wire.Next("SYN").Deliver()
+	if answer := wire.Take("SYN,ACK"); answer != nil {
+		answer.Drop()
+	}
+	client.Close()
+	return client
+}

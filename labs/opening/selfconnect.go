@@ -11,31 +11,31 @@ import (
 // One socket, connected to itself.
 var selfConnect = lab.Lab{
 	Name:  "selfconnect",
-	Title: "A socket can be connected to itself, and nobody listens",
-	Long: `A socket that is bound to an address and connects to that same address gets its
-own SYN back. To TCP that is two hosts that open at the same moment: the socket
-goes through SYN_RECV and is ESTABLISHED, with itself. It then reads what it
-writes. With --accident the same happens as it does in real life: a client
-connects to a local port where nobody listens, and the kernel happens to choose
-that very port as the source. So that every run is the same, chance is ruled
-out: at first by the rule that a port of the parity of the range's low end is
-chosen, then by a range in which one port is left. --ports lets it in again.`,
-	Why: `Nothing in TCP says that the two ends must be two. To
-tcp_rcv_synsent_state_process (net/ipv4/tcp_input.c) a SYN without an ACK in SYN_SENT
-is "simultaneous connect with crossed SYNs. Particularly, it can be connect to self",
-as its comment has it: the socket goes to SYN_RECV, and its own SYN,ACK completes the
-handshake. The close is simultaneous in the same way, and goes through CLOSING.
+	Title: "A socket can connect to itself, without a listener",
+	Look:  "one socket is both ends: its own SYN comes back to it",
+	Long: `A socket that is bound to an address and connects to the same address gets its own
+SYN. To TCP this is a simultaneous open: the socket goes through SYN_RECV and becomes
+ESTABLISHED, with itself. It then reads what it writes. With --accident it happens as
+in production: a client connects to a local port that nobody listens on, and the
+kernel chooses that very port as the source port. So that every run is the same, the
+lab leaves nothing to chance: first the kernel prefers the other ports, by their
+parity, and then the range has one port left. --ports brings chance back.`,
+	Why: `Nothing in TCP says that the two ends must be two sockets.
+tcp_rcv_synsent_state_process (net/ipv4/tcp_input.c) calls a SYN without an ACK in
+SYN_SENT a "simultaneous connect with crossed SYNs. Particularly, it can be connect
+to self": the socket goes to SYN_RECV, and its own SYN,ACK completes the handshake.
+The close is simultaneous as well, and goes through CLOSING.
 
-By accident it takes a target port in ip_local_port_range where nobody listens: a
-service that is down, and a client that tries again and again. For each try
-__inet_hash_connect (net/ipv4/inet_hashtables.c) chooses a source port, those with
-the parity of the range's low end first, and has no reason to leave out the target's.
-Once it is hit, the client talks to itself, and the service that comes back finds
-its port taken. Service ports outside of the range, or reserved by
-ip_local_reserved_ports, rule that out.`,
+By accident it needs a target port that lies in ip_local_port_range and has no
+listener: a service that is down, and a client that tries again and again. For each
+try __inet_hash_connect (net/ipv4/inet_hashtables.c) chooses a source port, first
+among those with the parity of the range's low end, and does not avoid the target
+port. Once it hits it, the client talks to itself, and the service that comes back
+finds its port in use. Service ports outside the range, or reserved by
+ip_local_reserved_ports, prevent this.`,
 	Try: []lab.Try{
-		{Command: "selfconnect --accident", Says: "as in real life: it is refused four times, and then connected to itself"},
-		{Command: "selfconnect --accident --ports 4", Says: "four ports of the right parity to choose from: chance decides how often it is refused"},
+		{Command: "selfconnect --accident", Says: "as in production: refused four times, then connected to itself"},
+		{Command: "selfconnect --accident --ports 4", Says: "four source ports to choose from: chance decides how often it is refused"},
 		{Command: "simopen", Says: "the same states, with two sockets"},
 		{Command: "simclose", Says: "the same CLOSING, with two sockets"},
 	},
@@ -54,7 +54,7 @@ ip_local_reserved_ports, rule that out.`,
 	TimeWaits: 1,
 	Claims: []lab.Claim{{
 		ID:     "ephemeral-port-picked-by-chance",
-		Text:   "The kernel may choose as the source port the very port that is connected to.",
+		Text:   "The kernel may choose as the source port the very port that the program connects to.",
 		Source: "net/ipv4/inet_hashtables.c: __inet_hash_connect",
 		When:   byAccident,
 		Control: lab.Control{
@@ -72,8 +72,8 @@ ip_local_reserved_ports, rule that out.`,
 		},
 	}, {
 		ID:     "one-socket-both-ends",
-		Text:   "One socket is both ends of the connection: its own address is its peer's.",
-		Source: "RFC 9293 §3.5; getpeername(2)",
+		Text:   "One socket is both ends of the connection: its own address is also its peer's.",
+		Source: "net/ipv4/tcp_input.c: tcp_rcv_synsent_state_process; getpeername(2)",
 		Control: lab.Control{
 			Says: "somebody listens on the port", Args: lab.Args{"accident": "1"}, Before: "attempt 5:connect",
 			Do: listenOnSelfPort,
@@ -81,29 +81,29 @@ ip_local_reserved_ports, rule that out.`,
 	}, {
 		ID:     "no-listen-called",
 		Text:   "No socket listens on the port.",
-		Source: "RFC 9293 §3.5; listen(2)",
+		Source: "RFC 9293 §3.5 (MUST-10), figure 7",
 		Control: lab.Control{
 			Says: "somebody listens on the port", Args: lab.Args{"accident": "1"}, Before: "attempt 5:connect",
 			Do: listenOnSelfPort,
 		},
 	}, {
 		ID:     "passes-through-syn-recv",
-		Text:   "The socket goes from SYN_SENT to SYN_RECV by its own SYN, and is then ESTABLISHED.",
+		Text:   "Its own SYN takes the socket from SYN_SENT to SYN_RECV, and then it is ESTABLISHED.",
 		Source: "RFC 9293 §3.5, figure 7; net/ipv4/tcp_input.c: tcp_rcv_synsent_state_process",
 		When:   overTheWire,
 		Control: lab.Control{
-			Says: "an acknowledgement is added to the SYN", Segment: "client:SYN", Change: lab.AckItself,
+			Says: "the SYN carries an acknowledgement as well", Segment: "client:SYN", Change: lab.AckItself,
 		},
 	}, {
 		ID:     "reads-its-own-data",
-		Text:   "What the socket writes, it reads.",
-		Source: "RFC 9293 §3.5",
+		Text:   "The socket reads what it writes.",
+		Source: "RFC 9293 §3.10.7.4; net/ipv4/tcp_input.c: tcp_data_queue",
 		Control: lab.Control{
 			Says: "the data is lost", Segment: "client:data",
 		},
 	}, {
 		ID:     "close-goes-through-closing",
-		Text:   "The socket's own FIN takes it from FIN_WAIT1 to CLOSING, and the acknowledgement to TIME_WAIT.",
+		Text:   "The socket's own FIN takes it from FIN_WAIT1 to CLOSING, and the acknowledgement takes it to TIME_WAIT.",
 		Source: "RFC 9293 §3.6, case 3; net/ipv4/tcp_input.c: tcp_fin",
 		When:   overTheWire,
 		Control: lab.Control{

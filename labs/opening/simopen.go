@@ -8,47 +8,49 @@ import (
 // Two sockets that connect to each other at the same moment.
 var simOpen = lab.Lab{
 	Name:  "simopen",
-	Title: "Two sockets that connect to each other make one connection, and nobody listens",
-	Long: `Each of two hosts connects to the other before it has heard from it, so that two
-SYNs cross on the wire. Each host finds a SYN where it has asked for a
-connection itself: it goes to SYN_RECV, and sends its own SYN once more, now with
-an ACK. That ends in one connection between the two sockets. A kernel before
-Linux 6.11 answers the second SYN by an ACK first, and is ESTABLISHED by that.`,
-	Why: `A connection is named by its two addresses and ports, and both SYNs name the same
-one. So there is nothing to choose: RFC 9293 §3.5 has each side go from SYN-SENT to
-SYN-RECEIVED to ESTABLISHED, and demands that implementations support it (MUST-10).
-In Linux tcp_rcv_synsent_state_process (net/ipv4/tcp_input.c) sees a SYN without an
-ACK, sets SYN_RECV and repeats its own SYN with an ACK. This SYN_RECV is a full
-socket, the one that called connect, and no listener's small request.
+	Title: "Two sockets that connect to each other form one connection, without a listener",
+	Look:  "the two SYNs that cross, and SYN_RECV at both ends without a listener",
+	Long: `Two hosts connect to each other at the same time, so two SYNs cross on the wire. Each
+host waits for a SYN,ACK and gets a SYN instead. It goes to SYN_RECV and sends its
+own SYN again, now with an ACK. The result is one connection between the two sockets.
+Linux before 6.11 (and a stable series without commit 23e89e8ee7be) answers that
+SYN,ACK with a plain ACK, and the ACK completes the connection.`,
+	Why: `Two addresses and two ports name a connection, and both SYNs name the same one. So
+RFC 9293 §3.5 takes each side from SYN-SENT to SYN-RECEIVED to ESTABLISHED, and
+requires implementations to support that (MUST-10). In Linux
+tcp_rcv_synsent_state_process (net/ipv4/tcp_input.c) sees a SYN without an ACK, sets
+SYN_RECV and sends its own SYN again with an ACK. This SYN_RECV is the full socket
+that called connect, not a listener's small request socket.
 
-The SYN,ACK that comes next brings a SYN to a connection that had one already, which
-tcp_validate_incoming would answer by a challenge ACK. It lets exactly this one pass:
-in SYN_RECV, with the number that was received before, acknowledging what was sent.
-In real life both ports must be known beforehand; that is how peers behind two
-firewalls can connect, each of which lets only outgoing connections through.`,
+The SYN,ACK that arrives next brings a SYN to a connection that already had one.
+tcp_validate_incoming would answer it with a challenge ACK, but lets exactly this one
+pass: in SYN_RECV, with the number that was received before, and acknowledging what
+was sent. In practice both ports must be known beforehand. Peers behind two firewalls
+that only let outgoing connections through can connect this way.`,
 	Try: []lab.Try{
-		{Command: "selfconnect", Says: "the same with one socket: it crosses its own SYN"},
+		{Command: "crossed", Says: "one of the two SYNs is lost"},
+		{Command: "selfconnect", Says: "the same with one socket, which gets its own SYN"},
 		{Command: "nolisten", Says: "a bound port refuses, until its owner connects to the client"},
-		{Command: "simclose", Says: "the mirror image at the end of a connection"},
+		{Command: "simclose", Says: "the same symmetry at the end of a connection"},
 	},
 	Sockopts: []string{"SO_ERROR"},
 	Claims: []lab.Claim{{
 		ID:     "both-pass-through-syn-recv",
-		Text:   "Both sockets go from SYN_SENT to SYN_RECV by the other's SYN, and are then ESTABLISHED.",
+		Text:   "The other's SYN takes each socket from SYN_SENT to SYN_RECV, and then both are ESTABLISHED.",
 		Source: "RFC 9293 §3.5, figure 7; net/ipv4/tcp_input.c: tcp_rcv_synsent_state_process",
 		Control: lab.Control{
 			Says: "one of the SYNs is lost", Segment: "client:SYN",
 		},
 	}, {
 		ID:     "both-established-without-listen",
-		Text:   "Both connects succeed, though neither host has a socket that listens.",
+		Text:   "Both connects succeed although neither host has a listening socket.",
 		Source: "RFC 9293 §3.5 (MUST-10), figure 7; connect(2)",
 		Control: lab.Control{
-			Says: "a RST takes the place of the server's SYN,ACK", Segment: "server:SYN,ACK", Change: lab.ResetInstead,
+			Says: "a RST arrives instead of the server's SYN,ACK", Segment: "server:SYN,ACK", Change: lab.ResetInstead,
 		},
 	}, {
 		ID:     "one-connection-not-two",
-		Text:   "The two SYNs make one connection: each host has one socket, each is the other's peer, and what one writes the other reads.",
+		Text:   "The two SYNs form one connection: each host has one socket, each is the other's peer, and each reads what the other writes.",
 		Source: "RFC 9293 §3.5",
 		Control: lab.Control{
 			Says: "the data is lost", Segment: "client:data",
@@ -84,18 +86,4 @@ firewalls can connect, each of which lets only outgoing connections through.`,
 			lab.Is("server's peer", server.RemoteAddr(), client.LocalAddr()),
 			lab.Is("data", data, "hello"))
 	},
-}
-
-// cross holds the SYNs of two sockets that connect to each other until both are
-// on the wire, and carries everything crosswise until the wire is empty.
-func cross(s *lab.Script) {
-	one, other := s.Wire.Next("client:SYN"), s.Wire.Next("server:SYN")
-	one.Hold()
-	other.Hold()
-	one.Deliver()
-	other.Deliver()
-	for _, name := range []string{"SYN,ACK", "ACK"} {
-		s.Wire.Deliver("client:" + name)
-		s.Wire.Deliver("server:" + name)
-	}
 }

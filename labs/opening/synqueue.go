@@ -1,8 +1,8 @@
 package opening
 
 import (
-	"fmt"
 	"math"
+	"strconv"
 
 	"github.com/tcplab/tcplab/labs/lab"
 	"github.com/tcplab/tcplab/labs/record"
@@ -13,35 +13,39 @@ const (
 	maxFlood      = 5000 // no request may expire before the flood is over
 )
 
-// A listener's queue of handshakes under way, filled until it overflows.
+// A listener's half-open connections, up to their limit and beyond it.
 var synQueue = lab.Lab{
 	Name:  "synqueue",
-	Title: "Handshakes under way wait in a queue that listen's backlog limits, and cookies go past it",
-	Long: `A SYN that is answered and whose handshake is not finished is kept as SYN_RECV, in
-what is called the SYN queue. A flood of SYNs whose senders never finish fills it.
-What becomes of the next SYN depends on net.ipv4.tcp_syncookies: with cookies it is
-answered from nothing, the state being in the number of the SYN,ACK; without, it
-is dropped. tcp_max_syn_backlog, which has the name of this limit, is asked about
-in the second case alone.`,
-	Why: `A SYN costs its sender one packet and the server memory and a timer, so it has to be
-limited. tcp_conn_request (net/ipv4/tcp_input.c) first compares the handshakes under
-way with the listener's backlog (inet_csk_reqsk_queue_is_full; like the accept queue
-it is full when it is longer). Beyond it, tcp_syn_flood_action decides between a
-cookie and the drop. Only where tcp_syncookies is 0 does it look at
-tcp_max_syn_backlog, and keeps the last quarter for peers that it knows to be alive.
+	Title: "listen's backlog limits half-open connections too, and SYN cookies go beyond it",
+	Look:  "how many SYN_RECV the listener keeps, and the SYN that only a cookie answers",
+	Long: `The server answers a SYN and keeps a half-open connection in SYN_RECV until the
+handshake completes. All of them together are called the SYN queue. (RFC 9293 §3.5.1
+uses "half-open" for something else: a connection that only one end still has.) A
+flood of SYNs from clients that never finish fills the queue. What happens to the
+next SYN depends on net.ipv4.tcp_syncookies. With cookies the server answers it
+without keeping anything: the sequence number of the SYN,ACK holds the state. Without
+cookies the server drops it. tcp_max_syn_backlog, which sounds like this limit,
+counts only in the second case.`,
+	Why: `A SYN costs its sender one packet, and the server memory and a timer, so there has to
+be a limit. tcp_conn_request (net/ipv4/tcp_input.c) first compares the number of
+half-open connections with the listener's backlog (inet_csk_reqsk_queue_is_full; like
+the accept queue, it is full when it is longer). It does so whatever tcp_syncookies
+says. Beyond that limit tcp_syn_flood_action chooses between a cookie and a drop.
+Only with tcp_syncookies=0 does Linux also look at tcp_max_syn_backlog, and it
+reserves the last quarter of that for peers that it knows to be alive.
 
-A cookie needs no memory: the number of the SYN,ACK is a hash of addresses, ports, a
-secret and the minute, with one of four MSS values hidden in it
-(secure_tcp_syn_cookie, net/ipv4/syncookies.c). An ACK that returns it within some two
-minutes proves that the client got the SYN,ACK, and cookie_v4_check makes the socket
-from that ACK alone. The price: the server has nothing to send its SYN,ACK again from,
-and what the SYN's options said is lost but for what a timestamp brings back.`,
+A cookie needs no memory. The sequence number of the SYN,ACK is a hash of addresses,
+ports, a secret and the minute, and hides one of four MSS values
+(secure_tcp_syn_cookie, net/ipv4/syncookies.c). An ACK that returns it within one to
+two minutes proves that the client got the SYN,ACK, and cookie_v4_check creates the
+socket from that ACK alone. The price: the server cannot send its SYN,ACK again, and
+it loses the options of the SYN, except for what a timestamp brings back.`,
 	Try: []lab.Try{
-		{Command: "synqueue --syncookies 0", Says: "without cookies: tcp_max_syn_backlog and then the backlog are met, and SYNs are dropped"},
-		{Command: "synqueue --syncookies 2", Says: "cookies for every SYN: not one SYN_RECV, and the connection appears with its ACK"},
-		{Command: "synqueue --syncookies 1 --max-syn-backlog 1024", Says: "the sysctl does not matter: 9 handshakes under way with a backlog of 8"},
-		{Command: "synqueue --backlog 0", Says: "one handshake under way, and the next SYN gets a cookie"},
-		{Command: "lostack", Says: "one such unfinished handshake, to its end"},
+		{Command: "synqueue --syncookies 0", Says: "without cookies: first tcp_max_syn_backlog and then the backlog is the limit, and SYNs are dropped"},
+		{Command: "synqueue --syncookies 2", Says: "cookies for every SYN: no SYN_RECV at all, and the ACK creates the connection"},
+		{Command: "synqueue --syncookies 1 --max-syn-backlog 1024", Says: "the sysctl makes no difference: 9 half-open connections with a backlog of 8"},
+		{Command: "synqueue --backlog 0", Says: "one half-open connection, and the next SYN gets a cookie"},
+		{Command: "lostack", Says: "one such half-open connection, until its end"},
 	},
 	Knobs: []lab.Knob{
 		lab.Number("backlog", 8, 0, math.MaxInt32, "listen's argument"),
@@ -52,15 +56,15 @@ and what the SYN's options said is lost but for what a timestamp brings back.`,
 	Reads: []string{"server:" + somaxconn},
 	Claims: []lab.Claim{{
 		ID:     "half-open-is-syn-recv",
-		Text:   "A handshake whose third segment does not come is SYN_RECV; no file descriptor holds it, and it is not in the accept queue.",
-		Source: "RFC 9293 §3.5; listen(2), NOTES",
+		Text:   "A connection whose third segment does not come is in SYN_RECV. It has no file descriptor and is not in the accept queue.",
+		Source: "RFC 9293 §3.3.2; listen(2), NOTES",
 		Control: lab.Control{
 			Says: "the server sends cookies for every SYN", Before: "silent:connect",
 			Do: func(s *lab.Script) { s.Server.SetSysctl(syncookies, "2") },
 		},
 	}, {
 		ID:     "syn-queue-limited-by-backlog",
-		Text:   "The listener keeps as many handshakes under way as its backlog says, or one more.",
+		Text:   "A listener keeps as many half-open connections as its backlog says, or one more, with cookies and without.",
 		Source: "include/net/inet_connection_sock.h: inet_csk_reqsk_queue_is_full",
 		Control: lab.Control{
 			Says: "a second listen lowers the backlog", Before: "flood 1:connect",
@@ -68,24 +72,24 @@ and what the SYN's options said is lost but for what a timestamp brings back.`,
 		},
 	}, {
 		ID:     "max-syn-backlog-limits-the-syn-queue",
-		Text:   "tcp_max_syn_backlog limits the handshakes under way.",
-		Source: "tcp(7) and Documentation/networking/ip-sysctl.rst: tcp_max_syn_backlog",
+		Text:   "tcp_max_syn_backlog limits the half-open connections.",
+		Source: "tcp(7), tcp_max_syn_backlog; Documentation/networking/ip-sysctl.rst: tcp_max_syn_backlog",
 		Myth:   true,
-		Truth:  "Only without cookies (tcp_syncookies 0) is it asked about, as listen(2), NOTES, says; with and without them the backlog is a limit, of which it knows nothing (net/ipv4/tcp_input.c: tcp_conn_request).",
+		Truth:  "It counts only without cookies (tcp_syncookies=0), as listen(2), NOTES, says; the listener's backlog is a limit with and without them (net/ipv4/tcp_input.c: tcp_conn_request). The statement was true before Linux 4.4 (commit ef547f2ac16b, \"tcp: remove max_qlen_log\"): there the limit was the smaller of the two, rounded up to a power of two.",
 		Control: lab.Control{
 			Says: "cookies are turned off behind the story's back", Before: "flood 1:connect",
 			Do: func(s *lab.Script) { s.Server.SetSysctl(syncookies, "0") },
 		},
 	}, {
 		ID:     "cookies-keep-no-state",
-		Text:   "With cookies, a SYN beyond the limit is answered though the server keeps no socket for it, and its ACK makes one that is ESTABLISHED at once.",
+		Text:   "With cookies the server answers a SYN beyond the limit without keeping a socket for it, and the client's ACK creates one that is ESTABLISHED at once.",
 		Source: "net/ipv4/tcp_input.c: tcp_conn_request; net/ipv4/syncookies.c: cookie_v4_check",
 		Control: lab.Control{
 			Says: "the ACK is lost", Segment: "client:ACK",
 		},
 	}, {
 		ID:     "max-syn-backlog-limits-without-cookies",
-		Text:   "Without cookies the last quarter of tcp_max_syn_backlog is kept for known peers: a stranger's SYN is dropped when less than a quarter is left.",
+		Text:   "Without cookies the last quarter of tcp_max_syn_backlog is reserved for known peers: a stranger's SYN is dropped when less than a quarter is left.",
 		Source: "net/ipv4/tcp_input.c: tcp_conn_request",
 		Control: lab.Control{
 			Says: "tcp_max_syn_backlog is lowered behind the story's back", Before: "second listener:listen",
@@ -93,7 +97,7 @@ and what the SYN's options said is lost but for what a timestamp brings back.`,
 		},
 	}, {
 		ID:     "without-cookies-syn-dropped",
-		Text:   "Without cookies a SYN beyond the limit gets no answer, its client stays SYN_SENT, and ListenDrops counts it.",
+		Text:   "Without cookies a SYN beyond the limit gets no answer. Its client stays in SYN_SENT, and ListenDrops counts it.",
 		Source: "net/ipv4/tcp_input.c: tcp_conn_request; include/net/tcp.h: tcp_listendrop",
 		Control: lab.Control{
 			Says: "cookies are turned on again behind the story's back", Before: "second listener:listen",
@@ -113,27 +117,35 @@ and what the SYN's options said is lost but for what a timestamp brings back.`,
 		case listener.Limit() == 0 && s.Server.Counter("SyncookiesSent") > 0:
 			// Before commit 3479c7549fb1, of 2025, a queue is full when it is as long as
 			// the limit (inet_csk_reqsk_queue_is_full).
-			s.Inapplicable("this kernel keeps no handshake under way with a backlog of 0", "half-open-is-syn-recv")
+			s.Inapplicable("this kernel keeps no half-open connection with a backlog of 0", "half-open-is-syn-recv")
 		default:
 			s.Expect("half-open-is-syn-recv",
 				lab.Is("server", silent.Peer().State(), record.SynRecv),
 				lab.Is("descriptor", silent.Peer().Held(), false),
 				lab.Is("accept queue", listener.Queue(), 0))
 		}
+		var kept []lab.Check // of half-open connections, where the backlog is the limit
 		if cookies != 0 {
-			s.Part("A flood of them, with cookies")
-			withCookies(s, listener, always)
+			s.Part("Many of them, with cookies")
+			kept = withCookies(s, listener, always)
 			s.Server.SetDefault(syncookies, "0")
 		} else {
-			const why = "tcp_syncookies is 0"
-			s.Inapplicable(why, "syn-queue-limited-by-backlog", "max-syn-backlog-limits-the-syn-queue", "cookies-keep-no-state")
+			s.Inapplicable("tcp_syncookies is 0", "max-syn-backlog-limits-the-syn-queue", "cookies-keep-no-state")
 		}
 		if s.Server.Sysctl(syncookies) == 0 {
-			s.Part("A flood of them, without cookies")
+			s.Part("Many of them, without cookies")
 			withoutCookies(s)
+			kept = append(kept, backlogWithoutCookies(s, listener.Limit())...)
 		} else {
 			const why = "tcp_syncookies is not 0"
 			s.Inapplicable(why, "max-syn-backlog-limits-without-cookies", "without-cookies-syn-dropped")
+		}
+		switch {
+		case always:
+		case kept == nil:
+			s.Inapplicable(tooFew+", or tcp_max_syn_backlog is the lower limit", "syn-queue-limited-by-backlog")
+		default:
+			s.Expect("syn-queue-limited-by-backlog", append(kept, lab.Seen("backlog", listener.Limit()))...)
 		}
 	},
 }
@@ -143,18 +155,18 @@ const (
 	noLower = "tcp_max_syn_backlog is not below the backlog"
 )
 
-// withCookies floods a listener that has one handshake under way. Where cookies
-// are always sent nothing is kept.
-func withCookies(s *lab.Script, listener *lab.Sock, always bool) {
+// withCookies floods a listener that has one half-open connection. Where cookies
+// are always sent it keeps none.
+func withCookies(s *lab.Script, listener *lab.Sock, always bool) (keeps []lab.Check) {
 	limit, bound := listener.Limit(), s.Server.Sysctl(maxSYNBacklog)
 	kept, full := flood(s, listener, 1, "flood")
 	switch {
 	case always:
 	case !full:
-		s.Inapplicable(tooFew, "syn-queue-limited-by-backlog", "max-syn-backlog-limits-the-syn-queue", "cookies-keep-no-state")
-		return
+		s.Inapplicable(tooFew, "max-syn-backlog-limits-the-syn-queue", "cookies-keep-no-state")
+		return nil
 	default:
-		s.Expect("syn-queue-limited-by-backlog", lab.Between("SYN_RECV", kept, limit, limit+1), lab.Seen("backlog", limit))
+		keeps = append(keeps, lab.Between("SYN_RECV", kept, limit, limit+1))
 		if bound < limit {
 			s.Expect("max-syn-backlog-limits-the-syn-queue", lab.Between("SYN_RECV", kept, 0, max(bound, 0)), lab.Seen("tcp_max_syn_backlog", bound))
 		} else {
@@ -171,11 +183,11 @@ func withCookies(s *lab.Script, listener *lab.Sock, always bool) {
 		lab.Is("server sends", answer, "SYN,ACK"),
 		lab.Is("server", state, "none"),
 		lab.Is("after the ACK", client.Peer().State(), record.Established))
+	return keeps
 }
 
 func withoutCookies(s *lab.Script) {
 	bound := s.Server.Sysctl(maxSYNBacklog)
-	reach := max(0, bound-bound>>2+1) // SYNs taken before less than a quarter is left
 	listener := s.Server.Named("second listener").Listen(81, s.Int("backlog"))
 	limit := listener.Limit()
 	kept, full := flood(s, listener, 0, "second flood")
@@ -183,7 +195,7 @@ func withoutCookies(s *lab.Script) {
 		s.Inapplicable(tooFew, "max-syn-backlog-limits-without-cookies", "without-cookies-syn-dropped")
 		return
 	}
-	if reach <= limit {
+	if reach := strangers(bound); reach <= limit {
 		s.Expect("max-syn-backlog-limits-without-cookies", lab.Is("SYN_RECV", kept, reach), lab.Seen("tcp_max_syn_backlog", bound))
 	} else {
 		s.Inapplicable(noLower, "max-syn-backlog-limits-without-cookies")
@@ -200,6 +212,26 @@ func withoutCookies(s *lab.Script) {
 	client.Close()
 }
 
+// strangers returns how many SYNs of unknown peers are taken before less than the
+// last quarter of tcp_max_syn_backlog is left.
+func strangers(bound int) int { return max(0, bound-bound>>2+1) }
+
+// backlogWithoutCookies floods a listener whose backlog is below what
+// tcp_max_syn_backlog allows. Where the user keeps that too low it does nothing.
+func backlogWithoutCookies(s *lab.Script, limit int) (keeps []lab.Check) {
+	s.Server.SetDefault(maxSYNBacklog, strconv.Itoa(2*(limit+1+surplus)))
+	if strangers(s.Server.Sysctl(maxSYNBacklog)) <= limit+1 {
+		return nil
+	}
+	s.Part("Again without cookies, with the backlog as the lower limit")
+	listener := s.Server.Named("third listener").Listen(82, s.Int("backlog"))
+	kept, full := flood(s, listener, 0, "third flood")
+	if !full {
+		return nil
+	}
+	return []lab.Check{lab.Between("SYN_RECV without cookies", kept, limit, limit+1)}
+}
+
 // flood leaves handshakes half open, besides those that were already, and tells
 // how many the listener keeps, and whether it has not kept all.
 func flood(s *lab.Script, listener *lab.Sock, already int, name string) (kept int, full bool) {
@@ -207,21 +239,6 @@ func flood(s *lab.Script, listener *lab.Sock, already int, name string) (kept in
 	if s.Given("flood") {
 		clients = s.Int("flood")
 	}
-	before := s.Server.Count(record.SynRecv) - already
-	for n := range clients - already {
-		leaveHalfOpen(s, s.Client.Named(fmt.Sprintf("%s %d", name, n+1)).Connect(listener))
-	}
-	kept = s.Server.Count(record.SynRecv) - before
+	kept = already + fill(s, listener, clients-already, name)
 	return kept, kept < clients
-}
-
-// leaveHalfOpen lets a client's SYN arrive, and the client is never heard of again.
-func leaveHalfOpen(s *lab.Script, client *lab.Sock) *lab.Sock {
-	wire := s.Wire.Of(client)
-	wire.Next("SYN").Deliver()
-	if answer := wire.Take("SYN,ACK"); answer != nil {
-		answer.Drop()
-	}
-	client.Close()
-	return client
 }

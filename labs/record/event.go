@@ -11,8 +11,8 @@ type Event struct {
 	Body Body
 }
 
-// A Body says what happened: *Call, *Segment, *State, *Counters, *Wait, *Kernel,
-// *VerdictGiven or *Part.
+// A Body says what happened: *Call, *Segment, *ICMP, *State, *Counters, *Window, *Wait,
+// *Kernel, *VerdictGiven, *Part, *Note, *Program or *Bulk.
 type Body interface{ kind() string }
 
 // A Call is a system call that a host's program made.
@@ -45,11 +45,25 @@ type Cause string
 const (
 	ByTimer       Cause = "timer"          // the retransmission timer ran out
 	ByDuplicates  Cause = "duplicate-acks" // acknowledgements showed that it was lost: fast retransmit
+	BySlowStart   Cause = "slow-start"     // after a timeout: acknowledgements let go again what counts as lost
+	ByICMP        Cause = "icmp"           // an ICMP message said that it is too big
+	BySYNACK      Cause = "syn-ack"        // the SYN,ACK did not acknowledge the data that the SYN has carried
 	ByAnswer      Cause = "answer"         // it was sent again because the other side's came again
 	ByProbe       Cause = "probe"          // a tail loss probe (RFC 8985 §7)
 	ByKeepalive   Cause = "keepalive"      // the keepalive timer ran out (RFC 9293 §3.8.4)
 	ByWindowProbe Cause = "window-probe"   // the persist timer ran out (RFC 9293 §3.8.6.1)
+	ByDelay       Cause = "delayed-ack"    // an ACK that was put off, until its timer ran out (RFC 9293 §3.8.6.3)
 	ByUnknown     Cause = "unknown"        // sent again, and the instrument can't tell why
+)
+
+// A Timestamp says how the timestamp of a forged segment differs from the true one.
+type Timestamp string
+
+// What can have become of a timestamp.
+const (
+	OlderTimestamp Timestamp = "older"
+	NewerTimestamp Timestamp = "newer"
+	NoTimestamp    Timestamp = "none" // the option is missing
 )
 
 // A Segment is a TCP segment on the wire, when its fate was decided.
@@ -69,6 +83,9 @@ type Segment struct {
 	// ECN is the IP header's codepoint: "", "ECT(0)", "ECT(1)" or "CE" (RFC 3168 §5).
 	ECN    string `json:"ecn,omitempty"`
 	Urgent uint16 `json:"urg,omitempty"` // the urgent pointer
+	// SACK is what is acknowledged selectively, as relative to the receiver's
+	// initial sequence number as Ack is: "1449-2897", with commas between several.
+	SACK string `json:"sack,omitempty"`
 	// Options are the TCP options as tcpdump prints them.
 	Options string `json:"options,omitempty"`
 	Fate    Fate   `json:"fate"`
@@ -79,11 +96,32 @@ type Segment struct {
 	Cause Cause `json:"cause,omitempty"`
 	// Forged is set where the sender never sent it: it was made by tcplab.
 	Forged bool `json:"forged,omitempty"`
+	// Timestamp says how its timestamps option (RFC 7323 §3) differs from that of the
+	// segment that it was made of, where it was forged and does differ.
+	Timestamp Timestamp `json:"timestamp,omitempty"`
 	// ID is the same in every event about one packet, and rises in the order
 	// in which the packets were seen.
 	ID     int           `json:"id"`
 	SentAt time.Duration `json:"-"` // when the sender put it on the wire; sent_us in JSON
 	Raw    []byte        `json:"raw"`
+}
+
+// An ICMP is an error message of ICMP (RFC 792) or ICMPv6 (RFC 4443) that a host
+// received: a segment of its own could not be delivered. tcplab makes it, in place
+// of a router on the way or of the other host.
+type ICMP struct {
+	To   string     `json:"to"`
+	Src  netip.Addr `json:"src"`
+	Dst  netip.Addr `json:"dst"`
+	Type uint8      `json:"type"`
+	Code uint8      `json:"code"`
+	Says string     `json:"says"`          // "host unreachable"
+	MTU  uint32     `json:"mtu,omitempty"` // of the next link, for a packet that is too big for it
+	// About is the segment's Segment.ID, From and Dest are its two ends.
+	About int            `json:"about"`
+	From  netip.AddrPort `json:"from"`
+	Dest  netip.AddrPort `json:"dest"`
+	Raw   []byte         `json:"raw"`
 }
 
 // A State is a change in what the kernel says of one socket.
@@ -107,6 +145,9 @@ type State struct {
 	// Descriptor reports whether a program holds the socket: false for a
 	// connection that waits for accept, an orphan, a time-wait socket.
 	Descriptor bool `json:"descriptor"`
+	// Apart is set in a live run where the event before has not led to it: the host has
+	// just sent the segment that follows, or was looked at for its own sake.
+	Apart bool `json:"apart,omitempty"`
 }
 
 // A Counters says by how much counters of a host's kernel have risen since they
@@ -122,7 +163,7 @@ type Wait struct {
 	Host     string `json:"host"`
 	Socket   string `json:"socket"`
 	Timer    string `json:"timer"` // as in State
-	For      string `json:"for"`   // what was waited for: a segment ("client:SYN"), or a state
+	For      string `json:"for"`   // what was waited for: a segment ("client:SYN again"), or a state
 	LeftMS   int64  `json:"left_ms"`
 	WaitedMS int64  `json:"waited_ms"`
 }
@@ -170,6 +211,17 @@ const (
 	InTimer   Context = "timer"   // a timer of the kernel had run out
 )
 
+// A Window is a socket's congestion window, where the story has looked at it and it
+// was another than the last time.
+type Window struct {
+	Host     string         `json:"host"`
+	Socket   string         `json:"socket"` // as in State
+	Local    netip.AddrPort `json:"local"`
+	Remote   netip.AddrPort `json:"remote"`
+	Cwnd     uint32         `json:"cwnd"`     // segments (tcpi_snd_cwnd)
+	Ssthresh uint32         `json:"ssthresh"` // segments; 2147483647 as long as there is no limit
+}
+
 // VerdictGiven marks the moment at which a claim was judged.
 type VerdictGiven struct {
 	Claim    string  `json:"claim"`
@@ -182,14 +234,62 @@ type Part struct {
 	Title string `json:"title"`
 }
 
+// A Note is what the story shows, and judges nothing by.
+type Note struct {
+	Text string `json:"text"`
+}
+
+// A Program is what a user's program on a host has done: a run of programs has these
+// where a lab has calls.
+type Program struct {
+	Host    string `json:"host"`
+	Command string `json:"command"` // as it was typed
+	Does    Doing  `json:"does"`
+	Status  int    `json:"status"`           // its exit status, where it has exited
+	Signal  string `json:"signal,omitempty"` // what has killed it: "SIGSEGV"
+	Why     string `json:"why,omitempty"`    // how it fails
+}
+
+// A Doing is what a program does.
+type Doing string
+
+// What programs do.
+const (
+	Starts Doing = "start"
+	Exits  Doing = "exit"   // with Program.Status
+	Killed Doing = "killed" // by Program.Signal
+	// Fails says in the end that the run does not count as a success, and Program.Why:
+	// the client has ended badly and was not expected to, or the server never listened.
+	Fails Doing = "fail"
+)
+
+// A Bulk is a number of segments of one connection that are counted and not told one
+// by one: data and its acknowledgements, as they were sent, in order and whole.
+type Bulk struct {
+	From string         `json:"from"` // the host that has sent more data
+	Src  netip.AddrPort `json:"src"`  // its address, and the other's
+	Dst  netip.AddrPort `json:"dst"`
+	// Segments and Bytes are From's, Back and BackBytes the other's.
+	Segments  int   `json:"segments"`
+	Bytes     int64 `json:"bytes"`
+	Back      int   `json:"back"`
+	BackBytes int64 `json:"back_bytes"`
+	SinceUS   int64 `json:"since_us"` // when the first was sent
+}
+
 func (*Call) kind() string         { return "call" }
 func (*Segment) kind() string      { return "segment" }
+func (*ICMP) kind() string         { return "icmp" }
 func (*State) kind() string        { return "state" }
 func (*Counters) kind() string     { return "counters" }
+func (*Window) kind() string       { return "cwnd" }
 func (*Wait) kind() string         { return "wait" }
 func (*Kernel) kind() string       { return "kernel" }
 func (*VerdictGiven) kind() string { return "verdict" }
 func (*Part) kind() string         { return "part" }
+func (*Note) kind() string         { return "note" }
+func (*Program) kind() string      { return "program" }
+func (*Bulk) kind() string         { return "bulk" }
 
 // The states of a TCP socket, as the kernel names them, without TCP_.
 const (
@@ -205,3 +305,8 @@ const (
 	Listen      = "LISTEN"
 	Closing     = "CLOSING"
 )
+
+// SocketStates are the names of all states of a socket.
+var SocketStates = []string{
+	Listen, SynSent, SynRecv, Established, FinWait1, FinWait2, Closing, TimeWait, CloseWait, LastAck, Close,
+}

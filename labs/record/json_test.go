@@ -39,13 +39,18 @@ func full() *record.Run {
 		Late: &record.Late{
 			At: 1500 * time.Millisecond, Host: "client", Socket: "40000->80", Timer: "delack", By: 2972 * time.Millisecond, Before: "server: close(4)",
 		},
-		Args: map[string]string{"n": "1"},
+		Args:  map[string]string{"n": "1"},
+		Given: []string{"--n=1"},
 		Events: []record.Event{
 			{At: 100 * time.Microsecond, Body: &record.Part{Title: "A handshake"}},
 			{At: 512 * time.Microsecond, Body: &record.Call{Host: "server", Call: "listen", Args: []string{"3", "16"}, Result: "0"}},
 			{At: 803 * time.Microsecond, Body: &record.Segment{
-				From: "client", To: "server", Src: client, Dst: server, Flags: "SYN", Win: 64240, ECN: "CE", Urgent: 7, Options: "mss 1460",
+				From: "client", To: "server", Src: client, Dst: server, Flags: "SYN", Win: 64240, ECN: "CE", Urgent: 7, SACK: "5-9", Options: "mss 1460",
 				Fate: record.Delivered, Retransmission: true, Cause: record.ByTimer, Forged: true, ID: 2, SentAt: 700 * time.Microsecond, Raw: []byte("E\x00\x00<"),
+			}},
+			{At: 810 * time.Microsecond, Body: &record.ICMP{
+				To: "client", Src: netip.MustParseAddr("192.0.2.254"), Dst: client.Addr(), Type: 3, Code: 4, Says: "packet too big", MTU: 1280,
+				About: 2, From: client, Dest: server, Raw: []byte("E\x00\x00<"),
 			}},
 			{At: 820 * time.Microsecond, Body: &record.State{
 				Host: "server", Socket: "80<-40000", Local: server, Remote: client, To: "SYN_RECV", Timer: "retransmit", ExpiresMS: 1000, Descriptor: true,
@@ -65,7 +70,7 @@ func full() *record.Run {
 		},
 		Claims: []record.Claim{{
 			ID: "established-without-accept", Text: "Both ends are ESTABLISHED.", Source: "listen(2)", Truth: "no", Verdict: record.Refuted, Surprise: true,
-			Reason:   "none",
+			Reason: "none", Slow: true,
 			Evidence: record.Evidence{{Name: "server", Value: "SYN_RECV"}, {Name: "client", Value: int64(-7)}, {Name: "accepted", Value: false}},
 			Expected: record.Evidence{{Name: "server", Value: "ESTABLISHED"}},
 		}},
@@ -83,11 +88,12 @@ const fullJSON = `{"schema":"tcplab.run/2","lab":"noaccept","title":"A connectio
 "sysctls":{"client":{"net.ipv4.tcp_fin_timeout":"1"},"server":{}}},
 "states":"live","held_up":{"for_us":3012000,"before":"server: close(4)"},
 "late":{"t_us":1500000,"host":"client","socket":"40000->80","timer":"delack","by_us":2972000,"before":"server: close(4)"},
-"args":{"n":"1"},
+"args":{"n":"1"},"given":["--n=1"],
 "events":[{"t_us":100,"kind":"part","title":"A handshake"},
 {"t_us":512,"kind":"call","host":"server","call":"listen","args":["3","16"],"result":"0","errno":""},
 {"t_us":803,"kind":"segment","from":"client","to":"server","src":"192.0.2.1:40000","dst":"192.0.2.2:80","flags":"SYN","seq":0,"ack":0,
-"win":64240,"len":0,"ecn":"CE","urg":7,"options":"mss 1460","fate":"delivered","retransmission":true,"cause":"timer","forged":true,"id":2,"raw":"RQAAPA==","sent_us":700},
+"win":64240,"len":0,"ecn":"CE","urg":7,"sack":"5-9","options":"mss 1460","fate":"delivered","retransmission":true,"cause":"timer","forged":true,"id":2,"raw":"RQAAPA==","sent_us":700},
+{"t_us":810,"kind":"icmp","to":"client","src":"192.0.2.254","dst":"192.0.2.1","type":3,"code":4,"says":"packet too big","mtu":1280,"about":2,"from":"192.0.2.1:40000","dest":"192.0.2.2:80","raw":"RQAAPA=="},
 {"t_us":820,"kind":"state","host":"server","socket":"80<-40000","local":"192.0.2.2:80","remote":"192.0.2.1:40000",
 "from":"","to":"SYN_RECV","rqueue":0,"wqueue":0,"timer":"retransmit","expires_ms":1000,"retransmits":0,"descriptor":true},
 {"t_us":821,"kind":"state","host":"server","socket":":80","local":"192.0.2.2:80",
@@ -99,7 +105,7 @@ const fullJSON = `{"schema":"tcplab.run/2","lab":"noaccept","title":"A connectio
 {"t_us":1200000,"kind":"kernel","host":"server","socket":"","event":"tcp_send_reset","state":"CLOSE","reason":"NO_SOCKET","context":"timer"},
 {"t_us":2000000,"kind":"verdict","claim":"established-without-accept","verdict":"refuted","surprise":true}],
 "claims":[{"id":"established-without-accept","text":"Both ends are ESTABLISHED.","source":"listen(2)","myth":false,"truth":"no",
-"verdict":"refuted","surprise":true,"reason":"none",
+"verdict":"refuted","surprise":true,"reason":"none","slow":true,
 "evidence":{"server":"SYN_RECV","client":-7,"accepted":false},"expected":{"server":"ESTABLISHED"}}],
 "counters":{"server":{"ListenOverflows":1}},"duration_us":1810}`
 
@@ -221,6 +227,7 @@ func TestUnmarshalRefuses(t *testing.T) {
 		{"an unknown tracepoint", with("tcp_send_reset", "tcp_probe"), `unknown tracepoint "tcp_probe"`},
 		{"an unknown context", with(`"context":"timer"`, `"context":"dream"`), `unknown context "dream"`},
 		{"an unknown cause", with(`"cause":"timer"`, `"cause":"luck"`), `unknown cause "luck"`},
+		{"an unknown timestamp", with(`"cause":"timer"`, `"timestamp":"late"`), `unknown timestamp "late"`},
 		{"an unknown fate", with(`"fate":"delivered"`, `"fate":"eaten"`), `unknown fate "eaten"`},
 	} {
 		r := record.Run{Lab: "untouched"}

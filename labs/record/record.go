@@ -25,10 +25,13 @@ type Run struct {
 	HeldUp      HoldUp
 	Late        *Late             // nil where no timer of the kernel ran out unawaited
 	Args        map[string]string // the lab's knobs, as they were in force
-	Events      []Event
-	Claims      []Claim
-	Counters    map[string]map[string]int64 // host → counter → increase during the run
-	Duration    time.Duration               // of the story, without setting up the hosts
+	// Given are the flags that the user gave and that decide what happens, as they
+	// are typed: "--n=5". IPv6 and Trace are in the environment.
+	Given    []string
+	Events   []Event
+	Claims   []Claim
+	Counters map[string]map[string]int64 // host → counter → increase during the run
+	Duration time.Duration               // of the story, without setting up the hosts
 }
 
 // An Outcome sums up a run.
@@ -39,6 +42,9 @@ const (
 	Expected Outcome = "expected" // every verdict was the catalogue's
 	Surprise Outcome = "surprise" // a fact was refuted, or a myth confirmed
 	Broken   Outcome = "broken"   // the instrument failed, so the run proves nothing
+	// Interrupted is a run that the user has ended. Its claims are those that were
+	// judged by then.
+	Interrupted Outcome = "interrupted"
 )
 
 // An Exactness says when the states of sockets were read.
@@ -63,9 +69,11 @@ type HoldUp struct {
 type Late struct {
 	At           time.Duration // since the start; the timer's end was seen to be past
 	Host, Socket string        // as in State
-	Timer        string        // as in State, or "delack"
-	By           time.Duration // how long it was over by then
-	Before       string        // as in HoldUp
+	// Timer is as in State, or "delack"; "" where it was set and over before it was seen;
+	// or "idle", where the connection was idle for as long as a retransmission timeout.
+	Timer  string
+	By     time.Duration // how long it was over by then
+	Before string        // as in HoldUp
 }
 
 // A Host is one network stack of a run.
@@ -96,14 +104,17 @@ type Environment struct {
 
 // A Claim is one documented statement and what the run says of it.
 type Claim struct {
-	ID       string   `json:"id"`
-	Text     string   `json:"text"`
-	Source   string   `json:"source"`
-	Myth     bool     `json:"myth"`            // widely written down, and expected to be refuted
-	Truth    string   `json:"truth,omitempty"` // for a myth: what holds instead
-	Verdict  Verdict  `json:"verdict"`
-	Surprise bool     `json:"surprise"`
-	Reason   string   `json:"reason,omitempty"` // why it is inapplicable or broken
+	ID       string  `json:"id"`
+	Text     string  `json:"text"`
+	Source   string  `json:"source"`
+	Myth     bool    `json:"myth"`            // widely written down, and expected to be refuted
+	Truth    string  `json:"truth,omitempty"` // for a myth: what holds instead
+	Verdict  Verdict `json:"verdict"`
+	Surprise bool    `json:"surprise"`
+	Reason   string  `json:"reason,omitempty"` // why it is inapplicable or broken
+	// Slow is set where it is inapplicable for no other reason than that the machine
+	// was too slow: another run may judge it.
+	Slow     bool     `json:"slow,omitempty"`
 	Evidence Evidence `json:"evidence"`
 	// Expected holds the wanted value of each piece of evidence that had one.
 	Expected Evidence `json:"expected,omitempty"`

@@ -36,8 +36,9 @@ type tags struct {
 type orientation struct{ near, far netip.AddrPort }
 
 // newTags names a connection by the port that it has at the left host, and where
-// several have the same one, by as much more as tells them apart.
-func newTags(r *record.Run) tags {
+// several have the same one, by as much more as tells them apart. With many it names
+// one that is alone as well.
+func newTags(r *record.Run, many bool) tags {
 	left := ""
 	if hosts := r.Environment.Hosts; len(hosts) > 0 {
 		left = hosts[0].Name
@@ -67,7 +68,7 @@ func newTags(r *record.Run) tags {
 			see(v.Src, v.Dst)
 		}
 	}
-	t := tags{of: map[connection]string{}, ports: map[[2]uint16]string{}, many: len(sockets) > 1}
+	t := tags{of: map[connection]string{}, ports: map[[2]uint16]string{}, many: many || len(sockets) > 1}
 	if !t.many {
 		return t
 	}

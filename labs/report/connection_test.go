@@ -55,7 +55,7 @@ func TestTags(t *testing.T) {
 			segments = append(segments, &record.Segment{Src: s.Remote, Dst: s.Local})
 		}
 		r.Events = append(r.Events, record.Event{Body: &record.State{Local: netip.MustParseAddrPort("192.0.2.2:80"), To: record.Listen}})
-		tags := newTags(r)
+		tags := newTags(r, false)
 		var got []string
 		for _, s := range segments {
 			got = append(got, tags.ofSegment(s))
@@ -78,7 +78,7 @@ func TestTagOfName(t *testing.T) {
 	} {
 		r.Events = append(r.Events, record.Event{Body: &s})
 	}
-	tags := newTags(r)
+	tags := newTags(r, false)
 	for name, want := range map[string]string{
 		"40000->80": "40000", "80<-40001": "40001", "7->80": "7>80", "80<-7": "7>80",
 		"40002->80": "40002->80", ":80": ":80", "": "", "x->y": "x->y", "70000->80": "70000->80",
@@ -133,8 +133,8 @@ func TestManyStates(t *testing.T) {
 			Host: "client", Socket: "40000->80", Local: s.at("client", 40000), Remote: s.at("server", 80), From: from, To: to,
 		})
 	}
-	rows := stepRows(&s.run, false)
-	want := End{Host: "client", Socket: "40000->80", State: record.Established, From: record.CloseWait, Detail: "waits for accept"}
+	rows := stepRows(&s.run, Options{})
+	want := End{Host: "client", Socket: "40000->80", State: record.Established, From: record.CloseWait, Detail: "waits for accept", SS: "ESTAB 0 0 192.0.2.1:40000 192.0.2.2:80"}
 	if len(rows) != 1 || rows[0].ends[0] != want {
 		t.Errorf("%d rows; the client's end is %+v, want %+v", len(rows), rows[0].ends[0], want)
 	}
@@ -156,7 +156,7 @@ func TestCausesSay(t *testing.T) {
 			t.Errorf("nothing says %q:\n%s", text, said)
 		}
 	}
-	_, packets := opened(t, captured(t, causes()))
+	_, packets := opened(t, captured(t, causes(), Both))
 	var comments []string
 	for _, p := range packets {
 		if p.Comments[0][:4] == "sent" {
@@ -167,11 +167,15 @@ func TestCausesSay(t *testing.T) {
 		"sent, delivered", "sent, delivered", "sent, delivered",
 		"sent again because its timer ran out, delivered",
 		"sent again because acknowledgements showed that it was lost (fast retransmit), delivered",
+		"sent again because after a timeout all that was on its way counts as lost, and an acknowledgement lets it go again (slow start), delivered",
+		"sent again because an ICMP message said that it was too big, delivered",
+		"sent again because the SYN,ACK did not acknowledge the SYN's data, delivered",
 		"sent again because what it answers came again, delivered",
 		"sent as a tail loss probe (TLP), delivered", "sent again as a tail loss probe (TLP), delivered",
 		"sent again as a keepalive probe, delivered", "sent as a window probe, delivered", "sent again, delivered",
 		"sent again because what it answers came again, delivered", "sent again as a keepalive probe, delivered",
 		"sent because acknowledgements showed that it was lost (fast retransmit), lost on the wire",
+		"sent, delivered", "sent when the delayed-ACK timer ran out, delivered",
 	}
 	if diff := cmp.Diff(want, comments); diff != "" {
 		t.Errorf("comments (-want +got):\n%s", diff)
@@ -182,15 +186,16 @@ func TestCountsSay(t *testing.T) {
 	said := strings.Join(sayings(counts()), "\n")
 	for _, text := range []string{
 		"The client's kernel counts TCPOFODrop +1.\n",
-		"It finds only the listening socket, and changes nothing. The server's kernel counts ListenDrops +2, ListenOverflows +1.\n",
-		"The client's SYN, sent again because its timer ran out, is lost on its way to the server. The client's kernel counts TCPACKSkippedSeq +2, TCPAbortOnTimeout +1.\n",
-		"is gone (it was ESTABLISHED). The client's kernel counts TCPAbortOnClose +1.\n",
+		"The client's SYN arrives at the server. The server's kernel drops it. The server's kernel counts ListenDrops +2, ListenOverflows +1 (the accept queue is full).\n",
+		"The server's kernel answers it with a SYN cookie, and keeps nothing of it. The server's kernel counts SyncookiesSent +1, TCPReqQFullDoCookies +2 (the SYN,ACK carries a cookie; too many half-open connections).\n",
+		"The client's SYN, sent again because its timer ran out, is lost on its way to the server. The client's kernel counts TCPACKSkippedSeq +2, TCPAbortOnTimeout +1 (the kernel has given up).\n",
+		"is gone (it was ESTABLISHED). The client's kernel counts TCPAbortOnClose +1 (a program has closed with data unread).\n",
 	} {
 		if !strings.Contains(said, text) {
 			t.Errorf("nothing says %q:\n%s", text, said)
 		}
 	}
-	_, packets := opened(t, captured(t, counts()))
+	_, packets := opened(t, captured(t, counts(), Both))
 	var comments []string
 	for _, p := range packets {
 		if _, rose, ok := strings.Cut(p.Comments[0], "kernel counts "); ok {
@@ -198,10 +203,14 @@ func TestCountsSay(t *testing.T) {
 		}
 	}
 	want := []string{
-		"client 4: ListenDrops +2, ListenOverflows +1", "server 4: ListenDrops +2, ListenOverflows +1",
-		"client 5: TCPACKSkippedSeq +2, TCPAbortOnTimeout +1",
-		"client 6: TCPAbortOnTimeout +1. The server's kernel counts TCPReqQFullDoCookies +1",
-		"server 6: TCPAbortOnTimeout +1. The server's kernel counts TCPReqQFullDoCookies +1",
+		"client 4: ListenDrops +2, ListenOverflows +1 (the accept queue is full)", "server 4: ListenDrops +2, ListenOverflows +1 (the accept queue is full)",
+		"client 5: TCPACKSkippedSeq +2, TCPAbortOnTimeout +1 (the kernel has given up)",
+		"client 6: TCPAbortOnTimeout +1 (the kernel has given up). The server's kernel counts TCPReqQFullDoCookies +1 (too many half-open connections)",
+		"server 6: TCPAbortOnTimeout +1 (the kernel has given up). The server's kernel counts TCPReqQFullDoCookies +1 (too many half-open connections)",
+		"client 7: SyncookiesSent +1, TCPReqQFullDoCookies +2 (the SYN,ACK carries a cookie; too many half-open connections)",
+		"server 7: SyncookiesSent +1, TCPReqQFullDoCookies +2 (the SYN,ACK carries a cookie; too many half-open connections)",
+		"server 9: PAWSEstab +1 (a timestamp is too old)", "client 9: PAWSEstab +1 (a timestamp is too old)",
+		"client 10: SyncookiesRecv +1 (the ACK carries the cookie)", "server 10: SyncookiesRecv +1 (the ACK carries the cookie)",
 	}
 	if diff := cmp.Diff(want, comments); diff != "" {
 		t.Errorf("comments (-want +got):\n%s", diff)

@@ -10,15 +10,21 @@ import (
 )
 
 // A count is what counters of a host's kernel have risen by: "ListenDrops +1".
-type count struct{ host, text string }
+type count struct {
+	host, text string
+	names      []string
+}
 
 // telling are the counters that are shown: those of a segment that was dropped, or
 // refused, or answered in an unusual way. The record has the others as well, but
-// these say what is to be seen anyhow, or mean the kernel's own housekeeping.
+// these say what is to be seen anyhow, or mean the kernel's own housekeeping. And
+// SyncookiesFailed means nothing: in the two minutes after the kernel's count of
+// jiffies has passed 0 (five minutes after it has started) it rises at any ACK to a
+// listener that has never sent a cookie (tcp_synq_no_recent_overflow).
 var telling = []string{
 	"EmbryonicRsts", "InCsumErrors", "ListenDrops", "ListenOverflows", "LockDroppedIcmps",
-	"OutOfWindowIcmps", "PAWSEstab", "PAWSOldAck", "PAWSActive", "RcvPruned", "OfoPruned", "PruneCalled",
-	"SyncookiesFailed", "SyncookiesRecv", "SyncookiesSent",
+	"OutOfWindowIcmps", "PAWSEstab", "PAWSOldAck", "PAWSActive", "PAWSTimewait", "RcvPruned", "OfoPruned", "PruneCalled",
+	"SyncookiesRecv", "SyncookiesSent",
 	"TCPACKSkippedChallenge", "TCPACKSkippedFinWait2", "TCPACKSkippedPAWS", "TCPACKSkippedSeq",
 	"TCPACKSkippedSynRecv", "TCPACKSkippedTimeWait",
 	"TCPAbortFailed", "TCPAbortOnClose", "TCPAbortOnData", "TCPAbortOnLinger", "TCPAbortOnMemory", "TCPAbortOnTimeout",
@@ -30,15 +36,21 @@ var telling = []string{
 
 // countOf is empty where no telling counter has risen.
 func countOf(c *record.Counters) count {
-	var all []string
-	for _, name := range slices.Sorted(maps.Keys(c.Rose)) {
-		if !slices.Contains(telling, name) {
-			continue
-		}
-		all = append(all, fmt.Sprintf("%s %+d", name, c.Rose[name]))
-	}
-	return count{c.Host, strings.Join(all, ", ")}
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(c.Rose)), func(name string) bool { return !slices.Contains(telling, name) })
+	return count{c.Host, riseOf(names, c.Rose), names}
 }
+
+// riseOf says by how much counters have risen.
+func riseOf(names []string, rose map[string]int64) string {
+	var all []string
+	for _, name := range names {
+		all = append(all, fmt.Sprintf("%s %+d", name, rose[name]))
+	}
+	return strings.Join(all, ", ")
+}
+
+// riseText says by how much all counters have risen.
+func riseText(rose map[string]int64) string { return riseOf(slices.Sorted(maps.Keys(rose)), rose) }
 
 // lines breaks it between two counters, and none from its number.
 func (c count) lines(width int) []string {
@@ -55,7 +67,13 @@ func (c count) lines(width int) []string {
 }
 
 // says tells it in a sentence.
-func (c count) says() string { return fmt.Sprintf("The %s's kernel counts %s.", c.host, c.text) }
+func (c count) says() string {
+	text := fmt.Sprintf("The %s's kernel counts %s", c.host, c.text)
+	if means := c.meanings(); means != "" {
+		text += " (" + means + ")"
+	}
+	return text + "."
+}
 
 // counters adds what counters have risen by to the row that made them rise, which
 // may be about another host: a timer's segment is its sender's.
@@ -74,7 +92,7 @@ func (b *rowBuilder) counters(e record.Event, c *record.Counters) {
 
 // isCount reports whether the row is nothing but what counters have risen by.
 func (r *row) isCount() bool {
-	return r.kind == 0 && r.segment == nil && r.text == "" && len(r.states) == 0 && len(r.kernel) == 0 && len(r.counts) > 0
+	return r.isBare() && len(r.kernel) == 0 && len(r.counts) > 0
 }
 
 // counts draws what counters have risen by, below the rest of the row, each on its

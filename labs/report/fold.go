@@ -27,11 +27,21 @@ func folded(rows []row) []row {
 		}
 		end := i + size*times
 		out = append(out, rows[i:i+size]...)
-		out = append(out, row{at: rows[i+size].at, kind: fold, remark: fmt.Sprintf("%d more like this", times-2)})
+		out = append(out, row{at: rows[i+size].at, kind: fold, remark: fmt.Sprintf("%d more like this", times-2), version: versionIn(rows[i:end])})
 		out = append(out, rows[end-size:end]...)
 		i = end
 	}
 	return out
+}
+
+// versionIn is the version that all of the rows are of; "" if there are several.
+func versionIn(rows []row) string {
+	for i := range rows {
+		if rows[i].version != rows[0].version {
+			return ""
+		}
+	}
+	return rows[0].version
 }
 
 // repetition returns the size of the block at the start that repeats to fold
@@ -65,14 +75,16 @@ func shape(r *row) string {
 		return ""
 	}
 	var b strings.Builder
+	b.WriteString(r.version)
+	b.WriteByte('\n')
 	b.WriteString(r.host)
 	b.WriteByte('\n')
-	b.WriteString(r.text + r.result)
+	b.WriteString(r.text + r.outcome())
 	b.WriteByte('\n')
 	if r.segment != nil {
 		b.WriteString(r.segment.From + string(r.segment.Fate))
 	}
-	b.WriteString(r.label)
+	b.WriteString(r.label) // of an ICMP message as well
 	for _, s := range r.states {
 		b.WriteByte('\n')
 		b.WriteString(s)

@@ -47,9 +47,16 @@ func TestGolden(t *testing.T) {
 		{"handshake", handshake(), with},
 		{"handshake-no-times", handshake(), Options{Width: 100}},
 		{"handshake-80", handshake(), Options{Width: 80, Times: true}},
+		{"handshake-60", handshake(), Options{Width: 60, Times: true}},
+		{"fates-60", fates(), Options{Width: 60}},
+		{"self-loop-of-two-60", selfLoop("client", "server"), Options{Width: 60}},
+		{"counts-60", counts(), Options{Width: 60}},
 		{"handshake-120", handshake(), Options{Width: 120, Times: true}},
 		{"handshake-ascii", handshake(), Options{Width: 80, Times: true, ASCII: true}},
 		{"handshake-color", handshake(), Options{Width: 100, Times: true, Color: true}},
+		{"handshake-brief", handshake(), Options{Width: 80, Brief: true}},
+		{"repetition-brief", repetition15(), Options{Width: 80, Brief: true}},
+		{"counts-brief", counts(), Options{Width: 80, Brief: true}},
 		{"fates", fates(), with},
 		{"fates-ascii", fates(), Options{Width: 80, ASCII: true}},
 		{"listener", listener(), with},
@@ -61,6 +68,9 @@ func TestGolden(t *testing.T) {
 		{"wait-no-times", wait(), Options{Width: 100}},
 		{"causes", causes(), with},
 		{"causes-80", causes(), Options{Width: 80, Times: true}},
+		{"icmp", icmp(), with},
+		{"icmp-80", icmp(), Options{Width: 80, Times: true, ASCII: true}},
+		{"icmp-60", icmp(), Options{Width: 60}},
 		{"counts", counts(), with},
 		{"counts-80", counts(), Options{Width: 80}},
 		{"other-names", otherNames(), with},
@@ -109,9 +119,9 @@ func TestWidths(t *testing.T) {
 	for i, run := range []*record.Run{
 		handshake(), fates(), listener(), selfLoop("client"), selfLoop("client", "server"), selfLoop("server"),
 		twoConnections(), repetition15(), wait(), surprise(), broken(), inapplicable(), hostile(), {},
-		causes(), counts(), otherNames(), threeHosts(), late(), kernelStory(),
+		causes(), counts(), icmp(), otherNames(), threeHosts(), late(), kernelStory(),
 	} {
-		for _, width := range []int{-1, 0, 80, 81, 99, 100, 119, 120, 200} {
+		for _, width := range []int{-1, 0, 40, 47, 60, 77, 78, 80, 81, 99, 100, 119, 120, 200} {
 			for bits := range 8 {
 				o := Options{Width: width, Times: bits&1 != 0, Color: bits&2 != 0, ASCII: bits&4 != 0}
 				var b bytes.Buffer
@@ -133,7 +143,10 @@ var sgr = regexp.MustCompile("\x1b\\[[0-9;]*m")
 func inspect(t testing.TB, text string, o Options) (ok bool) {
 	t.Helper()
 	ok = true
-	width := min(max(o.Width, 80), 120)
+	width := min(max(o.Width, 40), 1000)
+	if o.Width == 0 {
+		width = 100
+	}
 	for i, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
 		bare := line
 		if o.Color {

@@ -23,7 +23,7 @@ var (
 
 // scriptHash names the page's script in its policy. A test holds it: worked out
 // here, it would take package crypto, whose initialisation every start would pay.
-const scriptHash = "sha256-6fj/68MjukXJfcYyX2i2KZz6KAdZwai/QpOmJSGxtwQ="
+const scriptHash = "sha256-S0zVCrSO0EzTK+ZvPx4gjaXv0MdURT4Y3kRbQUZ9pVQ="
 
 // HTML writes the run as a page to step through: one file that asks for nothing
 // else.
@@ -50,11 +50,14 @@ type page struct {
 	Script           template.JS
 	ScriptHash       string
 	Wide, Narrow     template.HTML
+	Plots            [2]template.HTML // wide and narrow, or none
 	Machines         []machine
 	Steps            []pageStep
 	Last             int
 	Claims           []pageClaim
 	Calls            []pageCall
+	Why              []string
+	Try              []Try
 }
 
 type machine struct {
@@ -65,6 +68,7 @@ type machine struct {
 // A pageStep is what the page's script knows of a step.
 type pageStep struct {
 	Says   string      `json:"says"`
+	Asks   string      `json:"asks,omitempty"`
 	Kind   Kind        `json:"kind"`
 	Lost   bool        `json:"lost,omitempty"`
 	Ends   []pageEnd   `json:"ends"`
@@ -77,6 +81,8 @@ type pageEnd struct {
 	State string `json:"state"`
 	From  string `json:"from,omitempty"`
 	About string `json:"about"` // the socket, and what its state does not say
+	SS    string `json:"ss"`    // see End
+	Rose  string `json:"rose"`
 }
 
 type pageClaim struct {
@@ -98,8 +104,10 @@ func newPage(r *record.Run, o Options) *page {
 		Late:       clean.clean(lateText(r, o.Times)),
 		Times:      o.Times,
 		Index:      o.Index,
-		Steps:      []pageStep{}, // no null for the script
-		Wide:       inline(r, o, wideLayout), Narrow: inline(r, o, narrowLayout),
+		Why:        o.Why, Try: o.Try,
+		Steps: []pageStep{}, // no null for the script
+		Wide:  inline(r, o, wideLayout), Narrow: inline(r, o, narrowLayout),
+		Plots: [2]template.HTML{inlinePlots(r, o, wideLayout), inlinePlots(r, o, narrowLayout)},
 	}
 	for _, h := range r.Environment.Hosts {
 		p.Hosts = append(p.Hosts, clean.clean(h.Name+": "+addresses(h)))
@@ -131,12 +139,28 @@ func newPage(r *record.Run, o Options) *page {
 func inline(r *record.Run, o Options, l layout) template.HTML {
 	p := newPicture(r, o, l)
 	p.ladder(r)
+	return p.inline(r)
+}
+
+// inline is the picture as a part of a page.
+func (p *picture) inline(r *record.Run) template.HTML {
 	return template.HTML(fmt.Sprintf(`<svg viewBox="0 0 %g %g" role="img" aria-label="%s">%s</svg>`,
 		p.span, p.y+8, p.escape(r.Title), p.body.String()))
 }
 
+// inlinePlots are the plots for the page; "" where nothing is worth one.
+func inlinePlots(r *record.Run, o Options, l layout) template.HTML {
+	p := newPicture(r, o, l)
+	p.y = -18
+	p.plots(r)
+	if p.body.Len() == 0 {
+		return ""
+	}
+	return template.HTML(fmt.Sprintf(`<svg viewBox="0 0 %g %g" role="img" aria-label="Sequence numbers over time">%s</svg>`, p.span, p.y+8, p.body.String()))
+}
+
 func newPageStep(p *printer, s *Step, times bool) pageStep {
-	step := pageStep{Says: s.Says, Kind: s.Kind, Lost: s.Lost(), Ends: []pageEnd{}}
+	step := pageStep{Says: s.Says, Asks: s.Asks, Kind: s.Kind, Lost: s.Lost(), Ends: []pageEnd{}}
 	for _, e := range s.Ends {
 		step.Ends = append(step.Ends, newPageEnd(e))
 	}
@@ -158,7 +182,7 @@ func newPageEnd(e End) pageEnd {
 	if e.Detail != "" {
 		about += ": " + e.Detail
 	}
-	return pageEnd{e.Host, e.State, e.From, about}
+	return pageEnd{e.Host, e.State, e.From, about, e.SS, e.Rose}
 }
 
 // segmentFields are all that the record has of a segment, but its bytes.
@@ -169,6 +193,7 @@ func segmentFields(s *record.Segment, times bool) [][2]string {
 		{"flags", s.Flags},
 		{"seq", strconv.Itoa(int(s.Seq)) + " (relative)"},
 		{"ack", strconv.Itoa(int(s.Ack)) + " (relative)"},
+		{"on the wire", numbersText(s)},
 		{"window", strconv.Itoa(int(s.Win)) + " (not scaled)"},
 		{"data", strconv.Itoa(s.Len) + " bytes"},
 		{"options", s.Options},
@@ -181,7 +206,11 @@ func segmentFields(s *record.Segment, times bool) [][2]string {
 		fields = append(fields, [2]string{"cause", causeMeans[s.Cause]})
 	}
 	if s.Forged {
-		fields = append(fields, [2]string{"forged", "yes: its sender never sent it"})
+		forged := "yes: its sender never sent it"
+		if s.Timestamp != "" {
+			forged += "; " + timestampMeans[s.Timestamp]
+		}
+		fields = append(fields, [2]string{"forged", forged})
 	}
 	if times {
 		fields = append(fields, [2]string{"sent at", stampText(s.SentAt) + " ms"})

@@ -119,7 +119,7 @@ func TestHTMLEscapes(t *testing.T) {
 	run.Environment.Kernel, run.Environment.Tcplab, run.Environment.Privilege = evil, evil, evil
 	run.Environment.Sysctls = map[string]map[string]string{evil: {evil: evil}}
 	run.Counters = map[string]map[string]int64{evil: {evil: 1}}
-	run.Args = map[string]string{evil: evil}
+	run.Args, run.Given = map[string]string{evil: evil}, []string{evil}
 	run.Claims = append(run.Claims, record.Claim{
 		ID: evil, Text: evil, Source: evil, Reason: evil, Verdict: record.Refuted, Myth: true, Truth: evil,
 		Evidence: record.Evidence{{Name: evil, Value: evil}},
@@ -142,7 +142,7 @@ func TestHTMLEscapes(t *testing.T) {
 	}
 	ownScripts(t, b.String())
 	b.Reset()
-	if err := Index(&b, []*record.Run{run}, []string{evil}, with); err != nil {
+	if err := Index(&b, []*record.Run{run}, []Missing{{evil, evil}}, with); err != nil {
 		t.Fatal(err)
 	}
 	if found := scripts.FindString(b.String()) + handlers.FindString(b.String()); found != "" {
@@ -159,7 +159,7 @@ func TestHTMLEscapes(t *testing.T) {
 func TestIndex(t *testing.T) {
 	var b bytes.Buffer
 	runs := []*record.Run{handshake(), surprise()}
-	if err := Index(&b, runs, []string{"other: could not be run"}, with); err != nil {
+	if err := Index(&b, runs, []Missing{{"other", "could not be run"}}, with); err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range runs {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"strings"
 
 	"github.com/tcplab/tcplab/labs/record"
 )
@@ -13,7 +14,7 @@ import (
 var indexTemplate string
 
 // PageFile is the name of a lab's page, beside the index.
-func PageFile(lab string) string { return lab + ".html" }
+func PageFile(lab string) string { return strings.ReplaceAll(lab, "/", "--") + ".html" }
 
 // index is what the template shows.
 type index struct {
@@ -39,14 +40,14 @@ type indexClaim struct {
 // Index writes a page with the verdicts on all claims of several runs, and a
 // link to each run's page (see PageFile). Missing says which labs have no run,
 // and why.
-func Index(w io.Writer, runs []*record.Run, missing []string, o Options) error {
+func Index(w io.Writer, runs []*record.Run, missing []Missing, o Options) error {
 	o.ASCII = false
 	clean := newPrinter(nil, o)
 	x := index{Style: template.CSS(pageStyle)}
-	for _, text := range missing {
-		x.Missing = append(x.Missing, clean.clean(text))
+	for _, m := range missing {
+		x.Missing = append(x.Missing, clean.clean(m.Name+": "+m.Why))
 	}
-	claims, surprises, broken := 0, 0, 0
+	claims, surprises, broken, interrupted := 0, 0, 0, 0
 	for _, r := range runs {
 		l := indexLab{Run: clean.run(r), File: PageFile(clean.clean(r.Lab))}
 		for _, c := range r.Claims {
@@ -56,16 +57,22 @@ func Index(w io.Writer, runs []*record.Run, missing []string, o Options) error {
 				surprises++
 			}
 		}
-		if r.Outcome == record.Broken {
+		switch r.Outcome {
+		case record.Broken:
 			broken++
+		case record.Interrupted:
+			interrupted++
 		}
 		x.Labs = append(x.Labs, l)
 	}
 	if len(x.Labs) > 0 {
 		x.First = x.Labs[0].Run
 	}
-	x.Odd = surprises+broken+len(missing) > 0
+	x.Odd = surprises+broken+interrupted+len(missing) > 0
 	x.Summary = fmt.Sprintf("%d labs, %d claims; %d surprises, %d broken, %d not run", len(runs)+len(missing), claims, surprises, broken, len(missing))
+	if interrupted > 0 {
+		x.Summary += fmt.Sprintf(", %d interrupted", interrupted)
+	}
 	t, err := template.New("index").Parse(indexTemplate)
 	if err != nil {
 		return err

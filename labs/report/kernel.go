@@ -15,7 +15,7 @@ func kernelText(k, next *record.Kernel, then *record.State) string {
 		return transition(k, next, then)
 	case record.KfreeSkb:
 		if !slices.Contains(noWhy, k.Reason) {
-			return "kernel: drops it: " + k.Reason
+			return "kernel: " + dropsIt + k.Reason
 		}
 	case record.SendReset:
 		if k.Reason == "" {
@@ -23,7 +23,7 @@ func kernelText(k, next *record.Kernel, then *record.State) string {
 		}
 		return "kernel: sends RST: " + k.Reason
 	case record.ReceiveReset:
-		return "kernel: heeds the RST"
+		return "kernel: accepts the RST"
 	case record.RetransmitSkb:
 		return "kernel: " + timer(k) + "sends again"
 	case record.RetransmitSynack:
@@ -43,7 +43,7 @@ func timer(k *record.Kernel) string {
 
 // reasonMeans tells in a few words what the kernel's names for its reasons mean
 // (include/net/dropreason-core.h, include/net/rstreason.h; TCP_LISTEN_OVERFLOW by
-// the lab backlog). The ladder has room for the names alone.
+// the lab backlog).
 var reasonMeans = map[string]string{
 	"NO_SOCKET":                "there is no socket for it",
 	"SOCKET_RCVBUFF":           "the receive buffer is full",
@@ -52,6 +52,9 @@ var reasonMeans = map[string]string{
 	"TCP_OLD_DATA":             "all of its data was there already",
 	"TCP_OVERWINDOW":           "it is beyond the receive window",
 	"TCP_RFC7323_PAWS":         "its timestamp is too old",
+	"TCP_RFC7323_PAWS_ACK":     "its timestamp is too old",
+	"TCP_RFC7323_TW_PAWS":      "its timestamp is older than the last one of the time-wait socket",
+	"TCP_STATE":                "the program aborts the connection",
 	"TCP_OLD_SEQUENCE":         "its sequence number is old: a duplicate",
 	"TCP_INVALID_SEQUENCE":     "its sequence number is not acceptable",
 	"TCP_INVALID_ACK_SEQUENCE": "its acknowledgement number is not acceptable",
@@ -76,6 +79,21 @@ func explained(text string) string {
 		return text + " (" + means + ")"
 	}
 	return text
+}
+
+// glossed are the texts of a row, each reason explained where it stands first.
+func glossed(texts []string) []string {
+	var all []string
+	seen := map[string]bool{}
+	for _, text := range texts {
+		reason := text[strings.LastIndexByte(text, ' ')+1:]
+		if !seen[reason] {
+			text = explained(text)
+		}
+		seen[reason] = true
+		all = append(all, text)
+	}
+	return all
 }
 
 // noWhy are the reasons of kfree_skb that do not tell why an arriving packet was
@@ -195,7 +213,12 @@ func (b *rowBuilder) after() {
 
 // isKernel reports whether the row is nothing but what the kernel said.
 func (r *row) isKernel() bool {
-	return r.kind == 0 && r.segment == nil && r.text == "" && len(r.states) == 0 && len(r.kernel) > 0
+	return r.isBare() && len(r.kernel) > 0
+}
+
+// isBare reports whether nothing happens in the row, and no socket changes.
+func (r *row) isBare() bool {
+	return r.kind == 0 && r.segment == nil && r.icmp == nil && r.text == "" && len(r.states) == 0
 }
 
 // kernel draws what the kernel said, below the rest of the row.
@@ -204,7 +227,7 @@ func (d *drawing) kernel(r row) {
 	if r.isKernel() {
 		at = r.at
 	}
-	for _, text := range r.kernel {
+	for _, text := range glossed(r.kernel) {
 		d.side(at, r.host, wrap(text, d.roomOf(r.host)), dim)
 		at = noTime
 	}

@@ -27,7 +27,7 @@ func kernelStory() *record.Run {
 	s.call("client", "connect", "0")
 	state("client", "40000->80", "", "SYN_SENT")
 	kernel(record.Kernel{Host: "client", Socket: "40000->80", Event: record.RetransmitSkb, State: "SYN_SENT", Context: timer})
-	s.add(&record.Wait{Host: "client", Socket: "40000->80", Timer: "retransmit", For: "client:SYN"})
+	s.add(&record.Wait{Host: "client", Socket: "40000->80", Timer: "retransmit", For: "client:SYN again"})
 	v := s.segment("client", "server", 40000, "ACK", 1, 1, 0, record.Delivered)
 	set("server", "80<-40000", "LISTEN", "SYN_RECV", segment, v.ID)
 	set("server", "80<-40000", "SYN_RECV", "ESTABLISHED", segment, v.ID)
@@ -73,7 +73,7 @@ func TestKernel(t *testing.T) {
 	}
 	want := []string{
 		"timer, sends again", "makes it a full socket", "FIN_WAIT1 → FIN_WAIT2", "a mini-socket takes over",
-		"sends RST: NO_SOCKET", "drops it: NO_SOCKET", "sends again", "heeds the RST", "sends RST", "timer, SYN,ACK again",
+		"sends RST: NO_SOCKET (there", "drops it: NO_SOCKET", "sends again", "accepts the RST", "sends RST", "timer, SYN,ACK again",
 	}
 	if diff := cmp.Diff(want, said); diff != "" {
 		t.Errorf("what the kernel says (-want +got):\n%s\n%s", diff, got)
@@ -85,7 +85,7 @@ func TestKernel(t *testing.T) {
 	}
 	// It stands below what was there before: of a segment, a call, a wait.
 	before, after, _ := strings.Cut(got, "kernel: timer, sends again")
-	if !strings.Contains(before, "waiting for") || !strings.Contains(after, "ESTABLISHED") {
+	if !strings.Contains(before, "waited for") || !strings.Contains(after, "ESTABLISHED") {
 		t.Errorf("a timer is not between the wait for it and what follows:\n%s", got)
 	}
 	before, _, _ = strings.Cut(got, "kernel: sends RST\n")
@@ -116,8 +116,8 @@ func TestKernelExplained(t *testing.T) {
 	r := kernelStory()
 	said := strings.Join(sayings(r), "\n")
 	for _, text := range []string{
-		"The server's kernel: drops it: NO_SOCKET (there is no socket for it).",
-		"The client's kernel: timer, sends again.", "The client's kernel: heeds the RST.",
+		"The server's kernel: sends RST: NO_SOCKET (there is no socket for it). The server's kernel: drops it: NO_SOCKET.",
+		"The client's kernel: timer, sends again.", "The client's kernel: accepts the RST.",
 	} {
 		if !strings.Contains(said, text) {
 			t.Errorf("nothing says %q:\n%s", text, said)

@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -16,7 +15,11 @@ import (
 func Ladder(w io.Writer, r *record.Run, o Options) error {
 	d := newDrawing(w, r, o)
 	d.header(r)
-	for _, row := range folded(rowsOf(r, o.Times)) {
+	rows := rowsOf(r, o)
+	if !o.Brief && !o.Whole {
+		rows = introduced(rows)
+	}
+	for _, row := range folded(rows) {
 		d.row(row.cleaned(d.clean))
 	}
 	d.line()
@@ -28,13 +31,16 @@ func Ladder(w io.Writer, r *record.Run, o Options) error {
 type drawing struct {
 	printer
 	times            bool
+	narrow           bool // see narrow.go
 	left, mid, right int
 	sides
 }
 
 const (
-	timeWidth = 9
+	timeWidth = 8
 	gap       = 1 // between a text and its lifeline
+	// What fits at 80 columns: the longest calls of connect and bind on IPv4.
+	leastLeft, leastRight = 24, 21
 )
 
 // sides say which host stands where: the first of the record on the left, and
@@ -85,7 +91,11 @@ func newDrawing(w io.Writer, r *record.Run, o Options) *drawing {
 	if d.times {
 		room -= timeWidth
 	}
-	d.left, d.right = room*34/100, room*32/100
+	if d.narrow = d.width < narrowBelow; d.narrow {
+		d.left, d.mid, d.right = room-narrowWire, narrowWire, room-narrowWire
+		return d
+	}
+	d.left, d.right = max(room*34/100, leastLeft), max(room*32/100, leastRight)
 	if d.alone { // nothing stands on the right
 		d.left, d.right = room*50/100, room*10/100
 	}
@@ -119,6 +129,10 @@ func kernelVersion(r *record.Run) string {
 
 // hosts names the hosts.
 func (d *drawing) hosts() {
+	if d.narrow {
+		d.narrowHosts()
+		return
+	}
 	left, right := cut(d.clean(d.heads[0]), d.left), ""
 	if !d.alone {
 		right = cut(d.clean(d.heads[1]), d.right)
@@ -126,14 +140,20 @@ func (d *drawing) hosts() {
 	d.columns(d.stamp("ms"), d.paint(bold, left), d.lifeline(), strings.Repeat(" ", d.mid), d.lifeline(), d.paint(bold, right))
 }
 
-// flags writes the lab's flags as they were in force, in the form that all
-// kinds of flags take.
+// flags writes the flags that were given, as they are typed.
 func flags(r *record.Run) string {
 	var b strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(r.Args)) {
-		if value := r.Args[name]; value != "-1" {
-			b.WriteString(" --" + name + "=" + value)
+	words, program := r.Given, []string(nil) // that stands behind --
+	if i := slices.Index(words, "--"); i >= 0 {
+		words, program = words[:i], words[i:]
+	}
+	for _, word := range words {
+		if name, value, ok := strings.Cut(word, "="); ok && strings.HasPrefix(name, "--") && shellWord(name) == name {
+			word = name + "=" + shellWord(value)
+		} else {
+			word = shellWord(word)
 		}
+		b.WriteString(" " + word)
 	}
 	if r.Environment.IPv6 {
 		b.WriteString(" --ipv6")
@@ -141,7 +161,19 @@ func flags(r *record.Run) string {
 	if r.Environment.Trace != nil {
 		b.WriteString(" --trace")
 	}
+	for _, word := range program {
+		b.WriteString(" " + shellWord(word))
+	}
 	return b.String()
+}
+
+// shellWord is a word as a shell takes it.
+func shellWord(word string) string {
+	bare := func(c rune) bool { return c > ' ' && c < 0x7f && !strings.ContainsRune("\"'`$\\&|;<>()*?[]{}!#~", c) }
+	if word != "" && !strings.ContainsFunc(word, func(c rune) bool { return !bare(c) }) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 func (d *drawing) lifeline() string { return d.paint(dim, "│") }
@@ -150,6 +182,10 @@ func (d *drawing) lifeline() string { return d.paint(dim, "│") }
 func (d *drawing) columns(stamp, left, lineL, wire, lineR, right string) {
 	if d.alone {
 		lineR = ""
+	}
+	if d.narrow {
+		d.line(stamp, lineL, wire, lineR, " ", left, right)
+		return
 	}
 	d.line(stamp, pad(left, d.left), left, " ", lineL, wire, lineR, " ", right)
 }
@@ -188,8 +224,12 @@ func (d *drawing) row(r row) {
 	switch {
 	case r.kind != 0:
 		d.remark(r)
-	case r.segment == nil:
+	case r.segment == nil && r.icmp == nil:
 		d.callRow(r)
+	case d.narrow:
+		d.narrowMessage(r)
+	case r.icmp != nil:
+		d.icmpRow(r)
 	case d.isLoop(r.segment):
 		d.loopRow(r)
 	default:
@@ -203,13 +243,40 @@ func (d *drawing) row(r row) {
 // line carries the time.
 func (d *drawing) side(at time.Duration, host string, lines []string, s style) {
 	for _, text := range lines {
-		left, right := d.paint(s, text), ""
-		if host != d.leftHost {
-			left, right = right, left
+		if d.narrow {
+			d.narrowSide(at, host, d.paint(s, text))
+		} else {
+			d.sideLine(at, host, d.paint(s, text), "")
 		}
-		d.columns(d.time(at), left, d.lifeline(), strings.Repeat(" ", d.mid), d.lifeline(), right)
 		at = noTime
 	}
+}
+
+// sideLine draws a line on a host's side, with a text in the middle of the wire.
+func (d *drawing) sideLine(at time.Duration, host, text, wire string) {
+	left, right := text, ""
+	if host != d.leftHost {
+		left, right = right, left
+	}
+	fill := strings.Repeat(" ", (d.mid-length(wire))/2)
+	wire = fill + d.paint(dim, wire) + pad(fill+wire, d.mid)
+	d.columns(d.time(at), left, d.lifeline(), wire, d.lifeline(), right)
+}
+
+// below draws what an arrow had no room for, beside the receiver's new states, and
+// returns those that are still to be drawn.
+func (d *drawing) below(host, missed string, states []string, look style) []string {
+	if missed == "" {
+		return states
+	}
+	for _, wire := range wrap(missed, d.mid) {
+		text := ""
+		if len(states) > 0 {
+			text, states = states[0], states[1:]
+		}
+		d.sideLine(noTime, host, d.paint(look, text), wire)
+	}
+	return states
 }
 
 // roomOf is the width of a host's side.
@@ -223,13 +290,7 @@ func (d *drawing) roomOf(host string) int {
 func (d *drawing) callRow(r row) {
 	at := r.at
 	if r.text != "" {
-		lines := wrap(r.text, d.roomOf(r.host))
-		if last := len(lines) - 1; length(lines[last]+r.result) <= d.roomOf(r.host) {
-			lines[last] += r.result
-		} else {
-			lines = append(lines, wrap(r.result, d.roomOf(r.host))...)
-		}
-		d.side(at, r.host, lines, plain)
+		d.side(at, r.host, r.callLines(d.roomOf(r.host)), plain)
 		at = noTime
 	}
 	for _, s := range r.states {
@@ -241,13 +302,17 @@ func (d *drawing) callRow(r row) {
 // arrival is what a segment did at its receiver, and how that is painted.
 func (d *drawing) arrival(r row) ([]string, style) {
 	var lines []string
-	for _, s := range r.states {
+	texts, look := r.states, bold
+	if len(texts) == 0 {
+		texts, look = r.unchanged(), dim
+	}
+	if r.dropped() != "" {
+		look = red
+	}
+	for _, s := range texts {
 		lines = append(lines, wrap(s, d.roomOf(r.host))...)
 	}
-	if len(lines) > 0 {
-		return lines, bold
-	}
-	return wrap(r.still, d.roomOf(r.host)), dim
+	return lines, look
 }
 
 // segmentRow draws an arrow, with the receiver's new states beside its head.
@@ -266,8 +331,16 @@ func (d *drawing) segmentRow(r row) {
 			lineR = d.paint(d.arrowStyle(r), "┤")
 		}
 	}
-	d.columns(d.time(r.at), left, lineL, d.arrow(r, toRight), lineR, right)
-	d.side(noTime, r.host, states[1:], look)
+	if r.dropped() != "" { // it goes no further
+		if toRight {
+			lineR = d.paint(red, "╳")
+		} else {
+			lineL = d.paint(red, "╳")
+		}
+	}
+	arrow, missed := d.arrow(r, toRight)
+	d.columns(d.time(r.at), left, lineL, arrow, lineR, right)
+	d.side(noTime, r.host, d.below(r.host, missed, states[1:], look), look)
 }
 
 func (d *drawing) arrowStyle(r row) style {
@@ -295,20 +368,9 @@ func end(s *record.Segment) string {
 	return ""
 }
 
-// labelIn is what stands on a segment's arrow, in so much room.
-func labelIn(r row, room int) string {
-	label := r.label
-	switch {
-	case r.segment.Forged:
-		label += " forged"
-	case r.segment.Fate == record.Injected:
-		label += " copy"
-	}
-	return " " + shorten(label, room) + " "
-}
-
-// arrow draws the wire's part of a segment's row.
-func (d *drawing) arrow(r row, toRight bool) string {
+// arrow draws the wire's part of a segment's row, and returns what it has no room
+// for.
+func (d *drawing) arrow(r row, toRight bool) (drawn, missed string) {
 	start, end := "", end(r.segment)
 	if r.again {
 		start = heldTill
@@ -317,7 +379,7 @@ func (d *drawing) arrow(r row, toRight bool) string {
 	if end == "" {
 		room-- // the head
 	}
-	label := labelIn(r, room-4)
+	label, missed := labelIn(r, room-3)
 	dashes := max(0, room-length(label))
 	body := strings.Repeat("─", dashes/2) + label + strings.Repeat("─", dashes-dashes/2)
 	switch {
@@ -330,37 +392,7 @@ func (d *drawing) arrow(r row, toRight bool) string {
 	default:
 		body = mirror(end) + body + mirror(start)
 	}
-	return d.paint(d.arrowStyle(r), body)
-}
-
-// shorten leaves out of a label what can best be missed until it fits: the
-// sequence number of a SYN, which is 0; then the acknowledgement number, the
-// sequence number, the length, and why it is sent again. A probe is known by its
-// sequence number, also where that is 0.
-func shorten(label string, room int) string {
-	words := strings.Split(label, " ")
-	fits := func() bool { return length(strings.Join(words, " ")) <= room }
-	drop := func(prefix string) {
-		words = slices.DeleteFunc(words, func(w string) bool { return strings.HasPrefix(w, prefix) })
-	}
-	missed := []string{"seq=0", "ack=", "seq=", "len="}
-	if strings.Contains(label, " keepalive") || strings.Contains(label, " window probe") {
-		missed = missed[1:]
-	}
-	for _, prefix := range missed {
-		if !fits() {
-			drop(prefix)
-		}
-	}
-	if !fits() { // "again" says less, and that is better than nothing
-		words = strings.Split(strings.Replace(strings.Join(words, " "), " fast retransmit", " again", 1), " ")
-	}
-	if !fits() {
-		for _, word := range []string{"again", "TLP", "keepalive", "window", "probe"} {
-			drop(word)
-		}
-	}
-	return cut(strings.Join(words, " "), room)
+	return d.paint(d.arrowStyle(r), body), missed
 }
 
 // center puts a text into the middle of a column.
@@ -391,11 +423,17 @@ func (d *drawing) remark(r row) {
 		d.indented(r.at, r.mark+" ", r.style, r.remark)
 	case setting:
 		d.indented(r.at, "* ", plain, r.remark)
+	case note:
+		d.indented(r.at, "· ", plain, r.remark)
 	case waiting:
 		d.indented(r.at, "… ", dim, r.remark)
 	case tally:
 		d.indented(noTime, "= ", dim, r.remark)
 	case fold:
+		if d.narrow {
+			d.columns(d.time(noTime), d.paint(dim, r.remark), d.lifeline(), d.paint(dim, center("⋮", d.mid)), d.lifeline(), "")
+			return
+		}
 		d.columns(d.time(noTime), "", d.lifeline(), d.paint(dim, center("⋮  "+r.remark, d.mid)), d.lifeline(), "")
 	}
 }

@@ -14,7 +14,8 @@ func (d *drawing) loopRow(r row) {
 		turn, mirrored = lost, mirror(lost)
 	}
 	room := d.mid - length(before+turn)
-	label := strings.TrimSpace(labelIn(r, room-3))
+	label, missed := labelIn(r, room-3)
+	label = strings.TrimSpace(label)
 	dashes := strings.Repeat("─", room-length(label)-1)
 	back := strings.Repeat("─", d.mid-2)
 
@@ -26,10 +27,12 @@ func (d *drawing) loopRow(r row) {
 		d.loopLine(r, "", mirrored+dashes+" "+label+after)
 		back = "╰" + back + "▶"
 	}
+	r.at = noTime
+	d.below(r.host, missed, nil, plain)
 	if lost != "" {
 		return
 	}
-	r.at, r.again = noTime, true // the way back leaves nothing
+	r.again = true // the way back leaves nothing
 	d.loopLine(r, d.paint(look, states[0]), back)
 	d.side(noTime, r.host, states[1:], look)
 }

@@ -13,24 +13,23 @@ import (
 )
 
 // A Capture writes the segments of a run as pcapng, for Wireshark: an interface
-// for each host, each segment where it was sent and where it arrived, and in a
-// comment what became of it and of both ends.
+// for each host, and in a comment on each packet what became of it and of both ends.
+// Which packets there are is a matter of its Side.
 //
 // It may be fed while the run goes on. What is written is always whole, so that
 // a run that is cut short leaves a file that can be read.
 //
-// Packets are in the order in which their fates were decided, the sender's side
-// before the receiver's, each with its own time: what waits on the wire while
-// others pass it by stands behind them with an earlier time. To have them in the
-// order of time, every segment would have to be kept back until all those sent
-// before it are decided, which may be at the end of the run.
+// Packets are in the order of their times. Segments are numbered (ID) in the order in
+// which they were sent, so a packet is written once nothing that was sent before it is
+// undecided: what waits on the wire keeps back what passes it by.
 type Capture struct {
 	w       io.Writer
 	blocks  []byte // what is not written to w yet
-	version int    // of IP
+	side    Side
+	link    uint16
 	start   time.Time
-	hosts   map[string]int      // their interfaces
-	fates   map[int]record.Fate // the latest of each packet, by its ID
+	hosts   map[string]int   // their interfaces
+	fates   map[int]decision // the latest of each packet, by its ID
 	sockets *sockets
 	latest  *record.Segment // to be written once its consequences are known
 	at      time.Duration   // when the latest was decided
@@ -38,6 +37,39 @@ type Capture struct {
 	counts  []count         // what counters it has made rise
 	reason  string          // why the kernel has dropped the latest segment, if it says so
 	err     error           // the first
+
+	kept    []sight            // packets that are not in blocks yet
+	held    map[int]heldOnWire // segments that are held, where a packet tells all of a segment
+	decided int                // all segments with an ID up to this one are decided
+	until   time.Duration      // when the last of these was sent: nothing to come is earlier
+}
+
+// A Side says where the packets of a capture were seen.
+type Side string
+
+// The sides, beside the names of hosts: what a host has sent, and what has reached it.
+const (
+	Senders Side = "" // each segment once, as its sender has sent it, whether or not it arrives
+	Both    Side = "both"
+)
+
+// A decision is what became of a segment, and when it was sent.
+type decision struct {
+	fate record.Fate
+	sent time.Duration
+}
+
+// A sight is a packet as a host has seen it.
+type sight struct {
+	at    time.Duration
+	block []byte
+}
+
+// A heldOnWire is a segment whose packet is written when it is let go.
+type heldOnWire struct {
+	since   time.Duration
+	segment *record.Segment
+	ends    string
 }
 
 // A RecordError says what is in a record that can't be in a capture.
@@ -50,8 +82,8 @@ func recordError(format string, args ...any) error {
 }
 
 // Pcap writes a whole run. What the record is to blame for is a RecordError.
-func Pcap(w io.Writer, r *record.Run) error {
-	c, err := NewCapture(w, r)
+func Pcap(w io.Writer, r *record.Run, side Side) error {
+	c, err := NewCapture(w, r, side)
 	if err != nil {
 		return err
 	}
@@ -65,19 +97,13 @@ func Pcap(w io.Writer, r *record.Run) error {
 
 // NewCapture begins a file. It takes the lab and the environment from r, and no
 // events.
-func NewCapture(w io.Writer, r *record.Run) (*Capture, error) {
+func NewCapture(w io.Writer, r *record.Run, side Side) (*Capture, error) {
 	c := &Capture{
-		w: w, version: 4, start: r.Environment.Start,
-		hosts: map[string]int{}, fates: map[int]record.Fate{}, sockets: newSockets(r),
+		w: w, side: side, held: map[int]heldOnWire{}, link: linkOf(r), start: r.Environment.Start,
+		hosts: map[string]int{}, fates: map[int]decision{}, sockets: newSockets(r),
 	}
 	if c.start.IsZero() { // the record is older than the field
 		c.start = time.Unix(0, 0)
-	}
-	// Not the type "raw", which stands for both: tcpdump (libpcap 1.10) refuses a
-	// file with two interfaces of that type.
-	var link uint16 = linkIPv4
-	if r.Environment.IPv6 {
-		c.version, link = 6, linkIPv6
 	}
 	if len(r.Environment.Hosts) == 0 {
 		return nil, RecordError("the record has no hosts")
@@ -85,7 +111,10 @@ func NewCapture(w io.Writer, r *record.Run) (*Capture, error) {
 	c.blocks = section(r)
 	for i, h := range r.Environment.Hosts {
 		c.hosts[h.Name] = i
-		c.blocks = appendInterface(c.blocks, link, optionText(h.Name), optionText(hostText(h)))
+		c.blocks = appendInterface(c.blocks, c.link, optionText(h.Name), optionText(hostText(h)))
+	}
+	if _, ok := c.hosts[string(side)]; !ok && side != Senders && side != Both {
+		return nil, recordError("there is no host %q", string(side))
 	}
 	if err := c.write(); err != nil {
 		return nil, err
@@ -139,10 +168,13 @@ func (c *Capture) Add(e record.Event) error {
 	if err := c.Flush(); err != nil {
 		return err
 	}
-	if s, ok := e.Body.(*record.Segment); ok {
-		c.latest, c.at = s, e.At
+	switch v := e.Body.(type) {
+	case *record.Segment:
+		c.latest, c.at = v, e.At
+	case *record.ICMP:
+		c.packet(&record.Segment{ID: v.About, Src: v.Dest, Raw: v.Raw}, v.To, e.At, inbound, "made by tcplab, about the segment with this packet ID.")
 	}
-	return nil
+	return c.err
 }
 
 // Flush writes the latest segment: nothing that comes is to be taken for what it
@@ -158,27 +190,107 @@ func (c *Capture) Flush() error {
 	for _, rose := range c.counts {
 		ends += ". " + strings.TrimSuffix(rose.says(), ".")
 	}
-	arrived := saysArrived(s, c.fates[s.ID] == record.Held)
-	if c.reason != "" && len(c.moves) == 0 { // one that has changed a state was taken in
-		arrived += " " + explained("The kernel drops it: "+c.reason) + "."
+	what := row{host: s.To, segment: s, counts: c.counts, states: make([]string, len(c.moves))}
+	if c.reason != "" {
+		what.kernel = []string{dropsIt + c.reason}
+	}
+	before, known := c.fates[s.ID]
+	if c.side == Senders {
+		c.once(s, &what, known, ends)
+	} else {
+		c.sides(s, &what, known, before.fate == record.Held, ends)
 	}
 	c.latest, c.moves, c.counts, c.reason = nil, nil, nil, ""
-	_, sent := c.fates[s.ID]
-	if !sent && !s.Forged {
-		c.packet(s, s.From, s.SentAt, outbound, saysSent(s)+" "+ends)
-	}
-	if s.Fate == record.Delivered || s.Fate == record.Injected {
-		c.packet(s, s.To, c.at, inbound, arrived+" "+ends)
-	}
-	c.fates[s.ID] = s.Fate
+	c.fates[s.ID] = decision{s.Fate, s.SentAt}
+	c.decide()
 	if c.err == nil {
 		c.err = c.write()
 	}
 	return c.err
 }
 
+// once adds a segment as it was sent. One that is held waits for what becomes of it; a
+// copy that tcplab delivers was not sent.
+func (c *Capture) once(s *record.Segment, what *row, known bool, ends string) {
+	held, waited := c.held[s.ID]
+	switch {
+	case s.Forged && (s.Fate == record.Delivered || s.Fate == record.Injected):
+		c.packet(s, s.To, c.at, inbound, saysArrived(s, false)+saysThrown(what)+" "+ends)
+	case s.Forged, known && !waited:
+	case s.Fate == record.Held && !waited:
+		c.held[s.ID] = heldOnWire{c.at, s, ends}
+	case s.Fate == record.Held:
+	case waited:
+		delete(c.held, s.ID)
+		c.packet(s, s.From, s.SentAt, outbound, saysSent(s, c.at-held.since)+saysThrown(what)+" "+ends)
+	default:
+		c.packet(s, s.From, s.SentAt, outbound, saysSent(s, 0)+saysThrown(what)+" "+ends)
+	}
+}
+
+// sides adds a segment where it was sent, and each time that it has arrived.
+func (c *Capture) sides(s *record.Segment, what *row, known, held bool, ends string) {
+	if !known && !s.Forged {
+		c.packet(s, s.From, s.SentAt, outbound, saysSent(s, 0)+saysThrown(what)+" "+ends)
+	}
+	if s.Fate == record.Delivered || s.Fate == record.Injected {
+		c.packet(s, s.To, c.at, inbound, saysArrived(s, held)+saysThrown(what)+" "+ends)
+	}
+}
+
+// decide hands on what can be written now that one more segment is decided.
+func (c *Capture) decide() {
+	for c.isDecided(c.decided + 1) {
+		c.decided++
+		c.until = max(c.until, c.fates[c.decided].sent)
+	}
+	n := 0
+	for n < len(c.kept) && c.kept[n].at <= c.until {
+		n++
+	}
+	c.release(n)
+}
+
+// isDecided reports whether no earlier packet can come of a segment.
+func (c *Capture) isDecided(id int) bool {
+	_, known := c.fates[id]
+	_, waits := c.held[id]
+	return known && !waits
+}
+
+// keep takes a packet into the order of time. It is mostly the latest.
+func (c *Capture) keep(p sight) {
+	i := len(c.kept)
+	for i > 0 && c.kept[i-1].at > p.at {
+		i--
+	}
+	c.kept = slices.Insert(c.kept, i, p)
+}
+
+// release hands on the first packets that were kept.
+func (c *Capture) release(n int) {
+	for _, p := range c.kept[:n] {
+		c.blocks = append(c.blocks, p.block...)
+	}
+	c.kept = c.kept[n:]
+}
+
 // Close writes what is left to be written. It does not close the writer.
-func (c *Capture) Close() error { return c.Flush() }
+func (c *Capture) Close() error {
+	if err := c.Flush(); err != nil {
+		return err
+	}
+	for _, id := range slices.Sorted(maps.Keys(c.held)) {
+		h := c.held[id]
+		c.packet(h.segment, h.segment.From, h.segment.SentAt, outbound, saysWhyOr(h.segment, "sent")+", held on the wire. "+h.ends)
+	}
+	clear(c.held)
+	c.release(len(c.kept))
+	if c.err == nil {
+		c.err = c.write()
+	}
+	return c.err
+}
 
 // packet adds a segment as a host has seen it. Both sides of it have one packet
 // ID, by which they can be found.
@@ -188,20 +300,24 @@ func (c *Capture) packet(s *record.Segment, host string, at time.Duration, direc
 	}
 	intf, ok := c.hosts[host]
 	when := c.start.Add(at)
+	version, header := onLink(c.link, s.Src.Addr())
 	switch {
 	case !ok:
 		c.err = recordError("segment %d: there is no host %q", s.ID, host)
 		return
-	case !isIP(c.version, s.Raw):
-		c.err = recordError("segment %d: its %d raw bytes are no IPv%d packet", s.ID, len(s.Raw), c.version)
+	case !isIP(version, s.Raw):
+		c.err = recordError("segment %d: its %d raw bytes are no IPv%d packet", s.ID, len(s.Raw), version)
 		return
 	case when.Before(time.Unix(0, 0)) || when.After(time.Unix(0, math.MaxInt64)):
 		c.err = recordError("segment %d: pcapng has no time for %v", s.ID, when)
 		return
 	}
-	c.blocks = appendPacket(c.blocks, ngPacket{
-		intf: intf, at: when, raw: s.Raw, direction: direction, id: uint64(s.ID), comment: optionText(comment),
-	})
+	if c.side != Senders && c.side != Both && host != string(c.side) {
+		return
+	}
+	c.keep(sight{at, appendPacket(nil, ngPacket{
+		intf: intf, at: when, raw: slices.Concat(header, s.Raw), direction: direction, id: uint64(s.ID), comment: optionText(comment),
+	})})
 }
 
 // isIP reports whether raw may be a packet of that version of IP: it has at least
@@ -219,58 +335,4 @@ func (c *Capture) write() error {
 	_, err := c.w.Write(c.blocks)
 	c.blocks = c.blocks[:0]
 	return err
-}
-
-// saysSent tells at the sender what becomes of a segment.
-func saysSent(s *record.Segment) string {
-	what := saysWhy(s)
-	if what == "" {
-		what = "sent"
-	}
-	switch s.Fate {
-	case record.Dropped:
-		return what + ", lost on the wire."
-	case record.Held:
-		return what + ", held on the wire."
-	case record.Injected:
-		return what + ", on the wire, and a copy of it delivered."
-	}
-	return what + ", delivered."
-}
-
-// saysArrived tells at the receiver how a segment came.
-func saysArrived(s *record.Segment, held bool) string {
-	switch {
-	case s.Forged:
-		return fmt.Sprintf("forged by tcplab: the %s never sent it.", s.From)
-	case s.Fate == record.Injected:
-		return "a copy made by tcplab arrives."
-	case held:
-		return "arrives, held on the wire until now."
-	}
-	return "arrives."
-}
-
-// saysEnds tells what both ends are.
-func saysEnds(ends []End) string {
-	var all []string
-	for _, e := range ends {
-		if e.State == "" {
-			all = append(all, e.Host+" without a socket")
-			continue
-		}
-		var more []string
-		if e.From != "" {
-			more = append(more, "was "+e.From)
-		}
-		if e.Detail != "" {
-			more = append(more, e.Detail)
-		}
-		text := e.Host + " " + e.State
-		if more != nil {
-			text += " (" + strings.Join(more, "; ") + ")"
-		}
-		all = append(all, text)
-	}
-	return strings.Join(all, ", ")
 }

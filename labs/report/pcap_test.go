@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,10 +61,10 @@ func (p packet) String() string {
 	return fmt.Sprintf("%s %s %d %s", p.host, way[p.Flags.Direction], *p.PacketID, strings.Join(p.Comments, "|"))
 }
 
-func captured(t testing.TB, r *record.Run) []byte {
+func captured(t testing.TB, r *record.Run, side Side) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := Pcap(&b, r); err != nil {
+	if err := Pcap(&b, r, side); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -79,7 +81,7 @@ func diffLines[T fmt.Stringer](want string, got []T) string {
 // Each segment is there once as it was sent, and once for each time that it
 // arrived.
 func TestPcapFates(t *testing.T) {
-	_, packets := opened(t, captured(t, fates()))
+	_, packets := opened(t, captured(t, fates(), Both))
 	if diff := diffLines(`
 client out 1 sent, lost on the wire. client SYN_SENT, server LISTEN (queue 0 of 16)
 client out 2 sent again, held on the wire. client SYN_SENT, server LISTEN (queue 0 of 16)
@@ -109,7 +111,7 @@ func TestPcapComments(t *testing.T) {
 	s.segment("client", "server", 40001, "RST", 1, 0, 0, record.Dropped).Forged = true
 	last := s.segment("client", "server", 40001, "SYN", 0, 0, 0, record.Dropped)
 	last.SentAt = 42 * time.Microsecond
-	_, packets := opened(t, captured(t, &s.run))
+	_, packets := opened(t, captured(t, &s.run, Both))
 	if diff := diffLines(`
 client out 1 sent, on the wire, and a copy of it delivered. client SYN_SENT, server without a socket
 server in  1 a copy made by tcplab arrives. client SYN_SENT, server without a socket
@@ -124,7 +126,7 @@ func TestPcapHeader(t *testing.T) {
 	r := handshake()
 	r.Environment.Start = time.Date(2026, 2, 3, 4, 5, 6, 789_000, time.UTC)
 	r.Environment.Tcplab = "v1.2.3"
-	file, packets := opened(t, captured(t, r))
+	file, packets := opened(t, captured(t, r, Both))
 	want := pcapgo.NgSectionInfo{
 		OS: "Linux 6.18.44", Application: "tcplab v1.2.3",
 		Comment: "lab: example\ntitle: A connection is established before accept is called\narguments: n=1\nkernel: Linux 6.18.44\ntcplab: v1.2.3",
@@ -151,34 +153,113 @@ func TestPcapHeader(t *testing.T) {
 	}
 }
 
-// At any time what is written can be read, and lacks no more than the segment
-// whose consequences are not known.
+// Where hosts have addresses of both versions of IP, packets of both are in one file:
+// with the family before each, for which both Wireshark and tcpdump have a type.
+func TestPcapBothFamilies(t *testing.T) {
+	r := handshake()
+	hosts := r.Environment.Hosts
+	hosts[1].Addresses = append(slices.Clone(hosts[1].Addresses), netip.MustParseAddr("2001:db8::2"))
+	s := r.Events[12].Body.(*record.Segment)
+	s.Src, s.Dst = netip.MustParseAddrPort("[2001:db8::1]:40000"), netip.MustParseAddrPort("[2001:db8::2]:80")
+	s.Raw = append([]byte{0x60}, make([]byte, 59)...)
+	file, packets := opened(t, captured(t, r, Senders))
+	for i := range hosts {
+		intf, err := file.Interface(i)
+		if err != nil || intf.LinkType != layers.LinkTypeNull {
+			t.Errorf("interface %d is %+v, %v", i, intf, err)
+		}
+	}
+	var got []string
+	for _, p := range packets {
+		got = append(got, fmt.Sprintf("%x", p.raw[:5]))
+	}
+	if want := []string{"0200000045", "0200000045", "1e00000060"}; !slices.Equal(got[:3], want) {
+		t.Errorf("packets begin with %q, want %q", got, want)
+	}
+}
+
+// At any time what is written can be read, and is the beginning of the whole file,
+// which is in the order of time.
 func TestPcapAsItHappens(t *testing.T) {
 	for name, r := range map[string]*record.Run{"fates": fates(), "self-loop": selfLoop("client"), "wait": wait(), "counts": counts()} {
-		var b bytes.Buffer
-		c, err := NewCapture(&b, r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, e := range r.Events {
-			if err := c.Add(e); err != nil {
+		for _, side := range []Side{Senders, Both, "client"} {
+			whole := captured(t, r, side)
+			var b bytes.Buffer
+			c, err := NewCapture(&b, r, side)
+			if err != nil {
 				t.Fatal(err)
 			}
-			before := *r
-			before.Events = r.Events[:i]
-			_, state := e.Body.(*record.State)
-			_, rise := e.Body.(*record.Counters)
-			if !state && !rise && !bytes.Equal(b.Bytes(), captured(t, &before)) {
-				t.Errorf("%s: after event %d there is not all that was before it", name, i)
+			for i, e := range r.Events {
+				if err := c.Add(e); err != nil {
+					t.Fatal(err)
+				}
+				if !bytes.HasPrefix(whole, b.Bytes()) {
+					t.Errorf("%s, %q: after event %d it is not the beginning of the whole file", name, side, i)
+				}
+				opened(t, b.Bytes())
 			}
-			opened(t, b.Bytes())
+			if err := c.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(b.Bytes(), whole) {
+				t.Errorf("%s, %q: as it happens it is another file than afterwards", name, side)
+			}
+			_, packets := opened(t, whole)
+			if !slices.IsSortedFunc(packets, func(a, b packet) int { return a.at.Compare(b.at) }) {
+				t.Errorf("%s, %q: the packets are not in the order of time", name, side)
+			}
 		}
-		if err := c.Close(); err != nil {
+	}
+}
+
+// A segment is written before what follows it is sent, unless one that was sent
+// before it is still on the wire.
+func TestPcapKeepsBack(t *testing.T) {
+	s := tell("One segment passes another", "client", "server")
+	first := s.segment("client", "server", 40000, "SYN", 0, 0, 0, record.Delivered)
+	held := s.segment("client", "server", 40001, "SYN", 0, 0, 0, record.Held)
+	s.segment("client", "server", 40002, "SYN", 0, 0, 0, record.Delivered)
+	s.part("It is let go")
+	let := len(s.run.Events)
+	s.later(held, record.Delivered)
+	s.part("The end")
+	var b bytes.Buffer
+	c, err := NewCapture(&b, &s.run, Senders)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, e := range s.run.Events {
+		if err := c.Add(e); err != nil {
 			t.Fatal(err)
 		}
-		if !bytes.Equal(b.Bytes(), captured(t, r)) {
-			t.Errorf("%s: as it happens it is another file than afterwards", name)
+		_, packets := opened(t, b.Bytes())
+		if want := map[int]int{1: 1, let - 1: 1, len(s.run.Events) - 1: 3}[i]; want > 0 && len(packets) != want {
+			t.Errorf("after event %d there are %d packets, want %d (%d is the first)", i, len(packets), want, first.ID)
 		}
+	}
+}
+
+// By default each segment is there once, as its sender has sent it.
+func TestPcapSenders(t *testing.T) {
+	_, packets := opened(t, captured(t, fates(), Senders))
+	if diff := diffLines(`
+client out 1 sent, lost on the wire. client SYN_SENT, server LISTEN (queue 0 of 16)
+client out 2 sent again, held on the wire for 0.10 ms, delivered. client SYN_SENT, server SYN_RECV (was LISTEN; no descriptor)
+server in  3 forged by tcplab: the client never sent it. client SYN_SENT, server SYN_RECV (no descriptor)
+client out 4 sent again, held on the wire for 0.20 ms, lost on the wire. client SYN_SENT, server SYN_RECV (no descriptor)
+server out 5 sent, lost on the wire. client SYN_SENT, server SYN_RECV (no descriptor)
+server out 6 sent again, held on the wire for 0.10 ms, delivered. client ESTABLISHED (was SYN_SENT), server SYN_RECV (no descriptor)
+server out 7 sent again, held on the wire for 0.20 ms, lost on the wire. client ESTABLISHED, server SYN_RECV (no descriptor)
+`, packets); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	_, packets = opened(t, captured(t, counts(), Senders))
+	if got := packets[3].String(); got != "client out 4 sent, delivered. It is dropped by the server. client SYN_SENT, server LISTEN (queue 1 of 16). The server's kernel counts ListenDrops +2, ListenOverflows +1 (the accept queue is full)" {
+		t.Errorf("a SYN that is dropped: %s", got)
+	}
+	_, err := NewCapture(io.Discard, fates(), "router")
+	if err == nil || err.Error() != `there is no host "router"` {
+		t.Errorf("a side that is no host: %v", err)
 	}
 }
 
@@ -195,7 +276,7 @@ func TestPcapRefuses(t *testing.T) {
 		"segment 3: its 100000 raw bytes are no IPv4 packet":                     segment(func(s *record.Segment) { s.Raw = append(s.Raw, make([]byte, 100_000-40)...) }),
 		`segment 3: there is no host "router"`:                                   segment(func(s *record.Segment) { s.To = "router" }),
 		"segment 3: pcapng has no time for 1969-12-31 23:59:59.999999 +0000 UTC": segment(func(s *record.Segment) { s.SentAt = -time.Microsecond }),
-		"segment 1: pcapng has no time for 2300-01-01 00:00:00 +0000 UTC": func(r *record.Run) {
+		"segment 1: pcapng has no time for 2300-01-01 00:00:00.00085 +0000 UTC": func(r *record.Run) {
 			r.Environment.Start = time.Date(2300, 1, 1, 0, 0, 0, 0, time.UTC)
 		},
 		"the record has no hosts": func(r *record.Run) { r.Environment.Hosts = nil },
@@ -204,7 +285,7 @@ func TestPcapRefuses(t *testing.T) {
 		r.Environment.Start = time.Unix(0, 0).UTC()
 		change(r)
 		var b bytes.Buffer
-		if err := Pcap(&b, r); err == nil || err.Error() != want {
+		if err := Pcap(&b, r, Both); err == nil || err.Error() != want {
 			t.Errorf("error %v, want %s", err, want)
 		}
 		if b.Len() > 0 {
@@ -226,13 +307,13 @@ func (f *full) Write(data []byte) (int, error) {
 }
 
 func TestPcapWriteFails(t *testing.T) {
-	size := len(captured(t, handshake()))
+	size := len(captured(t, handshake(), Both))
 	for room := range size {
-		if err := Pcap(&full{room}, handshake()); !errors.Is(err, errFull) {
+		if err := Pcap(&full{room}, handshake(), Both); !errors.Is(err, errFull) {
 			t.Fatalf("with room for %d bytes of %d: %v", room, size, err)
 		}
 	}
-	if err := Pcap(&full{size}, handshake()); err != nil {
+	if err := Pcap(&full{size}, handshake(), Both); err != nil {
 		t.Error(err)
 	}
 }
@@ -241,7 +322,7 @@ func TestPcapWriteFails(t *testing.T) {
 // it can be read.
 func FuzzPcap(f *testing.F) {
 	for _, r := range []*record.Run{
-		handshake(), fates(), selfLoop("server"), wait(), hostile(), causes(), counts(), threeHosts(), {Outcome: record.Expected, States: record.Stepped},
+		handshake(), fates(), selfLoop("server"), wait(), hostile(), causes(), counts(), icmp(), threeHosts(), {Outcome: record.Expected, States: record.Stepped},
 	} {
 		var b bytes.Buffer
 		if err := JSON(&b, r); err != nil {
@@ -254,17 +335,23 @@ func FuzzPcap(f *testing.F) {
 		if json.Unmarshal(data, &r) != nil {
 			return
 		}
-		var b bytes.Buffer
-		if err := Pcap(&b, &r); err != nil && b.Len() == 0 {
-			return
-		}
-		_, packets := opened(t, b.Bytes())
-		for _, p := range packets {
-			if len(p.Comments) != 1 || strings.ContainsFunc(p.Comments[0], func(r rune) bool { return !printable(r) }) {
-				t.Errorf("comments %q", p.Comments)
-			}
+		for _, side := range []Side{Senders, Both, "client"} {
+			fuzzPcap(t, &r, side)
 		}
 	})
+}
+
+func fuzzPcap(t *testing.T, r *record.Run, side Side) {
+	var b bytes.Buffer
+	if err := Pcap(&b, r, side); err != nil && b.Len() == 0 {
+		return
+	}
+	_, packets := opened(t, b.Bytes())
+	for _, p := range packets {
+		if len(p.Comments) != 1 || strings.ContainsFunc(p.Comments[0], func(r rune) bool { return !printable(r) }) {
+			t.Errorf("comments %q", p.Comments)
+		}
+	}
 }
 
 // Wireshark has nothing to complain of.
@@ -278,10 +365,10 @@ func TestPcapTshark(t *testing.T) {
 	for name, r := range map[string]*record.Run{"handshake": handshake(), "fates": fates()} {
 		r.Environment.Start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 		file := filepath.Join(t.TempDir(), name)
-		if err := os.WriteFile(file, captured(t, r), 0o644); err != nil {
+		if err := os.WriteFile(file, captured(t, r, Both), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		_, packets := opened(t, captured(t, r))
+		_, packets := opened(t, captured(t, r, Both))
 		cmd := exec.Command("tshark", "-r", file, "-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE",
 			"-T", "fields", "-E", "separator=/s", "-e", "frame.interface_name", "-e", "ip.checksum.status", "-e", "tcp.checksum.status",
 			"-e", "_ws.malformed", "-e", "frame.comment")

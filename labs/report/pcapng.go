@@ -3,7 +3,10 @@ package report
 import (
 	"encoding/binary"
 	"math"
+	"net/netip"
 	"time"
+
+	"github.com/tcplab/tcplab/labs/record"
 )
 
 // What there is of pcapng (draft-ietf-opsawg-pcapng): the blocks that a capture
@@ -17,11 +20,45 @@ const (
 	enhancedPacketBlock = 6
 )
 
-// Types of link: packets of one version of IP, without a header before it.
+// Types of link: packets of one version of IP, without a header before it, and packets
+// of both, with the family before it.
 const (
 	linkIPv4 = 228
 	linkIPv6 = 229
+	linkNull = 0
 )
+
+// linkOf is the type of a run's links. For both versions of IP it is not "raw", which
+// has no header: tcpdump (libpcap 1.10) refuses a file with two interfaces of that type.
+func linkOf(r *record.Run) uint16 {
+	var v4, v6 bool
+	for _, h := range r.Environment.Hosts {
+		for _, a := range h.Addresses {
+			v4, v6 = v4 || a.Is4(), v6 || a.Is6()
+		}
+	}
+	switch {
+	case v4 && v6:
+		return linkNull
+	case r.Environment.IPv6:
+		return linkIPv6
+	}
+	return linkIPv4
+}
+
+// onLink returns which version of IP a link carries from an address, and what stands
+// before the packet: on linkNull the family, as BSD and Darwin number it.
+func onLink(link uint16, from netip.Addr) (version int, header []byte) {
+	switch {
+	case link == linkIPv4:
+		return 4, nil
+	case link == linkIPv6:
+		return 6, nil
+	case from.Is6():
+		return 6, little.AppendUint32(nil, 30)
+	}
+	return 4, little.AppendUint32(nil, 2)
+}
 
 // The direction in a packet's flags.
 const (

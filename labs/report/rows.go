@@ -17,7 +17,9 @@ type row struct {
 	host    string          // of the call; of the receiver, for a segment
 	text    string          // the call, as strace prints it
 	result  string          // of the call: " = 3", or "" for a plain 0
+	means   string          // of the call: what its result means to the program
 	segment *record.Segment // nil for a call or a remark
+	icmp    *record.ICMP    // nil for anything else
 	label   string          // on the segment's arrow
 	tag     string          // tells the segment's connection apart, where there are several
 	again   bool            // the segment was held, and is on its way now
@@ -32,13 +34,17 @@ type row struct {
 
 	call  *record.Call  // nil for a segment or a remark
 	claim *record.Claim // of a verdict
-	moves []move        // what states have changed
-	ends  []End         // what the hosts' sockets were after it
+	// sentence says what happened, for a row that stands for several.
+	sentence string
+	moves    []move // what states have changed
+	ends     []End  // what the hosts' sockets were after it
+	event    int    // the index of the event that it began with
+	version  string // of two runs that are compared, the one that it is of; "" for both
 }
 
 // cleaned returns the row with all text from the record made safe to print.
 func (r row) cleaned(clean func(string) string) row {
-	r.text, r.result, r.label, r.tag = clean(r.text), clean(r.result), clean(r.label), clean(r.tag)
+	r.text, r.result, r.means, r.label, r.tag = clean(r.text), clean(r.result), clean(r.means), clean(r.label), clean(r.tag)
 	r.still, r.remark = clean(r.still), clean(r.remark)
 	states := make([]string, len(r.states))
 	for i, s := range r.states {
@@ -52,7 +58,7 @@ func (r row) cleaned(clean func(string) string) row {
 	r.kernel = kernel
 	counts := make([]count, len(r.counts))
 	for i, c := range r.counts {
-		counts[i] = count{c.host, clean(c.text)}
+		counts[i] = count{c.host, clean(c.text), c.names}
 	}
 	r.counts = counts
 	return r
@@ -67,20 +73,39 @@ const (
 	setting
 	tally
 	fold
+	note
 )
 
 // rowsOf turns the events into rows. States belong to the row before them.
-func rowsOf(r *record.Run, times bool) []row {
-	return build(r, times, nil)
+func rowsOf(r *record.Run, o Options) []row {
+	return o.shorten(build(r, o.Times, nil))
 }
 
 // build turns the events into rows, and calls each, if it is not nil, after
 // every event with the row that the event belongs to.
 func build(r *record.Run, times bool, each func(*rowBuilder, *row)) []row {
-	b := &rowBuilder{run: r, times: times, tags: newTags(r), held: map[int]bool{}, sockets: newSockets(r), last: -1, texts: kernelTexts(r.Events)}
-	for _, e := range r.Events {
+	b := newRowBuilder(r, times)
+	b.build(r.Events, each)
+	b.tally()
+	b.begun()
+	return b.rows
+}
+
+func newRowBuilder(r *record.Run, times bool) *rowBuilder {
+	b := &rowBuilder{
+		run: r, times: times, tags: newTags(r, false), held: map[int]bool{}, sockets: newSockets(r), last: -1,
+		showOffers: offersDiffer(r), texts: kernelTexts(r.Events),
+	}
+	b.sockets.times = times
+	return b
+}
+
+// build goes on with more events: see the function.
+func (b *rowBuilder) build(events []record.Event, each func(*rowBuilder, *row)) {
+	for _, e := range events {
 		if k, ok := e.Body.(*record.Kernel); ok {
 			b.kernel(e, k)
+			b.events++
 			continue
 		}
 		b.before(e)
@@ -89,10 +114,18 @@ func build(r *record.Run, times bool, each func(*rowBuilder, *row)) []row {
 			each(b, &b.rows[last])
 		}
 		b.after()
+		b.begun()
+		b.events++
 	}
 	b.after()
-	b.tally()
-	return b.rows
+	b.begun()
+}
+
+// begun notes of new rows with which event they have begun.
+func (b *rowBuilder) begun() {
+	for ; b.noted < len(b.rows); b.noted++ {
+		b.rows[b.noted].event = b.events
+	}
 }
 
 type rowBuilder struct {
@@ -109,6 +142,13 @@ type rowBuilder struct {
 	last   int // see lastRow
 	looked int // how many rows it has looked at
 
+	events, noted int // how many it has taken in, and of how many rows it is known with which they began
+
+	showOffers bool // see offersDiffer
+
+	waits
+	calls
+
 	texts           map[*record.Kernel]string
 	inCall, inTimer []row // what the kernel said, and has no place yet
 }
@@ -118,27 +158,32 @@ func (b *rowBuilder) add(e record.Event) {
 	case *record.Part:
 		b.tally()
 		b.remark(e, heading, v.Title)
+	case *record.Note:
+		b.remark(e, note, v.Text)
+	case *record.Program:
+		b.program(e, v)
+	case *record.Bulk:
+		b.remark(e, note, b.bulkText(v))
 	case *record.Call:
 		b.call(e, v)
 	case *record.Segment:
 		b.follow(v)
-		b.rows = append(b.rows, row{at: e.At, host: v.To, segment: v, label: label(v), tag: b.tag(v), again: b.held[v.ID], still: b.still(v)})
+		b.delayed(e, v)
+		b.offers(e, v)
+		b.rows = append(b.rows, row{at: e.At, host: v.To, segment: v, label: b.labelOf(v), tag: b.tag(v), again: b.held[v.ID], still: b.still(v)})
 		b.held[v.ID] = v.Fate == record.Held
+		b.waits.arrives(e, v)
+	case *record.ICMP:
+		b.icmp(e, v)
 	case *record.State:
 		b.state(e, v)
 	case *record.Counters:
+		b.rises.add(v)
 		b.counters(e, v)
+	case *record.Window:
+		b.window(e, v)
 	case *record.Wait:
-		text := fmt.Sprintf("waiting for the %s's %s", v.Host, timerOr(v.Timer, "timer"))
-		if _, what, ok := strings.Cut(v.For, ":"); ok {
-			text += " (" + what + " again)"
-		} else if v.For != "" {
-			text += " (" + v.For + ")"
-		}
-		if b.times {
-			text = fmt.Sprintf("%s: %d ms left, %d ms passed", text, v.LeftMS, v.WaitedMS)
-		}
-		b.remark(e, waiting, text)
+		b.remark(e, waiting, b.waitText(v))
 	case *record.VerdictGiven:
 		b.verdict(e, v)
 	}
@@ -158,40 +203,6 @@ func (b *rowBuilder) verdict(e record.Event, v *record.VerdictGiven) {
 	b.rows = append(b.rows, row{at: e.At, kind: verdict, claim: c, mark: mark, style: s, remark: headline(c) + ": " + v.Claim})
 }
 
-// call adds a system call, as strace would write it but for what is the same
-// every time: the arguments of socket, and a result of 0.
-func (b *rowBuilder) call(e record.Event, c *record.Call) {
-	args := strings.Join(c.Args, ", ")
-	switch c.Call {
-	case "sysctl":
-		b.remark(e, setting, c.Host+": sysctl "+args)
-		return
-	case "socket":
-		args = ""
-	}
-	b.rows = append(b.rows, row{at: e.At, host: c.Host, call: c, text: fmt.Sprintf("%s(%s)", c.Call, args), result: resultText(c)})
-}
-
-// resultText is what a call has returned, where that is worth a word.
-func resultText(c *record.Call) string {
-	switch {
-	case c.Errno != "":
-		return " = " + c.Errno
-	case c.Result != "0", c.Call == "read": // read returns 0 at the end of the stream
-		return " = " + c.Result
-	}
-	return ""
-}
-
-// callText is a call as strace prints it.
-func callText(c *record.Call) string {
-	text := c.Call + "(" + strings.Join(c.Args, ", ") + ") = " + c.Result
-	if c.Errno != "" {
-		text += " " + c.Errno
-	}
-	return text
-}
-
 // label writes what a segment says, as Wireshark does, and why it is sent again.
 func label(s *record.Segment) string {
 	words := []string{s.Flags}
@@ -204,6 +215,18 @@ func label(s *record.Segment) string {
 	}
 	if s.Len > 0 {
 		words = append(words, fmt.Sprintf("len=%d", s.Len))
+	}
+	if s.SACK != "" {
+		words = append(words, "sack="+s.SACK)
+	}
+	if s.Urgent != 0 {
+		words = append(words, fmt.Sprintf("urg=%d", s.Urgent))
+	}
+	if s.Win == 0 && s.Flags == "ACK" && s.Len == 0 { // the window is closed
+		words = append(words, "win=0")
+	}
+	if s.ECN != "" {
+		words = append(words, s.ECN)
 	}
 	if why := causeLabel(s); why != "" {
 		words = append(words, why)
@@ -241,8 +264,8 @@ func (b *rowBuilder) state(e record.Event, s *record.State) {
 	if s.Remote.IsValid() && b.many && !b.namesIt(last, s) {
 		text = b.ofState(s) + " " + text
 	}
-	b.told = true
-	if last < 0 || b.rows[last].kind != 0 || b.rows[last].host != s.Host {
+	b.told = b.told || s.Remote.IsValid()
+	if last < 0 || b.rows[last].kind != 0 || b.rows[last].host != s.Host || s.Apart && !b.isApart(last) {
 		b.rows = append(b.rows, row{at: e.At, host: s.Host})
 		last = len(b.rows) - 1
 	}
@@ -252,6 +275,16 @@ func (b *rowBuilder) state(e record.Event, s *record.State) {
 		b.left, b.leftIn = left{}, last
 	}
 	b.left.add(move{before, s})
+}
+
+// window adds a congestion window to the row that led to it.
+func (b *rowBuilder) window(e record.Event, w *record.Window) {
+	last := b.lastRow()
+	if last < 0 || b.rows[last].kind != 0 || b.rows[last].host != w.Host {
+		b.rows = append(b.rows, row{at: e.At, host: w.Host})
+		last = len(b.rows) - 1
+	}
+	b.rows[last].states = append(b.rows[last].states, fmt.Sprintf("cwnd %d", w.Cwnd))
 }
 
 // lastRow is the row that a change belongs to: the latest that is more than what
@@ -282,51 +315,6 @@ func (b *rowBuilder) namesIt(i int, s *record.State) bool {
 	}
 	v := b.rows[i].segment
 	return connectionOf(s.Local, s.Remote) == connectionOf(v.Src, v.Dst)
-}
-
-// stateText says what is new about a socket. It is empty where only a timer or
-// the retransmit count has changed: other rows tell of these.
-func stateText(before, s *record.State) string {
-	switch {
-	case s.To == record.Listen:
-		queue := fmt.Sprintf("queue %d of %d", s.RQueue, s.WQueue)
-		if before == nil || before.To != s.To {
-			return s.Socket + " LISTEN, " + queue
-		}
-		return s.Socket + " " + queue
-	case before != nil && before.To == record.Listen:
-		return s.Socket + " " + s.To
-	case before == nil || s.From != s.To:
-		if queued(s) {
-			return s.To + ", queued"
-		}
-		return s.To
-	}
-	var words []string
-	if queued(before) && !queued(s) {
-		words = append(words, "accepted")
-	}
-	if s.RQueue != before.RQueue {
-		words = append(words, amount(s.RQueue, "to read", "all read"))
-	}
-	if s.WQueue != before.WQueue {
-		words = append(words, amount(s.WQueue, "not acked", "all acked"))
-	}
-	return strings.Join(words, ", ")
-}
-
-// queued reports whether a connection waits for accept: it is established, and
-// no program holds it.
-func queued(s *record.State) bool { return s.To == record.Established && !s.Descriptor }
-
-func amount(n uint32, some, none string) string {
-	if n == 0 {
-		return none
-	}
-	if n == 1 {
-		return "1 byte " + some
-	}
-	return fmt.Sprintf("%d bytes %s", n, some)
 }
 
 // tally says how many sockets are in which state, where there are several.

@@ -21,7 +21,7 @@ type story struct {
 
 func tell(title string, hosts ...string) *story {
 	s := &story{run: record.Run{
-		Lab: "example", Title: title, Outcome: record.Expected, States: record.Stepped, Args: map[string]string{"n": "1"},
+		Lab: "example", Title: title, Outcome: record.Expected, States: record.Stepped, Args: map[string]string{"n": "1"}, Given: []string{"--n=1"},
 		Environment: record.Environment{Kernel: "6.18.44"},
 	}}
 	for _, h := range hosts {
@@ -81,6 +81,7 @@ func (s *story) segment(from, to string, port uint16, flags string, seq, ack uin
 	}
 	v.Raw = s.raw(v)
 	s.add(v)
+	v.SentAt = s.run.Events[len(s.run.Events)-1].At - 50*time.Microsecond
 	return v
 }
 

@@ -16,6 +16,8 @@ type sockets struct {
 	conn  connection
 	// listener has for each host the latest socket that listens.
 	listener map[string]*record.State
+	rises    rises
+	times    bool // times are shown
 }
 
 // A socket is known on its host by its addresses, and by how it was opened: two
@@ -91,6 +93,10 @@ type End struct {
 	From string
 	// Detail says what else is to be known of it: queues, timer, descriptor.
 	Detail string
+	SS     string // the line that ss -tano prints for it; "" where there is none
+	// Rose are the host's counters that have risen at events so far, whatever their
+	// connection: "ListenDrops +3".
+	Rose string
 }
 
 // ends are both sides of the connection as they are now, with the states that
@@ -101,8 +107,9 @@ func (k *sockets) ends(l left) []End {
 	for i, host := range k.hosts {
 		ends[i] = End{Host: host}
 		if s := k.end(host); s != nil {
-			ends[i] = End{Host: host, Socket: s.Socket, State: s.To, From: l[leaver{host, socketOf(s)}], Detail: detail(s)}
+			ends[i] = End{Host: host, Socket: s.Socket, State: s.To, From: l[leaver{host, socketOf(s)}], Detail: detail(s), SS: ssLine(s, k.times)}
 		}
+		ends[i].Rose = k.rises.text[host]
 	}
 	return ends
 }
@@ -183,11 +190,11 @@ func detail(s *record.State) string {
 	case !s.Descriptor:
 		add("no descriptor")
 	}
-	if s.RQueue > 0 {
-		add(amount(s.RQueue, "to read", ""))
+	if text := toRead(s); text != "" {
+		add(text + " to read")
 	}
-	if s.WQueue > 0 {
-		add(amount(s.WQueue, "not acked", ""))
+	if text := notAcked(s); text != "" {
+		add(text + " not acked")
 	}
 	if text := timerName(s.Timer); text != "" {
 		if s.Retransmits > 0 {

@@ -16,11 +16,13 @@ type Step struct {
 	At      time.Duration
 	Kind    Kind
 	Says    string   // what happened, in a sentence or two
+	Asks    string   // what a reader may guess before; "" where there is nothing to guess
 	Lines   []string // the ladder's
 	Ends    []End    // of each host, in the order of the record
 	Segment *record.Segment
 	Call    *record.Call
 	Claim   *record.Claim // of a verdict
+	Dropped bool          // the segment has arrived, and its receiver has thrown it away
 }
 
 // A Kind says what a step is about.
@@ -35,8 +37,9 @@ const (
 	OtherStep   Kind = "other" // a wait, a sysctl, what is folded away
 )
 
-// Lost reports whether the step is about a segment that does not arrive.
-func (s *Step) Lost() bool { return s.Segment != nil && s.Segment.Fate == record.Dropped }
+// Lost reports whether the step is about a segment that is lost on its way, or that
+// its receiver drops.
+func (s *Step) Lost() bool { return s.Dropped || s.Segment != nil && s.Segment.Fate == record.Dropped }
 
 // Steps takes a run apart into the steps of its ladder. What repeats is folded
 // as it is there.
@@ -44,7 +47,7 @@ func Steps(r *record.Run, o Options) []Step {
 	var lines bytes.Buffer
 	d := newDrawing(&lines, r, o)
 	var steps []Step
-	for _, row := range stepRows(r, o.Times) {
+	for _, row := range stepRows(r, o) {
 		lines.Reset()
 		row = row.cleaned(d.clean)
 		d.row(row)
@@ -55,8 +58,8 @@ func Steps(r *record.Run, o Options) []Step {
 			continue
 		}
 		steps = append(steps, Step{
-			At: row.at, Kind: kindOf(&row), Says: d.clean(says(&row)), Lines: drawn, Ends: d.cleanedEnds(row.ends),
-			Segment: row.segment, Call: row.call, Claim: row.claim,
+			At: row.at, Kind: kindOf(&row), Says: d.clean(says(&row)), Asks: d.clean(asks(&row)), Lines: drawn, Ends: d.cleanedEnds(row.ends),
+			Segment: row.segment, Call: row.call, Claim: row.claim, Dropped: row.dropped() != "",
 		})
 	}
 	return steps
@@ -78,15 +81,15 @@ func Header(r *record.Run, o Options) (title, command, hosts []string) {
 func (p *printer) cleanedEnds(ends []End) []End {
 	safe := make([]End, len(ends))
 	for i, e := range ends {
-		safe[i] = End{p.clean(e.Host), p.clean(e.Socket), p.clean(e.State), p.clean(e.From), p.clean(e.Detail)}
+		safe[i] = End{p.clean(e.Host), p.clean(e.Socket), p.clean(e.State), p.clean(e.From), p.clean(e.Detail), p.clean(e.SS), p.clean(e.Rose)}
 	}
 	return safe
 }
 
 // stepRows are the ladder's rows with what the hosts' sockets were after each.
-func stepRows(r *record.Run, times bool) []row {
-	rows := build(r, times, func(b *rowBuilder, last *row) { last.ends = b.ends(b.leftBy(len(b.rows) - 1)) })
-	rows = folded(rows)
+func stepRows(r *record.Run, o Options) []row {
+	rows := build(r, o.Times, func(b *rowBuilder, last *row) { last.ends = b.ends(b.leftBy(len(b.rows) - 1)) })
+	rows = folded(o.shorten(rows))
 	for i := range rows { // a fold stands for the last row in it
 		if rows[i].ends == nil && i > 0 {
 			rows[i].ends = still(rows[i-1].ends)
@@ -116,6 +119,8 @@ func kindOf(r *row) Kind {
 		return VerdictStep
 	case r.kind == heading:
 		return PartStep
+	case r.icmp != nil:
+		return OtherStep
 	case r.kind == 0 && !r.isKernel() && !r.isCount():
 		return CallStep
 	}
@@ -125,6 +130,8 @@ func kindOf(r *row) Kind {
 // says tells a row in words.
 func says(r *row) string {
 	switch {
+	case r.sentence != "":
+		return r.sentence
 	case r.kind == heading:
 		return r.remark + "."
 	case r.kind == verdict:
@@ -139,6 +146,8 @@ func says(r *row) string {
 		return capital(r.remark) + "."
 	case r.segment != nil:
 		return joined(saysSegment(r), saysMoves(r), saysKernel(r), saysCounts(r))
+	case r.icmp != nil:
+		return joined(saysICMP(r), saysMoves(r), saysKernel(r), saysCounts(r))
 	case r.call != nil:
 		return joined(saysCall(r), saysMoves(r), saysKernel(r), saysCounts(r))
 	case len(r.states) == 0:
@@ -155,8 +164,8 @@ func joined(sentences ...string) string {
 // saysKernel tells what the kernel's own account adds.
 func saysKernel(r *row) string {
 	var all []string
-	for _, text := range r.kernel {
-		all = append(all, fmt.Sprintf("The %s's %s.", r.host, explained(text)))
+	for _, text := range glossed(r.kernel) {
+		all = append(all, fmt.Sprintf("The %s's %s.", r.host, text))
 	}
 	return strings.Join(all, " ")
 }
@@ -165,7 +174,7 @@ func saysSegment(r *row) string {
 	s := r.segment
 	what := fmt.Sprintf("The %s's %s", s.From, s.Flags)
 	if s.Len > 0 {
-		what += fmt.Sprintf(" with %s", amount(uint32(s.Len), "of data", ""))
+		what += fmt.Sprintf(" with %s of data", bytesText(uint32(s.Len)))
 	}
 	if why := saysWhy(s); why != "" {
 		what += ", " + why + ","
@@ -173,6 +182,9 @@ func saysSegment(r *row) string {
 	switch {
 	case s.Forged:
 		what = fmt.Sprintf("A forged %s that looks like the %s's", s.Flags, s.From)
+		if s.Timestamp != "" {
+			what += ", " + timestampMeans[s.Timestamp] + ","
+		}
 	case s.Fate == record.Injected:
 		what = fmt.Sprintf("A copy of the %s's %s", s.From, s.Flags)
 	}
@@ -185,6 +197,9 @@ func saysSegment(r *row) string {
 	what += fmt.Sprintf(" arrives at the %s.", s.To)
 	if len(r.states) > 0 {
 		return what
+	}
+	if drop := saysDrop(r); drop != "" {
+		return what + " " + drop
 	}
 	switch state := strings.TrimSuffix(strings.TrimPrefix(r.still, "(still "), ")"); {
 	case state == record.Listen:
@@ -202,6 +217,8 @@ func saysCall(r *row) string {
 		return text + "; it is under way (EINPROGRESS)."
 	case c.Errno != "":
 		return text + ", which fails with " + c.Errno + "."
+	case r.means != "":
+		return text + ": " + r.means + "."
 	case r.result != "":
 		return text + ", which returns " + c.Result + "."
 	}

@@ -59,7 +59,8 @@ func fates() *record.Run {
 	s.later(syn, record.Delivered)
 	s.state("server", "80<-40000", "", record.SynRecv, nobodys)
 	s.later(syn, record.Injected)
-	s.segment("client", "server", 40000, "RST", 2, 0, 0, record.Injected).Forged = true
+	forged := s.segment("client", "server", 40000, "RST", 2, 0, 0, record.Injected)
+	forged.Forged, forged.Timestamp = true, record.OlderTimestamp
 	held := s.segment("client", "server", 40000, "FIN,PSH,ACK", 4294967295, 4294967295, 1460, record.Held)
 	held.Retransmission = true
 	s.later(held, record.Held)
@@ -155,9 +156,14 @@ func wait() *record.Run {
 	s := tell("A timer runs out", "client", "server")
 	s.connect(40000)
 	s.segment("client", "server", 40000, "SYN", 0, 0, 0, record.Dropped)
-	s.add(&record.Wait{Host: "client", Socket: "40000->80", Timer: "retransmit", For: "client:SYN", LeftMS: 998, WaitedMS: 1003})
+	s.add(&record.Wait{Host: "client", Socket: "40000->80", Timer: "retransmit", For: "client:SYN again", LeftMS: 998, WaitedMS: 1003})
 	s.add(&record.Call{Host: "server", Call: "sysctl", Args: []string{"net.ipv4.tcp_abort_on_overflow=1"}, Result: "0"})
 	s.segment("client", "server", 40000, "SYN", 0, 0, 0, record.Dropped).Retransmission = true
+	s.add(&record.Wait{Host: "client", Socket: "40000->80", Timer: "retransmit", For: record.Close, LeftMS: 998, WaitedMS: 1003})
+	s.call("client", "getsockopt", "0", "3", "SOL_SOCKET", "SO_ERROR", "[ETIMEDOUT]")
+	s.call("client", "getsockopt", "0", "3", "SOL_SOCKET", "SO_ERROR", "[0]") // no answer to a connect any more
+	s.connect(40001)
+	s.call("client", "getsockopt", "0", "3", "SOL_SOCKET", "SO_ERROR", "[0]")
 	s.judge(record.Claim{
 		ID: "sent-again-after-a-second", Text: "The SYN is sent again after 1 s.", Source: "RFC 6298 §2.1", Verdict: record.Confirmed,
 		Evidence: record.Evidence{{Name: "sent again", Value: "SYN"}, {Name: "after_ms", Value: int64(1003)}, {Name: "left_ms", Value: int64(7)}},
@@ -183,6 +189,9 @@ func causes() *record.Run {
 	s.part("The client's")
 	cause(record.ByTimer, "client", "PSH,ACK", 1, 1, 1460, true)
 	cause(record.ByDuplicates, "client", "PSH,ACK", 1461, 1, 1460, true)
+	cause(record.BySlowStart, "client", "PSH,ACK", 1461, 1, 1460, true)
+	cause(record.ByICMP, "client", "PSH,ACK", 1461, 1, 1000, true)
+	cause(record.BySYNACK, "client", "PSH,ACK", 1, 1, 5, true)
 	cause(record.ByAnswer, "client", "ACK", 2921, 1, 0, true)
 	cause(record.ByProbe, "client", "PSH,ACK", 2921, 1, 100, false)
 	cause(record.ByProbe, "client", "PSH,ACK", 2921, 1, 100, true)
@@ -193,6 +202,9 @@ func causes() *record.Run {
 	cause(record.ByAnswer, "server", "SYN,ACK", 0, 1, 0, true)
 	cause(record.ByKeepalive, "server", "ACK", 0, 3021, 0, true)
 	s.segment("server", "client", 40000, "FIN,PSH,ACK", 1, 3021, 1460, record.Dropped).Cause = record.ByDuplicates
+	s.segment("client", "server", 40000, "PSH,ACK", 3022, 1, 5, record.Delivered)
+	delayed := s.segment("server", "client", 40000, "ACK", 1, 3027, 0, record.Delivered)
+	delayed.Cause, delayed.SentAt = record.ByDelay, s.run.Events[len(s.run.Events)-2].At+40*time.Millisecond
 	return &s.run
 }
 
@@ -215,7 +227,7 @@ func counts() *record.Run {
 	s.segment("client", "server", 40001, "SYN", 0, 0, 0, record.Delivered)
 	rose("server", "ListenOverflows", "ListenDrops")
 	rose("server")
-	s.add(&record.Wait{Host: "client", Socket: "40001->80", Timer: "retransmit", For: "client:SYN"})
+	s.add(&record.Wait{Host: "client", Socket: "40001->80", Timer: "retransmit", For: "client:SYN again"})
 	v := s.segment("client", "server", 40001, "SYN", 0, 0, 0, record.Dropped)
 	v.Retransmission, v.Cause = true, record.ByTimer
 	rose("client", "TCPAbortOnTimeout", "TCPACKSkippedSeq")
@@ -224,6 +236,17 @@ func counts() *record.Run {
 	rose("client", "TCPAbortOnTimeout")
 	s.state("server", "80<-40001", "", record.SynRecv, nobodys)
 	rose("server", "TCPReqQFullDoCookies")
+	s.part("A cookie")
+	s.connect(40002)
+	s.segment("client", "server", 40002, "SYN", 0, 0, 0, record.Delivered)
+	rose("server", "SyncookiesSent", "TCPReqQFullDoCookies")
+	s.segment("server", "client", 40002, "SYN,ACK", 0, 1, 0, record.Delivered)
+	s.state("client", "40002->80", record.SynSent, record.Established)
+	s.segment("server", "client", 40002, "ACK", 1, 1, 0, record.Delivered)
+	rose("client", "PAWSEstab")
+	s.segment("client", "server", 40002, "ACK", 1, 1, 0, record.Delivered)
+	rose("server", "SyncookiesRecv")
+	s.state("server", "80<-40002", "", record.Established, nobodys)
 	s.part("A call, and none")
 	s.call("client", "close", "0", "3")
 	s.state("client", "40000->80", record.Established, record.Close, nobodys)
@@ -330,6 +353,7 @@ func hostile() *record.Run {
 	s := tell(evil+long, "client", "server")
 	s.run.Lab, s.run.Environment.Kernel = evil, long
 	s.run.Args = map[string]string{evil: evil, "long": long}
+	s.run.Given = []string{"--" + evil + "=" + evil, "--long=" + long}
 	for i := range s.run.Environment.Hosts {
 		s.run.Environment.Hosts[i].Addresses = []netip.Addr{netip.MustParseAddr("fe80::1").WithZone(evil + long)}
 	}
@@ -352,5 +376,64 @@ func hostile() *record.Run {
 		})
 	}
 	s.run.Outcome, s.run.Error = record.Broken, evil+" "+long
+	return &s.run
+}
+
+// icmp has error messages to both hosts, of which one changes a socket.
+func icmp() *record.Run {
+	s := tell("What ICMP says", "client", "server")
+	s.listen(16)
+	s.connect(40000)
+	message := func(to string, about *record.Segment, says string) {
+		s.add(&record.ICMP{
+			To: to, Src: netip.MustParseAddr("192.0.2.254"), Dst: about.Src.Addr(), Type: 3, Code: 1, Says: says,
+			About: about.ID, From: about.Src, Dest: about.Dst, Raw: about.Raw,
+		})
+	}
+	syn := s.segment("client", "server", 40000, "SYN", 0, 0, 0, record.Dropped)
+	message("client", syn, "packet too big, MTU 1280")
+	s.add(&record.Counters{Host: "client", Rose: map[string]int64{"OutOfWindowIcmps": 1}})
+	message("client", syn, "host unreachable")
+	s.state("client", "40000->80", record.SynSent, record.Close)
+	answer := s.segment("server", "client", 40000, "SYN,ACK", 0, 1, 0, record.Dropped)
+	message("server", answer, "administratively prohibited")
+	return &s.run
+}
+
+// transfer is a sender with a congestion window, a lost segment and SACK, before and
+// after a pause.
+func transfer() *record.Run {
+	s := tell("Data of many segments", "client", "server")
+	s.listen(16)
+	s.handshake(40000, 1)
+	s.part("Ten segments, of which the third is lost")
+	cwnd := func(n uint32) {
+		s.add(&record.Window{Host: "client", Socket: "40000->80", Local: s.at("client", 40000), Remote: s.at("server", 80), Cwnd: n, Ssthresh: 1<<31 - 1})
+	}
+	cwnd(10)
+	for i := range uint32(10) {
+		fate := record.Delivered
+		if i == 2 {
+			fate = record.Dropped
+		}
+		s.segment("client", "server", 40000, "PSH,ACK", 1+1000*i, 1, 1000, fate)
+	}
+	for i := range uint32(10) {
+		ack := s.segment("server", "client", 40000, "ACK", 1, 1+1000*min(i+1, 2), 0, record.Delivered)
+		ack.Win = 8000
+		switch {
+		case i > 2:
+			ack.SACK = fmt.Sprintf("3001-%d", 1+1000*(i+1))
+		case i < 2:
+			cwnd(11 + i)
+		}
+	}
+	again := s.segment("client", "server", 40000, "PSH,ACK", 2001, 1, 1000, record.Delivered)
+	again.Retransmission, again.Cause = true, record.ByDuplicates
+	s.segment("server", "client", 40000, "ACK", 1, 10001, 0, record.Delivered).Win = 8000
+	cwnd(6)
+	last := s.segment("client", "server", 40000, "PSH,ACK", 10001, 1, 500, record.Delivered)
+	last.SentAt += time.Second
+	s.run.Events[len(s.run.Events)-1].At += time.Second
 	return &s.run
 }

@@ -16,6 +16,7 @@ func SVG(w io.Writer, r *record.Run, o Options) error {
 	p := newPicture(r, o, wideLayout)
 	p.title(r)
 	p.ladder(r)
+	p.plots(r)
 	_, err := fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %g %g" width="%g" height="%g" role="img" aria-label="%s">`+
 		"\n<style>%s%s</style>\n<rect class=\"paper\" width=\"100%%\" height=\"100%%\"/>\n%s</svg>\n",
 		p.span, p.y+12, p.span, p.y+12, p.escape(r.Title), svgColors, svgStyle, p.body.String())
@@ -36,6 +37,8 @@ text.title{font-weight:700;font-size:15px}text.head,text.state{font-weight:700}
 text.dim,text.time{fill:var(--dim)}text.seg{fill:var(--blue)}text.lost,text.bad{fill:var(--red)}text.good{fill:var(--green)}text.bad{font-weight:700}
 .arrow{stroke:var(--blue);stroke-width:1.6;fill:none}.arrow.lost{stroke:var(--red)}
 .tip{fill:var(--blue);stroke:none}.dot{fill:var(--blue)}.cross{stroke:var(--red);stroke-width:2;fill:none}
+.plot text{font:12px ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace;fill:var(--ink);white-space:pre}.plot text.dim{fill:var(--dim)}.plot text.head,.plot text.again{font-weight:700}
+.plot .frame{stroke:var(--line);fill:none}.plot .break{stroke:var(--dim);fill:none}.plot .data{stroke:var(--blue);stroke-width:2.5}.plot .again{stroke:var(--ink)}.plot text.again{stroke:none}.plot .acks{stroke:var(--green);stroke-width:1.5;fill:none}.plot .window{stroke:var(--dim);stroke-dasharray:4 3;fill:none}.plot .sack{stroke:var(--green);stroke-width:5;opacity:.45}.plot .cwnd{stroke:var(--blue);fill:none}
 .rule{stroke:var(--line)}.under{fill:transparent}`
 
 // A layout says where things stand: lifelines, and the texts beside them.
@@ -64,17 +67,28 @@ const (
 type picture struct {
 	printer // for its clean
 	layout
-	body  strings.Builder
-	out   strings.Builder // of the row that is being drawn
-	y     float64         // top of what comes next
-	times bool
+	options Options
+	body    strings.Builder
+	out     strings.Builder // of the row that is being drawn
+	y       float64         // top of what comes next
+	times   bool            // the ladder has a column of times
+	timed   bool            // times may be shown
 	sides
-	held map[int]float64 // segment → y of the place where it is held
+	held     map[held]float64 // y of the place where a segment is held
+	versions bool             // rows may be of one of two versions
+}
+
+// held is a segment, of one of two versions or of both.
+type held struct {
+	version string
+	id      int
 }
 
 func newPicture(r *record.Run, o Options, l layout) *picture {
-	p := &picture{printer: newPrinter(nil, o), layout: l, times: o.Times && !l.inside, sides: sidesOf(r), held: map[int]float64{}}
+	p := &picture{printer: newPrinter(nil, o), layout: l, times: o.Times && !l.inside, sides: sidesOf(r), held: map[held]float64{}}
 	p.ascii = false
+	p.options = o
+	p.options.Times, p.timed = p.times, o.Times
 	return p
 }
 
@@ -101,7 +115,10 @@ func (p *picture) title(r *record.Run) {
 }
 
 // ladder draws the lifelines, and all rows between them.
-func (p *picture) ladder(r *record.Run) {
+func (p *picture) ladder(r *record.Run) { p.draw(stepRows(r, p.options)) }
+
+// draw draws the lifelines, and these rows between them.
+func (p *picture) draw(all []row) {
 	top := p.y + lineStep
 	p.hosts(top)
 	heads := p.out.String()
@@ -109,7 +126,7 @@ func (p *picture) ladder(r *record.Run) {
 	p.y = top + 12
 	var rows strings.Builder
 	step := -1
-	for _, row := range stepRows(r, p.times) {
+	for _, row := range all {
 		if row.kind != tally || step < 0 { // a tally belongs to the step above it
 			step++
 		}
@@ -145,6 +162,10 @@ func (p *picture) hosts(y float64) {
 func (p *picture) row(r row, step int) string {
 	top := p.y
 	class := "row"
+	if r.version != "" {
+		class += " version"
+		p.text(2, top+14, "start", "head", r.version)
+	}
 	switch {
 	case r.kind == heading:
 		p.y += 14
@@ -163,7 +184,9 @@ func (p *picture) row(r row, step int) string {
 		p.across(look, r.mark+" ", r.remark)
 	case r.kind != 0:
 		p.stamp(r, p.y+13)
-		p.across("dim", map[remarkKind]string{waiting: "… ", setting: "* ", tally: "= "}[r.kind], r.remark)
+		p.across("dim", map[remarkKind]string{waiting: "… ", setting: "* ", tally: "= ", note: "· "}[r.kind], r.remark)
+	case r.icmp != nil:
+		p.icmp(r)
 	case r.segment == nil:
 		p.call(r)
 	case p.isLoop(r.segment):
@@ -190,6 +213,9 @@ func (p *picture) across(class, mark, text string) {
 	if p.times && class != "head" {
 		x = timeRight + textGap
 	}
+	if p.versions {
+		x = 20
+	}
 	indent := float64(length(mark)) * em
 	if mark != "" {
 		p.printf(`<text x="%.4g" y="%.5g" class="%s">%s</text>`, x, p.y+13, class, mark)
@@ -205,7 +231,7 @@ func (p *picture) room(host string) int {
 	switch {
 	case p.inside:
 		return int((p.right - p.left - 2*textGap) / em)
-	case host == p.leftHost && p.times:
+	case host == p.leftHost && (p.times || p.versions):
 		return int((p.left - textGap - timeRight - textGap) / em)
 	case host == p.leftHost:
 		return int((p.left - textGap) / em)
@@ -239,7 +265,7 @@ func (p *picture) call(r row) {
 	y := p.y + 13
 	p.stamp(r, y)
 	if r.text != "" {
-		y = p.beside(r.host, "call", y, r.text+r.result)
+		y = p.beside(r.host, "call", y, r.callLines(p.room(r.host))...)
 	}
 	y = p.beside(r.host, "state", y, r.states...)
 	p.y = p.notes(r, y) - 13
@@ -247,7 +273,7 @@ func (p *picture) call(r row) {
 
 // notes draws what the kernel says, and what counters have risen by, from y on.
 func (p *picture) notes(r row, y float64) float64 {
-	y = p.beside(r.host, "dim", y, r.kernel...)
+	y = p.beside(r.host, "dim", y, glossed(r.kernel)...)
 	for _, c := range r.counts {
 		y = p.beside(c.host, "dim", y, c.lines(p.room(c.host))...)
 	}
@@ -277,8 +303,10 @@ func (p *picture) segment(r row) {
 		class += " lost"
 	}
 	start, startY := from, y
-	if heldY, ok := p.held[s.ID]; ok && r.again {
-		start, startY = from+(to-from)*heldAt, heldY
+	for _, version := range []string{"", r.version} {
+		if heldY, ok := p.held[held{version, s.ID}]; ok && r.again {
+			start, startY = from+(to-from)*heldAt, heldY
+		}
 	}
 	end, endY := to, y+slant
 	switch s.Fate {
@@ -286,16 +314,19 @@ func (p *picture) segment(r row) {
 		end, endY = from+(to-from)*0.72, y+slant*0.72
 	case record.Held:
 		end, endY = from+(to-from)*heldAt, y+slant*heldAt
-		p.held[s.ID] = endY
+		p.held[held{r.version, s.ID}] = endY
 	}
 	p.printf(`<path class="%s" d="M%.5g %.6gL%.5g %.6g"/>`, class, start, startY, end, endY)
 	switch s.Fate {
 	case record.Dropped:
-		p.printf(`<path class="cross" d="M%.5g %.6gl10 10m0 -10l-10 10"/>`, end-5, endY-5)
+		p.cross(end, endY)
 	case record.Held:
 		p.printf(`<circle class="dot" cx="%.5g" cy="%.6g" r="4"/>`, end, endY)
 	default:
 		p.tip(start, startY, end, endY)
+		if r.dropped() != "" {
+			p.cross(end, endY)
+		}
 	}
 	p.labels(r, from, to, y)
 	p.y = y + slant + 7
@@ -303,16 +334,35 @@ func (p *picture) segment(r row) {
 		p.undelivered(r)
 		return
 	}
-	texts, look := r.states, "state"
-	if len(texts) == 0 {
-		texts, look = []string{r.still}, "dim"
-	}
-	below := y + slant + 4
+	p.arrived(r, y+slant+4, p.y)
+}
+
+// arrived draws what came of a segment or a message at its receiver: from below on
+// beside the lifeline, and a line lower where the arrow is. The row ends no higher than
+// least.
+func (p *picture) arrived(r row, below, least float64) {
+	texts, look := p.arrival(r)
 	if p.inside {
 		below += 12
 	}
 	below = p.beside(r.host, look, below, texts...)
-	p.y = max(p.y, p.notes(r, below)-lineStep+8)
+	p.y = max(least, p.notes(r, below)-lineStep+8)
+}
+
+// arrival is what a segment or a message did at its receiver, and its look.
+func (p *picture) arrival(r row) ([]string, string) {
+	switch {
+	case len(r.states) > 0:
+		return r.states, "state"
+	case r.dropped() != "":
+		return r.unchanged(), "bad"
+	}
+	return r.unchanged(), "dim"
+}
+
+// cross marks where a segment goes no further.
+func (p *picture) cross(x, y float64) {
+	p.printf(`<path class="cross" d="M%.5g %.6gl10 10m0 -10l-10 10"/>`, x-5, y-5)
 }
 
 // labels writes what a segment says above its arrow, and its tag at its end.
@@ -330,7 +380,7 @@ func (p *picture) labels(r row, from, to, y float64) {
 	if tag != "" && p.inside {
 		room -= 2 * (length(tag) + 1)
 	}
-	label := cut(strings.TrimSpace(labelIn(r, room-length(end)))+end, room)
+	label := cut(shorten(labelOf(r), room-length(end))+end, room)
 	middle := (from + to) / 2
 	if r.again { // it comes from where it was held
 		beyond := math.Abs(to-from)/2 - float64(length(label))*em/2
@@ -385,14 +435,5 @@ func (p *picture) loop(r row) {
 	}
 	p.printf(`<path class="%s" d="M%g %gH%gq%g 0 %g 11q0 11 %g 11H%g"/>`, class, x, y, far, side*11, side*11, -side*11, x+side*2)
 	p.tip(far, y+22, x, y+22)
-	texts, look := r.states, "state"
-	if len(texts) == 0 {
-		texts, look = []string{r.still}, "dim"
-	}
-	below := y + 26
-	if p.inside { // the way back is there
-		below += 12
-	}
-	below = p.beside(r.host, look, below, texts...)
-	p.y = max(y+30, p.notes(r, below)-lineStep+8)
+	p.arrived(r, y+26, y+30)
 }

@@ -16,12 +16,12 @@ import (
 // everyRun are the stories of the tests: whatever a record can hold.
 func everyRun() map[string]*record.Run {
 	return map[string]*record.Run{
-		"handshake": handshake(), "fates": fates(), "listener": listener(), "self-loop": selfLoop("client"),
+		"handshake": handshake(), "fates": fates(), "icmp": icmp(), "listener": listener(), "self-loop": selfLoop("client"),
 		"self-loop-of-two": selfLoop("client", "server"), "self-loop-of-server": selfLoop("server"),
 		"two-connections": twoConnections(), "repetition": repetition15(), "wait": wait(), "surprise": surprise(),
 		"broken": broken(), "inapplicable": inapplicable(), "hostile": hostile(), "empty": {},
 		"causes": causes(), "counts": counts(), "other-names": otherNames(), "three-hosts": threeHosts(), "late": late(),
-		"kernel": kernelStory(),
+		"kernel": kernelStory(), "transfer": transfer(),
 	}
 }
 
@@ -34,7 +34,7 @@ func TestSVG(t *testing.T) {
 			}
 			wellFormed(t, b.Bytes())
 			switch name {
-			case "handshake", "fates", "self-loop", "hostile", "counts":
+			case "handshake", "fates", "self-loop", "hostile", "counts", "transfer":
 				golden(t, name+".svg", b.Bytes())
 			}
 		})

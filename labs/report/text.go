@@ -14,20 +14,47 @@ import (
 
 // Options say how a record is shown on a terminal.
 type Options struct {
-	Width int  // columns; less than minWidth counts as minWidth, and more than maxWidth as that
+	Width int  // columns, from MinWidth to MaxWidth; 0 is a hundred
 	Times bool // show when things happened; without, every run looks the same
 	Color bool // ANSI colours
 	ASCII bool // no character outside ASCII
+	Brief bool // the set-up of a connection takes one row
+	Whole bool // and in Ladder none does, not even where a part of the story holds nothing else
 	// Index is where a page finds the list of all labs; empty where there is none.
 	Index string
+	// Why and Try are what a lab says of its run, for a page: see lab.Lab. A record does
+	// not hold them.
+	Why []string
+	Try []Try
+
+	margin string // before every line, within the width
 }
 
+// A Try is a command that shows more.
+type Try struct{ Command, Says string }
+
+// The bounds of Options.Width.
 const (
-	minWidth = 78  // a terminal's 80, less the margin of a view that marks lines
-	maxWidth = 120 // a ladder that is wider is harder to read
+	MinWidth = 40
+	MaxWidth = 1000
+	// standardWidth is that of what is no terminal.
+	standardWidth = 100
 )
 
-func (o Options) width() int { return min(max(o.Width, minWidth), maxWidth) }
+// shorten makes rows as brief as they are to be.
+func (o Options) shorten(rows []row) []row {
+	if o.Brief {
+		return briefed(rows)
+	}
+	return rows
+}
+
+func (o Options) width() int {
+	if o.Width == 0 {
+		return standardWidth
+	}
+	return min(max(o.Width, MinWidth), MaxWidth)
+}
 
 // A style is an ANSI colour or weight (ECMA-48 SGR).
 type style string
@@ -43,22 +70,23 @@ const (
 
 // printer writes lines, and remembers the first error.
 type printer struct {
-	w     io.Writer
-	width int
-	color bool
-	ascii bool
-	err   error
+	w      io.Writer
+	width  int
+	margin string // before every line; the width is without it
+	color  bool
+	ascii  bool
+	err    error
 }
 
 func newPrinter(w io.Writer, o Options) printer {
-	return printer{w: w, width: o.width(), color: o.Color, ascii: o.ASCII}
+	return printer{w: w, width: o.width() - length(o.margin), margin: o.margin, color: o.Color, ascii: o.ASCII}
 }
 
 func (p *printer) line(parts ...string) {
 	if p.err != nil {
 		return
 	}
-	text := strings.TrimRight(strings.Join(parts, ""), " ")
+	text := strings.TrimRight(p.margin+strings.Join(parts, ""), " ")
 	if p.ascii {
 		text = drawnInASCII.Replace(text)
 	}
@@ -90,7 +118,7 @@ func ASCII(text string) string { return drawnInASCII.Replace(saidInASCII.Replace
 // drawnInASCII has a stand-in of the same width for all that is drawn.
 var drawnInASCII = strings.NewReplacer(
 	"─", "-", "│", "|", "├", "+", "┤", "+", "▶", ">", "◀", "<", "╳", "X", "●", "o",
-	"╮", ".", "╯", "'", "╭", ".", "╰", "'", "⋮", ":", "✔", "+", "✘", "-", "‼", "!", "…", "~", "·", "*",
+	"╮", ".", "╯", "'", "╭", ".", "╰", "'", "⋮", ":", "✔", "+", "≠", "-", "✘", "!", "…", "~", "·", "*",
 	"━", "=", "┃", "#", "┏", "#", "┓", "#", "┗", "#", "┛", "#", "▼", "v", "▲", "^", "↓", "v", "↑", "^",
 )
 

@@ -11,20 +11,9 @@ import (
 // Verdicts writes what the run says of each claim, with the evidence.
 func Verdicts(w io.Writer, r *record.Run, o Options) error {
 	p := newPrinter(w, o)
-	const indent = "    "
 	for _, c := range r.Claims {
 		p.headed(&c, bold)
-		p.paragraph(plain, indent, plain, c.Text)
-		if seen := evidenceText(&c, o.Times); seen != "" {
-			p.paragraph(plain, indent, plain, "seen: "+seen)
-		}
-		if c.Reason != "" {
-			p.paragraph(plain, indent, plain, "because: "+c.Reason)
-		}
-		if c.Truth != "" && c.Verdict == record.Refuted {
-			p.paragraph(plain, indent, plain, "instead: "+c.Truth)
-		}
-		p.paragraph(plain, indent, dim, "source: "+c.Source)
+		p.details(&c, o)
 	}
 	if len(r.Claims) > 0 {
 		p.line()
@@ -34,6 +23,27 @@ func Verdicts(w io.Writer, r *record.Run, o Options) error {
 	}
 	p.summary(r)
 	return p.err
+}
+
+// details writes what a claim says, what was seen, and why that is the verdict.
+func (p *printer) details(c *record.Claim, o Options) {
+	if ofRun(c) && !c.Surprise {
+		return // its name says it all
+	}
+	const indent = "    "
+	p.paragraph(plain, indent, plain, c.Text)
+	if seen := evidenceText(c, o.Times); seen != "" {
+		p.paragraph(plain, indent, plain, "seen: "+seen)
+	}
+	if c.Reason != "" {
+		p.paragraph(plain, indent, plain, "because: "+c.Reason)
+	}
+	if c.Truth != "" && c.Verdict == record.Refuted {
+		p.paragraph(plain, indent, plain, "instead: "+c.Truth)
+	}
+	if !ofRun(c) {
+		p.paragraph(plain, indent, dim, "source: "+c.Source)
+	}
 }
 
 // Brief writes a line for each claim, and one for the run.
@@ -55,11 +65,11 @@ func (p *printer) headed(c *record.Claim, s style) {
 func markOf(c *record.Claim) (string, style) {
 	switch {
 	case c.Surprise:
-		return "‼", red
+		return "✘", red
 	case c.Verdict == record.Confirmed:
 		return "✔", green
 	case c.Verdict == record.Refuted:
-		return "✘", green // a myth: this is what was to be shown
+		return "≠", green // a myth: this is what was to be shown
 	default:
 		return "·", dim
 	}
@@ -67,6 +77,9 @@ func markOf(c *record.Claim) (string, style) {
 
 // headline is the verdict in words.
 func headline(c *record.Claim) string {
+	if text := runHeadline(c); text != "" {
+		return text
+	}
 	text := string(c.Verdict)
 	if c.Myth {
 		text = "myth " + text
@@ -77,8 +90,8 @@ func headline(c *record.Claim) string {
 	return text
 }
 
-// evidenceText lists what was seen and, where that was something else, what the
-// claim says. Times differ from run to run, so they stand beside what they are
+// evidenceText is a list of what was seen: "client = ESTABLISHED; queued = 1". Where
+// that was something else, what the claim says stands behind it. Times differ from run to run, so they stand beside what they are
 // nominally, and are left out where times are.
 func evidenceText(c *record.Claim, times bool) string {
 	expected := map[string]any{}
@@ -91,7 +104,7 @@ func evidenceText(c *record.Claim, times bool) string {
 		if isTime && !times {
 			continue
 		}
-		text := name + " " + valueText(f.Value)
+		text := name + " = " + valueText(f.Value)
 		want, ok := expected[f.Name]
 		switch {
 		case isTime && ok:
@@ -103,20 +116,29 @@ func evidenceText(c *record.Claim, times bool) string {
 		}
 		words = append(words, text)
 	}
-	return strings.Join(words, ", ")
+	return strings.Join(words, "; ")
 }
 
 func valueText(v any) string {
-	if v == "" {
+	switch v {
+	case "":
 		return `""`
+	case true:
+		return "yes"
+	case false:
+		return "no"
 	}
 	return fmt.Sprint(v)
 }
 
 func (p *printer) summary(r *record.Run) {
 	mark, look := "✔ ", green
-	if r.Outcome != record.Expected {
-		mark, look = "‼ ", red
+	switch {
+	case r.Outcome == record.Expected && failureText(r) == "":
+	case r.Outcome == record.Interrupted:
+		mark, look = "· ", bold
+	default:
+		mark, look = "✘ ", red
 	}
 	p.paragraph(look, mark, look, summaryText(r))
 }
@@ -139,7 +161,11 @@ func lateText(r *record.Run, times bool) string {
 	if l.Before != "" {
 		text += " before " + l.Before
 	}
-	text += fmt.Sprintf("; meanwhile the %s's %s ran out", l.Host, timerOr(l.Timer, "timer"))
+	if l.Timer == "idle" {
+		text += fmt.Sprintf("; meanwhile the %s's %s was idle for as long as a retransmission timeout", l.Host, l.Socket)
+	} else {
+		text += fmt.Sprintf("; meanwhile the %s's %s ran out", l.Host, timerOr(l.Timer, "timer"))
+	}
 	return text + ". What was judged after that counts only where it agrees with the catalogue."
 }
 
@@ -160,6 +186,9 @@ func summaryText(r *record.Run) string {
 	if len(r.Claims) == 1 {
 		claims = "claim"
 	}
+	if ofPrograms(r) {
+		return liveSummary(r)
+	}
 	text := fmt.Sprintf("%s: %d %s", r.Lab, len(r.Claims), claims)
 	for _, v := range []record.Verdict{record.Confirmed, record.Refuted, record.Inapplicable, record.VerdictBroken} {
 		if n := count[v]; n > 0 {
@@ -174,6 +203,11 @@ func summaryText(r *record.Run) string {
 		return text + "; SURPRISE: " + strings.Join(surprises, ", ")
 	case record.Broken:
 		return text + "; BROKEN: " + r.Error
+	case record.Interrupted:
+		if surprises != nil {
+			text += "; SURPRISE: " + strings.Join(surprises, ", ")
+		}
+		return text + "; interrupted before its end"
 	}
 	return text + "; no surprise"
 }

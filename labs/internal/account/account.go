@@ -153,12 +153,13 @@ func (a *Account) Begin(start time.Time, name Namer) error {
 // Calls says whose system calls come next.
 func (a *Account) Calls(host string) {
 	if a != nil {
-		a.host, a.segment = host, 0
+		a.host, a.segment, a.connecting = host, 0, netip.AddrPort{}
 	}
 }
 
 // Connects says which address the socket has whose connect was the last call: as
-// it leaves CLOSE, the kernel may not have chosen a port for it.
+// it leaves CLOSE, the kernel may not have chosen a port for it. Without it there is
+// none: connect has failed.
 func (a *Account) Connects(from netip.AddrPort) {
 	if a != nil {
 		a.connecting = from
@@ -228,11 +229,12 @@ func (a *Account) event(s tracepoint.Sample) *record.Kernel {
 }
 
 // follow keeps up with which sockets the run has. One is born as it leaves CLOSE,
-// or as the copy of a listener (inet_csk_clone_lock).
+// or as the copy of a listener (inet_csk_clone_lock). On loopback the copy is made in
+// a softirq, and not known until the story's next call.
 func (a *Account) follow(s tracepoint.Sample, known *socket) *socket {
 	copied := s.From == record.Listen && s.To != record.Close
-	if known == nil || s.From == record.Close || copied {
-		known = a.socketOf(s, copied)
+	if known == nil || !known.alive || s.From == record.Close || copied {
+		known = a.socketOf(s, s.From != record.Close)
 		a.sockets[s.Socket] = known
 	}
 	known.alive = s.To != record.Close

@@ -6,6 +6,7 @@ package counters
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -27,6 +28,20 @@ func Read() (map[string]int64, error) {
 		}
 	}
 	return set, nil
+}
+
+// Has reports whether this kernel has a counter of TcpExt, whatever its value.
+func Has(name string) (bool, error) {
+	text, err := os.ReadFile("/proc/thread-self/net/netstat")
+	if err != nil {
+		return false, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "TcpExt:") { // the first such line has the names
+			return slices.Contains(strings.Fields(line), name), nil
+		}
+	}
+	return false, nil
 }
 
 // parse adds the counters of a section: one line of names, then one of values.

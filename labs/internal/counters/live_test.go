@@ -52,3 +52,12 @@ func TestRead(t *testing.T) {
 		}
 	})
 }
+
+// A counter is there whatever its value.
+func TestHas(t *testing.T) {
+	for name, want := range map[string]bool{"ListenDrops": true, "SyncookiesSent": true, "NoSuchCounter": false, "": false} {
+		if has, err := counters.Has(name); has != want || err != nil {
+			t.Errorf("%q: %v, %v; want %v", name, has, err, want)
+		}
+	}
+}

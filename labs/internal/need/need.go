@@ -57,11 +57,20 @@ func missing(t testing.TB, privilege string, err error) {
 	t.Helper()
 	switch {
 	case err == nil:
-	case !lacking(err), os.Getenv("TCPLAB_REQUIRE_PRIV") == "1":
+	case !lacking(err):
 		t.Fatalf("needs %s: %v", privilege, err)
 	default:
-		t.Skipf("needs %s: %v", privilege, err)
+		skip(t, privilege, err)
 	}
+}
+
+// skip ends the test, which lacks a privilege.
+func skip(t testing.TB, privilege string, err error) {
+	t.Helper()
+	if os.Getenv("TCPLAB_REQUIRE_PRIV") == "1" {
+		t.Fatalf("needs %s: %v", privilege, err)
+	}
+	t.Skipf("needs %s: %v", privilege, err)
 }
 
 // lacking tells a privilege or a device that is not there from a fault of ours.

@@ -36,6 +36,7 @@ type alarm struct {
 	end   *End
 	timer string
 	due   time.Time // it ends no sooner
+	since time.Time // of a put-off ACK: the delivery that it is about
 	// again is the least time after which the same timer ends once more, by
 	// itself; 0 where it does not.
 	again time.Duration
@@ -80,6 +81,10 @@ func (c *clock) mark(now time.Time, next string) {
 	c.last = now
 	for len(c.pending) > 0 && c.pending[0].due.Before(now) {
 		a := c.pending[0]
+		if a.timer != Idle { // which sends nothing
+			a.end.Host.ranOut = true
+			a.end.ranOut = a.end.ranOut || a.timer != Delack
+		}
 		if a.due.After(c.planned) {
 			c.runOut(a, now, next)
 			continue
@@ -104,7 +109,36 @@ func (c *clock) runOut(a *alarm, now time.Time, next string) {
 		}
 	}
 	a.end.overran = a.end.overran || a.kills || a.again > 0 && by >= a.again
+	a.end.idled = a.end.idled || a.timer == Idle
 	c.clear(a)
+}
+
+// What an action sets runs out no sooner than leastTimer (TCP_RTO_MIN), but for a
+// delayed ACK. The timers that leave no trace at a socket which outlives them take
+// untracedTimer at least: those of requests (TCP_TIMEOUT_INIT), and whatever is set
+// in whole seconds.
+const (
+	leastTimer    = 200*time.Millisecond - Slack
+	untracedTimer = time.Second - Slack
+)
+
+// unseen notes that the first look since the story did something to a socket came
+// so late that a timer which that has set may have run out before anybody saw it.
+// Then the record does not show what the story did, but what became of it. A wait in
+// between was meant.
+func (c *clock) unseen(e *End, s sight, next string) {
+	since := e.Host.rig.acted
+	if c.planned.After(since) {
+		since = c.planned
+	}
+	due := since.Add(leastTimer)
+	if s.until.After(due) && !e.traced(s) {
+		due = since.Add(untracedTimer)
+	}
+	if s.until.After(due) {
+		c.runOut(&alarm{end: e, due: due}, s.until, next)
+		c.disturbed = true
+	}
 }
 
 // plan notes that the story waits for a timer that has so much left. Timers of

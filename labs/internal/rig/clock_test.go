@@ -1,12 +1,16 @@
 package rig
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tcplab/tcplab/labs/internal/segment"
+	"github.com/tcplab/tcplab/labs/internal/sockdiag"
 	"github.com/tcplab/tcplab/labs/internal/stack"
+	"github.com/tcplab/tcplab/labs/internal/wire"
 	"github.com/tcplab/tcplab/labs/record"
 )
 
@@ -209,4 +213,111 @@ func TestDisturbed(t *testing.T) {
 			t.Errorf("%s: late %+v, disturbed %t, want %t", name, g.clock.late, g.Disturbed(), test.want)
 		}
 	}
+}
+
+// A timer that ends while a story waits on purpose is awaited; one that has ended
+// before is not, nor one that ends while the story waits for what ought to come at
+// once.
+func TestPlan(t *testing.T) {
+	for name, test := range map[string]struct {
+		due, until time.Duration // of the timer, and of the wait, from now; 0 for what ought to come at once
+		late       bool
+	}{
+		"it has ended before a wait":          {-100 * ms, 300 * ms, true},
+		"it has ended, and nothing is waited": {-100 * ms, 0, true},
+		"it ends meanwhile":                   {200 * ms, 300 * ms, false},
+		"it ends, and nothing is waited":      {200 * ms, 0, true},
+		"it goes on":                          {time.Hour, 0, false},
+	} {
+		now := time.Now()
+		g := &Rig{clock: clock{start: now.Add(-time.Second)}}
+		e := &End{Host: &Host{Host: stack.New("client"), rig: g}}
+		e.timer = alarm{end: e, timer: "retransmit", due: now.Add(test.due)}
+		g.clock.set(&e.timer)
+		var until time.Time
+		if test.until > 0 {
+			until = now.Add(test.until)
+		}
+		g.Plan("SYN,ACK", until)
+		g.clock.mark(now.Add(300*ms), "next")
+		if (g.clock.late != nil) != test.late {
+			t.Errorf("%s: late %+v", name, g.clock.late)
+		}
+	}
+}
+
+// That a story has waited is no hold-up.
+func TestPlanned(t *testing.T) {
+	now := time.Now()
+	g := &Rig{clock: clock{start: now.Add(-time.Hour), last: now.Add(-time.Hour)}}
+	g.Planned()
+	g.Late("next")
+	if g.HeldUp().For >= time.Hour {
+		t.Errorf("held up %+v", g.HeldUp())
+	}
+}
+
+// What an action has set may have run out before the first look at it. 200 ms after
+// it that counts where something can be seen of it, and a second after it always.
+func TestUnseen(t *testing.T) {
+	live := sockdiag.Socket{State: record.Established, Timer: "retransmit"}
+	again := sockdiag.Socket{State: record.Established, Timer: "retransmit", Retransmits: 1}
+	gone := sockdiag.Socket{State: record.Close}
+	for name, test := range map[string]struct {
+		after    time.Duration
+		found    sockdiag.Socket
+		known    bool
+		listener bool
+		repeated bool // a segment is on the wire that was there before
+		late     bool
+	}{
+		"it goes on":                          {after: 900 * ms, found: live, known: true},
+		"it goes on, a second later":          {after: 1100 * ms, found: live, known: true, late: true},
+		"it has sent again":                   {after: 300 * ms, found: again, known: true, late: true},
+		"it has sent again, and was no later": {after: 100 * ms, found: again, known: true},
+		"it has sent what counts nowhere":     {after: 300 * ms, found: live, known: true, repeated: true, late: true},
+		"it is gone":                          {after: 300 * ms, found: gone, known: true, late: true},
+		"it never was":                        {after: 300 * ms},
+		"a listener is gone":                  {after: 300 * ms, found: gone, known: true, listener: true},
+	} {
+		now := time.Now()
+		g := &Rig{clock: clock{start: now.Add(-time.Minute)}, acted: now.Add(-test.after), wire: wire.New(-1)}
+		h := &Host{Host: stack.New("client"), rig: g, ends: map[Pair]*End{}}
+		pair := Pair{netip.MustParseAddrPort("192.0.2.1:40000"), netip.MustParseAddrPort("192.0.2.2:80")}
+		if test.listener {
+			pair.Remote = netip.AddrPort{}
+		}
+		e := h.End(pair, false)
+		e.Known = test.known
+		if test.repeated {
+			raw, err := segment.Build(pair.Local.Addr(), pair.Remote.Addr(), segment.TCP{
+				SrcPort: pair.Local.Port(), DstPort: pair.Remote.Port(), Flags: segment.SYN,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			g.wire = wire.New(-1, wire.Port{Device: &sending{raw, raw}, Addrs: []netip.Addr{pair.Local.Addr()}})
+			if err := g.wire.Drain(0, false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		g.clock.unseen(e, sight{Socket: test.found, looked: now, until: now}, "next")
+		if (g.clock.late != nil) != test.late || g.Disturbed() != test.late {
+			t.Errorf("%s: late %+v, disturbed %t", name, g.clock.late, g.Disturbed())
+		}
+	}
+}
+
+// A sending is a device from which its packets are read.
+type sending [][]byte
+
+func (*sending) FD() int            { return -1 }
+func (*sending) Write([]byte) error { return nil }
+
+func (s *sending) Read(b []byte) (n int, err error) {
+	if len(*s) > 0 {
+		n = copy(b, (*s)[0])
+		*s = (*s)[1:]
+	}
+	return n, nil
 }

@@ -16,9 +16,10 @@ var ordinary = map[string]bool{
 }
 
 // count records which counters have risen since they were last read. It is called
-// where an event shows no other trace, where a socket has ended, and after a wait
-// for a timer; else the kernel would be asked for hundreds of numbers for every
-// segment. So a counter that rises elsewhere is told of with a later event.
+// where an event shows no other trace, where a segment was injected, where a socket
+// has ended, and after a wait for a timer; else the kernel would be asked for hundreds
+// of numbers for every segment. So a counter that rises elsewhere is told of with a
+// later event.
 func (h *Host) count() error {
 	g := h.rig
 	if g.config.Blind {
@@ -39,6 +40,14 @@ func (h *Host) count() error {
 		return nil
 	}
 	return g.Journal.Add(&record.Counters{Host: h.Name, Rose: rose})
+}
+
+// Probed reports whether the host has sent a tail loss probe since its counters
+// were last read. inet_diag reports no such thing.
+func (h *Host) Probed() (bool, error) {
+	const probes = "TCPLossProbes"
+	now, err := h.ReadCounters()
+	return err == nil && now[probes] > h.counters[probes], err
 }
 
 // ReadCounters reads by how much the kernel's counters of the host have risen

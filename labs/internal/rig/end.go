@@ -19,6 +19,9 @@ type Host struct {
 	ends        map[Pair]*End
 	order       []*End           // as they were met
 	counters    map[string]int64 // when they were last read
+	slowStart   int64            // TCPSlowStartRetrans, when data was last sent again
+	owing       int              // how many of its ends owe an ACK
+	ranOut      bool             // a timer of one of its ends, since what it has sent was last taken in
 }
 
 // A LookUp asks inet_diag for one socket: see sockdiag.Conn.Get.
@@ -48,11 +51,24 @@ type End struct {
 	// Known is set from the time the kernel first had it: a socket that is gone
 	// is told apart from one that never was.
 	Known bool
+	// shared is set where several sockets listen on the address: see Share.
+	shared bool
 
+	aLook   string // "a look at the server's 80<-40000"
 	watch   timerWatch
 	timer   alarm
 	delack  alarm
+	idle    alarm
+	owes    bool // an ACK that it has put off
+	fed     bool // data has come
+	bounced bool // an ICMP message has made it send data again
+	unasked int  // the put-off ACK that its timer has sent while the story did not wait for it, or 0
+	idled   bool // it was idle for as long as an RTO, and the story did not mean it
+	burst   int  // the ID of the last segment of its latest burst
+	apart   bool // see GlimpseApart
+	acted   bool // the story has just done something to it
 	overran bool // a timer that may end it has run out since it was last looked at
+	ranOut  bool // a timer that sends again has, since what the host has sent was last taken in
 }
 
 // End returns the host's End with these addresses. One that is met for the
@@ -61,7 +77,8 @@ func (h *Host) End(p Pair, passive bool) *End {
 	e := h.ends[p]
 	if e == nil {
 		e = &End{Host: h, Pair: p, Name: p.name(passive)}
-		e.timer.end, e.delack.end = e, e
+		e.aLook = "a look at the " + h.Name + "'s " + e.Name
+		e.timer.end, e.delack.end, e.idle.end = e, e, e
 		h.ends[p] = e
 		h.order = append(h.order, e)
 	}
@@ -84,6 +101,17 @@ func (e *End) Peer() (*End, error) {
 	return h.End(Pair{e.Remote, e.Local}, true), nil
 }
 
+// Share notes that another socket listens on the same address (SO_REUSEPORT).
+// inet_diag answers a question about the address with one of them, which nobody
+// chooses. So from here on a look tells that somebody listens, and of no queue.
+func (e *End) Share() {
+	e.shared = true
+	e.Seen.RQueue, e.Seen.WQueue = 0, 0
+}
+
+// Shared reports whether several sockets listen on the address.
+func (e *End) Shared() bool { return e.shared }
+
 // A sight is what one look-up has found.
 type sight struct {
 	sockdiag.Socket
@@ -102,6 +130,9 @@ func (e *End) ask() (s sight, found bool, err error) {
 	if found && s.State == record.Listen && e.Remote.Port() != 0 {
 		found = false // the kernel has the listener for it, and no connection
 	}
+	if e.shared {
+		s.RQueue, s.WQueue = 0, 0
+	}
 	if !found && e.Known {
 		s.Socket, found = sockdiag.Socket{State: record.Close}, true
 	}
@@ -115,16 +146,53 @@ func (e *End) Look() (changed bool, err error) {
 		return false, nil
 	}
 	s, found, err := e.ask()
-	if err != nil || !found {
+	if err != nil {
 		return false, err
 	}
+	if c := &e.Host.rig.clock; e.acted {
+		c.mark(s.until, e.aLook)
+		c.unseen(e, s, e.aLook)
+		if err := e.overtaken(s); err != nil {
+			return false, err
+		}
+	}
+	if !found {
+		return false, nil
+	}
 	return e.see(s)
+}
+
+// traced reports whether a timer may have been at a socket since it was last looked
+// at: it is gone, something was sent again (by a loss probe, which counts nowhere, if
+// the wire alone knows of it), or a probe was. A listener has no timers.
+func (e *End) traced(s sight) bool {
+	if e.Remote.Port() == 0 || !e.Known && s.State == "" {
+		return false
+	}
+	return s.State == record.Close || s.Retransmits > 0 || e.sentAgain()
+}
+
+// sentAgain reports whether a segment is on the wire that its sender has sent before.
+func (e *End) sentAgain() bool {
+	for _, p := range e.Host.rig.wire.Waiting() {
+		if p.From == e.Host.index && p.Src == e.Local && p.Dst == e.Remote && (p.Retransmission || p.Probe) {
+			return true
+		}
+	}
+	return false
+}
+
+// firstLook is the look at a socket to which the story has just done something.
+func (e *End) firstLook() (changed bool, err error) {
+	e.acted = true
+	defer func() { e.acted = false }()
+	return e.Look()
 }
 
 // see takes in what a look-up has found.
 func (e *End) see(s sight) (changed bool, err error) {
 	g := e.Host.rig
-	g.clock.mark(s.until, "a look at the "+e.Host.Name+"'s "+e.Name)
+	g.clock.mark(s.until, e.aLook)
 	if s.State == record.Close && e.Seen.State == record.Close {
 		return false, nil
 	}
@@ -147,7 +215,7 @@ func (e *End) see(s sight) (changed bool, err error) {
 		Host: e.Host.Name, Socket: e.Name, Local: e.Local, Remote: e.Remote, From: before.State, To: s.State,
 		RQueue: s.RQueue, WQueue: s.WQueue, Timer: s.Timer,
 		ExpiresMS: s.Expires.Milliseconds(), Retransmits: s.Retransmits,
-		Descriptor: s.Inode != 0,
+		Descriptor: s.Inode != 0, Apart: e.apart,
 	})
 }
 
@@ -156,6 +224,11 @@ func (e *End) arm(s sight, before sockdiag.Socket) {
 	c, a := &e.Host.rig.clock, &e.timer
 	if s.State == record.Close {
 		c.clear(&e.delack)
+		c.clear(&e.idle)
+		if e.owes {
+			e.owes = false
+			e.Host.owing--
+		}
 	}
 	if s.Timer == "" {
 		c.clear(a)

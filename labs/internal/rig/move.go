@@ -1,7 +1,9 @@
 package rig
 
 import (
+	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/tcplab/tcplab/labs/internal/pattern"
@@ -19,6 +21,12 @@ func (h *Host) Act(call string) error {
 	g := h.rig
 	if g.Ended() {
 		return ErrCanceled
+	}
+	if h.owing > 0 { // what its timer has sent by now is not the call's
+		g.clock.mark(time.Now(), h.Name+": "+call)
+		if err := h.drain(itself); err != nil {
+			return err
+		}
 	}
 	g.account.Calls(h.Name)
 	g.begin(h.Name + ": " + call)
@@ -38,29 +46,67 @@ func (h *Host) Connecting(from netip.AddrPort) { h.rig.account.Connects(from) }
 // Acted takes in what an action has made the host send, and looks at the socket
 // that it was about, if it is not nil.
 func (h *Host) Acted(e *End) error {
-	if err := h.drain(false); err != nil {
+	if e != nil {
+		e.passedBy("a call on the " + h.Name + "'s " + e.Name)
+	}
+	if err := h.drain(itsCall); err != nil {
 		return err
 	}
 	if e == nil {
 		return nil
 	}
-	changed, err := e.Look()
-	if err == nil && changed && e.Seen.State == record.Close {
-		err = h.count()
-	}
-	return err
-}
-
-// drain takes in what the host has sent.
-func (h *Host) drain(provoked bool) error {
-	g := h.rig
-	known := g.wire.Seen()
-	if err := h.Wrap(g.wire.Drain(h.index, provoked)); err != nil {
+	before := e.Seen.State
+	changed, err := e.firstLook()
+	if err != nil {
 		return err
 	}
+	gone := changed && e.Seen.State == record.Close
+	if gone && before == record.Listen || e.shared {
+		if err := h.lookAtQueued(e); err != nil {
+			return err
+		}
+	}
+	if !gone {
+		return nil
+	}
+	return h.count()
+}
+
+// lookAtQueued looks at the connections that waited on a listener which is gone, or
+// may be, if others have its address: the kernel resets them.
+func (h *Host) lookAtQueued(listener *End) error {
+	for _, e := range h.order {
+		if h.listenerOf(e.Local) == listener && e.Known && e.Seen.State != record.Close && e.Seen.Inode == 0 {
+			if _, err := e.Look(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// A sender says what has made a host send.
+type sender int
+
+const (
+	itself   sender = iota // one of its timers
+	itsCall                // a system call of its program
+	delivery               // a segment that it was given
+	message                // an ICMP message
+)
+
+// drain takes in what the host has sent.
+func (h *Host) drain(by sender) error {
+	g := h.rig
+	known := g.wire.Seen()
+	if err := h.Wrap(g.wire.Drain(h.index, by == delivery || by == message)); err != nil {
+		return err
+	}
+	defer h.drained()
 	if g.wire.Seen() == known {
 		return nil
 	}
+	h.sentData(known)
 	waiting := g.wire.Waiting()
 	for i := len(waiting) - 1; i >= 0 && waiting[i].ID > known; i-- {
 		p := waiting[i]
@@ -68,18 +114,39 @@ func (h *Host) drain(provoked bool) error {
 		if e == nil {
 			continue
 		}
-		if p.Flags&segment.ACK != 0 {
-			g.clock.clear(&e.delack)
+		h.acks(p, by)
+		due := e.timer.index != 0 && !e.timer.due.After(time.Now())
+		if p.Provoked && p.Retransmission && (due || e.ranOut || p.Flags&(segment.SYN|segment.ACK) == segment.SYN) {
+			// Its timer may have sent it just now; a SYN nothing else sends again.
+			p.Provoked = false
 		}
-		if p.Provoked && p.Retransmission && e.timer.index != 0 && !e.timer.due.After(time.Now()) {
-			p.Provoked = false // its timer may have sent it just now
+		if p.Provoked && p.Retransmission && p.Len > 0 {
+			if err := e.doubt(p); err != nil {
+				return err
+			}
+		}
+		if p.Retransmission && p.Len > 0 {
+			if err := e.sentDataAgain(p, by); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
+// drained notes that what the host's timers have sent is taken in.
+func (h *Host) drained() {
+	if !h.ranOut {
+		return
+	}
+	h.ranOut = false
+	for _, e := range h.order {
+		e.ranOut = false
+	}
+}
+
 // Drain takes in what the host has sent by itself.
-func (h *Host) Drain() error { return h.drain(false) }
+func (h *Host) Drain() error { return h.drain(itself) }
 
 // Subject is what a pattern sees of a packet.
 func (g *Rig) Subject(p *wire.Packet) pattern.Segment {
@@ -113,30 +180,36 @@ func (g *Rig) Decide(p *wire.Packet, fate record.Fate, forged bool) error {
 	return g.Journal.Add(&record.Segment{
 		From: g.Hosts[p.From].Name, To: to.Name, Src: p.Src, Dst: p.Dst,
 		Flags: p.Flags.String(), Seq: p.RelSeq, Ack: p.RelAck, Win: p.Window, Len: p.Len, Options: p.OptionsText(),
-		ECN: ecn[p.ECN], Urgent: p.Urgent,
-		Fate: fate, Retransmission: p.Retransmission, Cause: g.cause(p), Forged: forged,
+		ECN: ecn[p.ECN], Urgent: p.Urgent, SACK: SACKText(p),
+		Fate: fate, Retransmission: p.Retransmission, Cause: g.cause(p), Forged: forged, Timestamp: timestamp(p),
 		ID: p.ID, SentAt: g.Journal.Since(p.SentAt), Raw: p.Raw,
 	})
+}
+
+// timestamp says how a forged packet's timestamp differs from that of the one that it
+// was made of.
+func timestamp(p *wire.Packet) record.Timestamp {
+	switch {
+	case p.Untimed:
+		return record.NoTimestamp
+	case p.Older > 0:
+		return record.OlderTimestamp
+	case p.Older < 0:
+		return record.NewerTimestamp
+	}
+	return ""
 }
 
 // ecn names the codepoints of the IP header, as RFC 3168 §5 does.
 var ecn = [...]string{segment.NotECT: "", segment.ECT1: "ECT(1)", segment.ECT0: "ECT(0)", segment.CE: "CE"}
 
-// cause says why a packet's sender has sent it again, or by itself.
-func (g *Rig) cause(p *wire.Packet) record.Cause {
-	switch {
-	case p.Probe && g.Sender(p).watch.timer == "keepalive":
-		return record.ByKeepalive
-	case p.Probe:
-		return record.ByWindowProbe
-	case !p.Retransmission:
-		return ""
-	case !p.Provoked:
-		return record.ByTimer
-	case p.Len > 0:
-		return record.ByDuplicates
+// SACKText writes a packet's SACK blocks, in relative numbers: "1449-2897".
+func SACKText(p *wire.Packet) string {
+	blocks := make([]string, len(p.RelSACK))
+	for i, b := range p.RelSACK {
+		blocks[i] = fmt.Sprintf("%d-%d", b.Left, b.Right)
 	}
-	return record.ByAnswer
+	return strings.Join(blocks, ",")
 }
 
 // Deliver lets the host with the packet's destination address receive it, after
@@ -163,10 +236,47 @@ func (g *Rig) Deliver(p *wire.Packet, fate record.Fate, forged bool) error {
 		return err
 	}
 	answered := g.wire.Seen()
-	if err := to.drain(true); err != nil {
+	if err := to.drain(delivery); err != nil {
 		return err
 	}
-	return g.arrived(p, to, g.wire.Seen() > answered)
+	return g.arrived(p, to, g.wire.Seen() > answered, fate == record.Injected)
+}
+
+// Bounce lets the sender of a packet receive an ICMP error message about it, as if
+// from had sent it. The host has dealt with it when Bounce returns, and what became
+// of the sender's socket is recorded.
+func (g *Rig) Bounce(p *wire.Packet, kind segment.ICMP, says string, from netip.Addr) error {
+	to, e := g.Hosts[p.From], g.Sender(p)
+	what := "the ICMP message about the " + to.Name + "'s " + p.Flags.String()
+	if err := g.settle(to, e, what); err != nil {
+		return err
+	}
+	raw, err := segment.BuildICMP(kind, from, p.Src.Addr(), p.Raw)
+	if err != nil {
+		return err
+	}
+	err = g.Journal.Add(&record.ICMP{
+		To: to.Name, Src: from, Dst: p.Src.Addr(), Type: kind.Type, Code: kind.Code, Says: says, MTU: kind.MTU,
+		About: p.ID, From: p.Src, Dest: p.Dst, Raw: raw,
+	})
+	if err != nil {
+		return err
+	}
+	g.begin(what)
+	g.account.Receives(to.Name, p.ID)
+	if err := to.Wrap(g.wire.Write(to.index, raw)); err != nil {
+		return err
+	}
+	if err := g.ReadAccount(); err != nil {
+		return err
+	}
+	if err := to.drain(message); err != nil {
+		return err
+	}
+	if _, err := e.firstLook(); err != nil {
+		return err
+	}
+	return to.count()
 }
 
 // settle takes in what a host has done by itself before a delivery to one of its
@@ -174,12 +284,13 @@ func (g *Rig) Deliver(p *wire.Packet, fate record.Fate, forged bool) error {
 // cause of it.
 func (g *Rig) settle(h *Host, e *End, what string) error {
 	now := time.Now()
-	if !g.clock.due(now) && !e.overran {
+	if !g.clock.due(now) && !h.ranOut && !e.overran && !e.owes {
 		return nil
 	}
-	if err := h.drain(false); err != nil {
+	if err := h.drain(itself); err != nil {
 		return err
 	}
+	e.passedBy(what)
 	g.clock.mark(now, what)
 	if !e.overran {
 		return nil
@@ -188,20 +299,24 @@ func (g *Rig) settle(h *Host, e *End, what string) error {
 	return err
 }
 
-// arrived looks at what a packet has changed where it has arrived.
-func (g *Rig) arrived(p *wire.Packet, to *Host, answered bool) error {
+// arrived looks at what a packet has changed where it has arrived. Why the kernel
+// answers an injected one as it does, only its counters tell.
+func (g *Rig) arrived(p *wire.Packet, to *Host, answered, injected bool) error {
 	e := to.End(Pair{p.Dst, p.Src}, true)
 	known := e.Known
-	changed, err := e.Look()
+	if p.Len > 0 {
+		e.received(p)
+	}
+	changed, err := e.firstLook()
 	if err != nil {
 		return err
 	}
 	if (p.Len > 0 || p.Flags&segment.FIN != 0) && !answered && e.delack.index == 0 && e.Known && e.Seen.State != record.Close {
-		// Before about Linux 7.1 inet_diag does not tell of this timer.
-		e.delack.timer, e.delack.due = Delack, g.acted.Add(delackMin)
-		g.clock.set(&e.delack)
+		// Before Linux 7.1 (commit c698f5cc940d) inet_diag does not report this timer.
+		to.owe(e)
 	}
-	if !changed || e.Seen.State == record.Close || !known && e.Seen.State != record.SynRecv {
+	e.fed = e.fed || p.Len > 0
+	if injected || !changed || e.Seen.State == record.Close || !known && e.Seen.State != record.SynRecv {
 		err = to.count()
 	}
 	if err != nil || !changed || e.Seen.State == record.SynRecv || e.Seen.State == record.Close {
@@ -209,18 +324,26 @@ func (g *Rig) arrived(p *wire.Packet, to *Host, answered bool) error {
 	}
 	// A listener's queue changes when a handshake ends, and with nothing else
 	// that comes over the wire.
-	if listener := to.ends[Pair{Local: p.Dst}]; listener != nil {
+	if listener := to.listenerOf(p.Dst); listener != nil {
 		_, err = listener.Look()
 	}
 	return err
 }
 
-// Delack is the timer of an ACK that is put off, in State.Timer and Late.Timer.
-const Delack = "delack"
-
-// delackMin is the least time for which an ACK is put off: TCP_ATO_MIN, less a
-// jiffy that the kernel's count may be behind.
-const delackMin = 40*time.Millisecond - Jiffy
+// listenerOf returns the listener that a segment for an address goes to, or nil: one
+// on the address itself goes before one on the wildcard address, and that of IPv4
+// before that of IPv6, which takes both.
+func (h *Host) listenerOf(a netip.AddrPort) *End {
+	if e := h.ends[Pair{Local: a}]; e != nil {
+		return e
+	}
+	if a.Addr().Is4() {
+		if e := h.ends[Pair{Local: netip.AddrPortFrom(netip.IPv4Unspecified(), a.Port())}]; e != nil {
+			return e
+		}
+	}
+	return h.ends[Pair{Local: netip.AddrPortFrom(netip.IPv6Unspecified(), a.Port())}]
+}
 
 // Carry waits for the next packet, or until a time, which is no error.
 func (g *Rig) Carry(until time.Time) error {
@@ -229,15 +352,6 @@ func (g *Rig) Carry(until time.Time) error {
 		g.clearDelacks()
 	}
 	return err
-}
-
-// clearDelacks forgets the delayed ACKs that are on the wire.
-func (g *Rig) clearDelacks() {
-	for _, p := range g.wire.Waiting() {
-		if e := g.Hosts[p.From].ends[Pair{p.Src, p.Dst}]; e != nil && p.Flags&segment.ACK != 0 {
-			g.clock.clear(&e.delack)
-		}
-	}
 }
 
 // Intact returns an error where a host's interface has lost what the host has

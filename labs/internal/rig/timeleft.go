@@ -14,6 +14,14 @@ type TimeLeft struct {
 	before        time.Time // it was not set yet
 }
 
+// And returns what two timers that run one after the other have left in all: t, and
+// the later one, each looked at while it ran.
+func (t TimeLeft) And(later TimeLeft) TimeLeft {
+	later.Left += t.Left
+	later.before = later.before.Add(-t.until.Sub(t.before))
+	return later
+}
+
 // A Jiffy of the kernel's, in which it counts, is 10 ms at most. Its count may be
 // 5 of them behind when it sets a timer, where a processor is held up
 // (kernel/time/tick-sched.c: MAX_STALLED_JIFFIES): so much too early a timer may
@@ -22,6 +30,14 @@ const (
 	Jiffy = 10 * time.Millisecond
 	Slack = 5 * Jiffy
 )
+
+// Due returns when the timer runs out, by that look; the zero time where there was none.
+func (t TimeLeft) Due() time.Time {
+	if t.looked.IsZero() {
+		return time.Time{}
+	}
+	return t.looked.Add(t.Left)
+}
 
 // WasSetTo reports whether the timer can have been set to a time. Of one that
 // was not looked at, anything can be true.

@@ -48,11 +48,24 @@ type Waiting struct {
 // so much left. tell, if not nil, is called now with the time left, and again
 // when the wait is over.
 func (e *End) Await(what string, left time.Duration, tell func(record.Wait)) *Waiting {
-	g := e.Host.rig
 	timer := e.Seen.Timer
-	if timer == "" {
+	switch {
+	case what == Idle:
+		timer = ""
+	case timer == "":
 		timer = e.timer.timer // it has run out by now
 	}
+	return e.await(timer, what, left, tell)
+}
+
+// AwaitCall is Await for a system call that blocks, by a timer that inet_diag does
+// not tell of.
+func (e *End) AwaitCall(call string, left time.Duration, tell func(record.Wait)) *Waiting {
+	return e.await("", call, left, tell)
+}
+
+func (e *End) await(timer, what string, left time.Duration, tell func(record.Wait)) *Waiting {
+	g := e.Host.rig
 	w := record.Wait{Host: e.Host.Name, Socket: e.Name, Timer: timer, For: what, LeftMS: left.Milliseconds()}
 	begin := time.Now()
 	g.clock.mark(begin, "the wait for "+what)
@@ -83,15 +96,22 @@ func (w *Waiting) Over() (time.Duration, error) {
 }
 
 // Step waits for the next packet until the timer is due, and from then on for a
-// moment at a time. late reports whether that was too long, and is then the last
-// step, whatever holds the story up.
-func (w *Waiting) Step() (late bool, err error) {
+// moment at a time. overdue reports whether that was too long, and is then the last
+// step, whatever holds the story up. Of what the kernel's timers do in a step the
+// story is the cause: it goes on waiting.
+func (w *Waiting) Step() (overdue bool, err error) { return w.step(w.g.Carry) }
+
+// Pause is Step where no packet is waited for.
+func (w *Waiting) Pause() (overdue bool, err error) { return w.step(w.g.Pause) }
+
+func (w *Waiting) step(wait func(until time.Time) error) (overdue bool, err error) {
 	now := time.Now()
 	next := now.Add(Glance)
 	if now.Before(w.Due) {
 		next = w.Due
 	}
-	return now.After(w.Until), w.g.Carry(next)
+	w.g.clock.plan(now, next.Sub(now))
+	return now.After(w.Until), wait(next)
 }
 
 // StillSent looks at the socket of a sender whose segments are awaited, unless it
@@ -107,7 +127,7 @@ func (e *End) StillSent() (bool, error) {
 		return false, err
 	}
 	seen := g.wire.Seen()
-	if err := e.Host.drain(false); err != nil {
+	if err := e.Host.drain(itself); err != nil {
 		return false, err
 	}
 	if g.wire.Seen() != seen {
@@ -120,11 +140,22 @@ func (e *End) StillSent() (bool, error) {
 	return true, err
 }
 
-// Plan notes that the story waits until a time on purpose.
-func (g *Rig) Plan(until time.Time) { g.clock.plan(time.Now(), time.Until(until)) }
+// Plan notes that the story waits for what, on purpose until a time; where that is
+// the zero time, for what ought to come at once.
+func (g *Rig) Plan(what string, until time.Time) {
+	now := time.Now()
+	g.clock.mark(now, "the wait for "+what)
+	if !until.IsZero() {
+		g.clock.plan(now, until.Sub(now))
+	}
+}
 
 // Planned notes that such a wait is over.
-func (g *Rig) Planned() { g.clock.over(time.Now()) }
+func (g *Rig) Planned() {
+	now := time.Now()
+	g.clock.over(now)
+	g.clock.last = now // it was no hold-up
+}
 
 // Due is when the timer of the socket runs out, by the latest look; the zero time
 // where none is pending.
@@ -135,12 +166,14 @@ func (e *End) Due() time.Time {
 	return e.timer.due
 }
 
-// DelackDue is when the latest of the ACKs that are put off is sent, of those that
-// the wire knows of; the zero time where there is none.
-func (g *Rig) DelackDue() time.Time {
+// SendsDue is when the last of the pending timers runs out that send what was not
+// sent before: an ACK that is put off, or the data that a window probe carries. It is
+// the zero time where there is none. A story that waits for the next segment waits
+// for these as well; what other timers send it does not see.
+func (g *Rig) SendsDue() time.Time {
 	var due time.Time
 	for _, a := range g.clock.pending {
-		if a.timer == Delack && a.due.After(due) {
+		if (a.timer == Delack || a.timer == "probe") && a.due.After(due) {
 			due = a.due
 		}
 	}
@@ -151,7 +184,7 @@ func (g *Rig) DelackDue() time.Time {
 // segments are awaited, and what it has left, unless sent reports that one is on
 // the wire: what is looked at then may be the timer after it.
 func (e *End) TimerUnlessSent(sent func() bool) (t TimeLeft, on bool, err error) {
-	if err := e.Host.drain(false); err != nil {
+	if err := e.Host.drain(itself); err != nil {
 		return t, false, err
 	}
 	for until := e.Host.rig.Deadline(); ; {

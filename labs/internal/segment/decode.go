@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
 )
 
 const (
@@ -53,6 +54,37 @@ func Decode(raw []byte) (Segment, error) {
 	}
 	s.readOptions()
 	return s, nil
+}
+
+// Destination returns the address that a packet of any protocol is for; ok is false
+// where it is no whole IP packet.
+func Destination(raw []byte) (a netip.Addr, ok bool) {
+	switch {
+	case len(raw) >= ip4Header && raw[0]>>4 == 4, len(raw) >= ip6Header && raw[0]>>4 == 6:
+		_, a = addresses(raw)
+		return a, true
+	}
+	return a, false
+}
+
+// Protocol names what a packet carries, as /etc/protocols does: "udp", "icmp"; the
+// number where it has no name here.
+func Protocol(raw []byte) string {
+	n := -1
+	switch {
+	case len(raw) >= ip4Header && raw[0]>>4 == 4:
+		n = int(raw[9])
+	case len(raw) >= ip6Header && raw[0]>>4 == 6:
+		n = int(raw[6])
+	}
+	names := map[int]string{
+		-1: "not IP", protoICMP: "icmp", protoTCP: "tcp (fragments)", 17: "udp", 44: "fragments", protoICMPv6: "icmpv6", 132: "sctp",
+		hopByHop: "icmpv6", // multicast reports, behind a hop-by-hop header
+	}
+	if name, ok := names[n]; ok {
+		return name
+	}
+	return strconv.Itoa(n)
 }
 
 // locate finds where a packet's TCP header begins and where the packet ends:

@@ -20,7 +20,12 @@ const (
 	optSACKOK     = 4
 	optSACK       = 5
 	optTimestamps = 8
+	optMD5        = 19
+	optFastOpen   = 34
 )
+
+// md5Size is how long the signature of a segment is (RFC 2385).
+const md5Size = 16
 
 // maxOptions is the room that a TCP header has for options.
 const maxOptions = 40
@@ -67,6 +72,27 @@ func (s *Segment) readOptions() {
 	}
 }
 
+// AddTime adds ms to the value of the timestamps option (RFC 7323 §3) in a list,
+// if there is one.
+func AddTime(list []byte, ms int32) {
+	for kind, value := range options(list) {
+		if kind == optTimestamps && len(value) == 8 {
+			binary.BigEndian.PutUint32(value, binary.BigEndian.Uint32(value)+uint32(ms))
+			return
+		}
+	}
+}
+
+// SetMSS sets what the MSS option in a list announces, if there is one.
+func SetMSS(list []byte, mss uint16) {
+	for kind, value := range options(list) {
+		if kind == optMSS && len(value) == 2 {
+			binary.BigEndian.PutUint16(value, mss)
+			return
+		}
+	}
+}
+
 func isBlocks(value []byte) bool { return len(value) > 0 && len(value)%8 == 0 }
 
 func block(value []byte) Block {
@@ -103,6 +129,12 @@ func appendOption(b []byte, kind byte, value []byte) []byte {
 	case kind == optTimestamps && len(value) == 8:
 		b = appendUint(append(b, "TS val "...), binary.BigEndian.Uint32(value))
 		return appendUint(append(b, " ecr "...), binary.BigEndian.Uint32(value[4:]))
+	case kind == optMD5 && len(value) == md5Size:
+		return fmt.Appendf(b, "md5 %x", value)
+	case kind == optFastOpen && len(value) == 0:
+		return append(b, "tfo cookiereq"...)
+	case kind == optFastOpen:
+		return fmt.Appendf(b, "tfo cookie %x", value)
 	case kind == optSACK && isBlocks(value):
 		b = appendUint(append(b, "sack "...), uint32(len(value)/8))
 		b = append(b, ' ')
@@ -160,6 +192,11 @@ func parseOption(word string) (kind byte, value []byte, err error) {
 		return optNop, nil, nil
 	case word == "sackOK":
 		return optSACKOK, nil, nil
+	case word == "tfo cookiereq":
+		return optFastOpen, nil, nil
+	case strings.HasPrefix(word, "tfo cookie "):
+		value, err := hex.DecodeString(strings.TrimPrefix(word, "tfo cookie "))
+		return optFastOpen, value, err
 	case name == "mss":
 		n, err := number(rest, math.MaxUint16)
 		return optMSS, binary.BigEndian.AppendUint16(nil, uint16(n)), err
@@ -172,6 +209,11 @@ func parseOption(word string) (kind byte, value []byte, err error) {
 	case name == "sack":
 		value, err = parseBlocks(rest)
 		return optSACK, value, err
+	case name == "md5":
+		if value, err = hex.DecodeString(rest); err == nil && len(value) != md5Size {
+			err = errors.New("a signature has 16 bytes")
+		}
+		return optMD5, value, err
 	case strings.HasPrefix(name, "unknown-"):
 		return parseUnknown(strings.TrimPrefix(name, "unknown-"), rest)
 	}

@@ -121,3 +121,9 @@ func ParseFlags(text string) (Flags, error) {
 	}
 	return f, nil
 }
+
+// UnmarshalText is ParseFlags.
+func (f *Flags) UnmarshalText(text []byte) (err error) {
+	*f, err = ParseFlags(string(text))
+	return err
+}

@@ -84,7 +84,7 @@ func TestDecode(t *testing.T) {
 		{"a selective acknowledgement", option(nop, nop,
 			layers.TCPOption{OptionType: layers.TCPOptionKindSACK, OptionLength: 18, OptionData: []byte{0, 0, 0, 1, 0, 0, 0, 6, 255, 255, 255, 255, 0, 0, 0, 2}}),
 			with(ack4, func(s *Segment) { s.SACK = []Block{{1, 6}, {4294967295, 2}} }), "nop,nop,sack 2 {1:6}{4294967295:2}"},
-		{"an empty Fast Open cookie", option(layers.TCPOption{OptionType: 34, OptionLength: 2}), ack4, "unknown-34 0x,eol"},
+		{"an empty Fast Open cookie", option(layers.TCPOption{OptionType: 34, OptionLength: 2}), ack4, "tfo cookiereq,eol"},
 		{"an option of the wrong size", option(layers.TCPOption{OptionType: layers.TCPOptionKindMSS, OptionLength: 3, OptionData: []byte{5}}),
 			ack4, "unknown-2 0x05,eol"},
 		{"an option of no length", rawOptions(t, optNop, 5, 0, 8), ack4, "nop"},

@@ -41,6 +41,10 @@ func TestGet(t *testing.T) {
 		h.is("accepted child", server, local, sockdiag.Socket{State: record.Established}, held)
 		h.is("listener with an empty queue", server, any4, sockdiag.Socket{State: record.Listen, WQueue: 5}, held)
 
+		if rtt, err := h.conn.MinRTT(local, server); err != nil || rtt <= 0 {
+			t.Errorf("the least round-trip time is %v, %v", rtt, err)
+		}
+
 		must(t, write(child, "hello"))
 		h.is("client with data to read", local, server, sockdiag.Socket{State: record.Established, RQueue: 5}, held)
 

@@ -5,12 +5,9 @@ package stack
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
-
-	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
+	"time"
 
 	"github.com/tcplab/tcplab/labs/internal/counters"
 	"github.com/tcplab/tcplab/labs/internal/netns"
@@ -26,7 +23,7 @@ const Interface = "wire0"
 // until Make.
 type Host struct {
 	Name     string
-	Prefixes []netip.Prefix // of its addresses; all IPv4 or all IPv6
+	Prefixes []netip.Prefix // of its addresses
 	ns       *netns.Namespace
 	tun      *tun.Device
 	diag     *sockdiag.Conn
@@ -60,6 +57,14 @@ func (h *Host) LookUp(local, remote netip.AddrPort) (s sockdiag.Socket, found bo
 	return h.diag.Get(local, remote)
 }
 
+// MinRTT is the least round-trip time of one connection: see sockdiag.Conn.MinRTT.
+func (h *Host) MinRTT(local, remote netip.AddrPort) (time.Duration, error) {
+	return h.diag.MinRTT(local, remote)
+}
+
+// Destroy ends one socket: see sockdiag.Conn.Destroy.
+func (h *Host) Destroy(local, remote netip.AddrPort) error { return h.diag.Destroy(local, remote) }
+
 // Wrap adds the host's name to an error.
 func (h *Host) Wrap(err error) error {
 	if err == nil {
@@ -73,8 +78,8 @@ func (h *Host) Wrap(err error) error {
 // everywhere.
 func (h *Host) Enter(t *netns.Thread) error { return h.Wrap(t.Enter(h.ns)) }
 
-// quiet keeps IPv6 from talking by itself on an interface made after it. Where
-// the host is on IPv4 there is no IPv6 at all.
+// These keep IPv6 from talking by itself on an interface made after them. Where the
+// host has no address of IPv6 there is none at all.
 var (
 	quiet4 = []setting{{"net.ipv6.conf.default.disable_ipv6", "1"}}
 	quiet6 = []setting{
@@ -92,6 +97,7 @@ type Step string
 // The steps.
 const (
 	Namespace Step = "network namespace"
+	Sysctls   Step = "sysctls"
 	Device    Step = "TUN device"
 	Diag      Step = "inet_diag"
 	IPv6      Step = "IPv6"
@@ -108,9 +114,6 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Make makes the host's namespace, with its interface up. The thread is in it
 // afterwards. Where it fails what was made stays until Close.
-//
-// Any program of a host may bind the ports below 1024: nothing listens there that
-// it could be taken for, and a process that has CAP_NET_ADMIN alone may run labs.
 func (h *Host) Make(t *netns.Thread) (err error) {
 	if h.ns, err = t.New(); err != nil {
 		return h.Wrap(&Error{Namespace, err})
@@ -130,91 +133,36 @@ func (h *Host) Make(t *netns.Thread) (err error) {
 	return nil
 }
 
-// settle sets what the namespace is to be like before it has an interface.
+// settle sets what the namespace is to be like before it has an interface. Any
+// program in it may bind the ports below 1024: nothing listens there that it could be
+// taken for, and a process without CAP_NET_BIND_SERVICE may run labs.
 func (h *Host) settle() error {
-	quiet := quiet4
-	if h.Addr().Is6() {
+	quiet, has6 := quiet4, slices.ContainsFunc(h.Addrs(), netip.Addr.Is6)
+	if has6 {
 		quiet = quiet6
 	}
 	for _, s := range quiet {
 		err := sysctl.Write(s.key, s.value)
 		switch {
-		case err == nil, errors.Is(err, sysctl.ErrUnknown) && h.Addr().Is4():
+		case err == nil, errors.Is(err, sysctl.ErrUnknown) && !has6:
 		case errors.Is(err, sysctl.ErrUnknown):
 			return &Error{IPv6, err}
 		default:
-			return fmt.Errorf("%s: %w", s.key, err)
+			return &Error{Sysctls, fmt.Errorf("%s: %w", s.key, err)}
 		}
 	}
+	if err := AllowLowPorts(); err != nil {
+		return &Error{Sysctls, err}
+	}
+	return nil
+}
+
+// AllowLowPorts lets any program of the calling thread's network namespace bind the
+// ports below 1024, without CAP_NET_BIND_SERVICE.
+func AllowLowPorts() error {
 	const unprivileged = "net.ipv4.ip_unprivileged_port_start"
 	if err := sysctl.Write(unprivileged, "0"); err != nil {
 		return fmt.Errorf("%s: %w", unprivileged, err)
-	}
-	return nil
-}
-
-// plugIn gives the interface its addresses and brings it up.
-func (h *Host) plugIn() error {
-	nl, err := netlink.NewHandle(unix.NETLINK_ROUTE)
-	if err != nil {
-		return err
-	}
-	defer nl.Close()
-	link, err := nl.LinkByName(Interface)
-	if err != nil {
-		return err
-	}
-	// Without a queueing discipline a packet is on the wire when the call that
-	// sends it returns, whatever the other processors do.
-	none := &netlink.GenericQdisc{
-		QdiscAttrs: netlink.QdiscAttrs{LinkIndex: link.Attrs().Index, Parent: netlink.HANDLE_ROOT},
-		QdiscType:  "noqueue",
-	}
-	if err := nl.QdiscReplace(none); err != nil {
-		return fmt.Errorf("qdisc noqueue: %w", err)
-	}
-	for _, prefix := range h.Prefixes {
-		addr := &netlink.Addr{IPNet: &net.IPNet{
-			IP: prefix.Addr().AsSlice(), Mask: net.CIDRMask(prefix.Bits(), prefix.Addr().BitLen()),
-		}}
-		if prefix.Addr().Is6() {
-			addr.Flags = unix.IFA_F_NODAD // there is nobody to ask
-		}
-		if err := nl.AddrAdd(link, addr); err != nil {
-			return fmt.Errorf("address %v: %w", prefix, err)
-		}
-	}
-	// The queue of packets that the wire has still to take: what finds it full is
-	// lost (tun_net_xmit).
-	if err := nl.LinkSetTxQLen(link, queueLength); err != nil {
-		return fmt.Errorf("txqueuelen: %w", err)
-	}
-	if err := nl.LinkSetUp(link); err != nil {
-		return fmt.Errorf("up: %w", err)
-	}
-	for _, prefix := range h.Prefixes {
-		if prefix.Addr().Is6() {
-			if err := takeIn(nl, link, prefix.Addr().AsSlice()); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// queueLength is room for what thousands of timers send in one wait.
-const queueLength = 65536
-
-// takeIn adds the route that makes an IPv6 address the host's own. The kernel
-// does so itself, but later, from a queue of work (addrconf_dad_work): until
-// then it throws away what comes for the address.
-func takeIn(nl *netlink.Handle, link netlink.Link, ip net.IP) error {
-	own := &netlink.Route{
-		LinkIndex: link.Attrs().Index, Dst: &net.IPNet{IP: ip, Mask: net.CIDRMask(128, 128)},
-		Type: unix.RTN_LOCAL, Table: unix.RT_TABLE_LOCAL,
-	}
-	if err := nl.RouteAdd(own); err != nil && !errors.Is(err, unix.EEXIST) {
-		return fmt.Errorf("route to %v: %w", ip, err)
 	}
 	return nil
 }

@@ -41,6 +41,15 @@ func TestReadAndWrite(t *testing.T) {
 				t.Errorf("%s: wrote %q, read %q, want %q", test.key, test.write, got, test.want)
 			}
 		}
+		for _, test := range []struct{ key, set, want string }{
+			{synRetries, "3", "3"},
+			{synRetries, "3", "3"}, // as it is already
+			{"net.ipv4.tcp_rmem", "4096\t8192 16385", "4096 8192 16385"},
+		} {
+			if got, err := sysctl.Set(test.key, test.set); err != nil || got != test.want {
+				t.Errorf("Set(%s, %q) = %q, %v; want %q", test.key, test.set, got, err, test.want)
+			}
+		}
 	})
 	if now := read(t, synRetries); now != outside {
 		t.Errorf("%s outside of the namespace is now %s, was %s", synRetries, now, outside)
@@ -63,10 +72,16 @@ func TestErrors(t *testing.T) {
 			if err := sysctl.Write(key, "1"); !errors.Is(err, sysctl.ErrUnknown) {
 				t.Errorf("Write(%s): %v; want ErrUnknown", key, err)
 			}
+			if value, err := sysctl.Set(key, "1"); !errors.Is(err, sysctl.ErrUnknown) {
+				t.Errorf("Set(%s) = %q, %v; want ErrUnknown", key, value, err)
+			}
 		}
 		const readOnly = "net.ipv4.tcp_available_congestion_control"
 		if err := sysctl.Write(readOnly, read(t, readOnly)); !errors.Is(err, sysctl.ErrReadOnly) {
 			t.Errorf("Write(%s): %v; want ErrReadOnly", readOnly, err)
+		}
+		if value, err := sysctl.Set(readOnly, read(t, readOnly)); !errors.Is(err, sysctl.ErrReadOnly) {
+			t.Errorf("Set(%s) = %q, %v; want ErrReadOnly", readOnly, value, err)
 		}
 		const writeOnly = "net.ipv4.route.flush"
 		if value, err := sysctl.Read(writeOnly); !errors.Is(err, unix.EACCES) || errors.Is(err, sysctl.ErrReadOnly) {

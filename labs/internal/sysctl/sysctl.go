@@ -49,15 +49,7 @@ func Read(key string) (string, error) {
 		return "", err
 	}
 	defer unix.Close(fd)
-	var buf [4096]byte // more than the kernel writes for any of them
-	n, err := unix.Read(fd, buf[:])
-	if err == unix.EISDIR { // a directory can be opened to be read, but not read
-		return "", ErrUnknown
-	}
-	if err != nil {
-		return "", os.NewSyscallError("read", err)
-	}
-	return strings.Join(strings.Fields(string(buf[:n])), " "), nil
+	return read(fd)
 }
 
 // Write sets a sysctl in the calling thread's namespace.
@@ -67,7 +59,42 @@ func Write(key, value string) error {
 		return err
 	}
 	defer unix.Close(fd)
-	_, err = unix.Write(fd, []byte(value))
+	return write(fd, value)
+}
+
+// Set sets a sysctl in the calling thread's namespace where it is not so already,
+// and returns its value as read back. To open one takes longer than the rest, so
+// this opens it once.
+func Set(key, value string) (now string, err error) {
+	fd, err := open(key, unix.O_RDWR)
+	if err != nil {
+		return "", err
+	}
+	defer unix.Close(fd)
+	if now, err = read(fd); err != nil || now == value {
+		return now, err
+	}
+	if err := write(fd, value); err != nil {
+		return "", err
+	}
+	return read(fd)
+}
+
+// read reads from the beginning: the kernel makes the text anew for each read.
+func read(fd int) (string, error) {
+	var buf [4096]byte // more than the kernel writes for any of them
+	n, err := unix.Pread(fd, buf[:], 0)
+	if err == unix.EISDIR { // a directory can be opened to be read, but not read
+		return "", ErrUnknown
+	}
+	if err != nil {
+		return "", os.NewSyscallError("read", err)
+	}
+	return strings.Join(strings.Fields(string(buf[:n])), " "), nil
+}
+
+func write(fd int, value string) error {
+	_, err := unix.Pwrite(fd, []byte(value), 0)
 	return os.NewSyscallError("write", err)
 }
 
@@ -80,7 +107,7 @@ func open(key string, how int) (fd int, err error) {
 	switch {
 	case err == unix.ENOENT, err == unix.EISDIR, err == unix.ENOTDIR, err == unix.ENAMETOOLONG:
 		return -1, ErrUnknown
-	case how == unix.O_WRONLY && (err == unix.EACCES || err == unix.EPERM):
+	case how != unix.O_RDONLY && (err == unix.EACCES || err == unix.EPERM):
 		return -1, ErrReadOnly
 	}
 	return fd, os.NewSyscallError("open", err)

@@ -21,6 +21,10 @@ const (
 	ownPrefix = "tcplab-"
 )
 
+// Unkept is the environment variable that says that nothing has to be removed: the
+// machine ends with the run, as one of tcplab vm does. Such a one has no shell.
+const Unkept = "TCPLAB_UNKEPT"
+
 // keep starts the keeper of this process, once: another process, which outlives it
 // by a moment and removes its tracing instances. An instance is a directory:
 // unlike all else that a run makes it is held by no descriptor, and would stay
@@ -30,6 +34,9 @@ const (
 // process that is being started has for a moment all descriptors of the one that
 // starts it: what a story closed meanwhile would not be closed yet.
 var keep = sync.OnceValue(func() error {
+	if os.Getenv(Unkept) != "" {
+		return nil
+	}
 	fs, err := Mount()
 	if err != nil {
 		return err

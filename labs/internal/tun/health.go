@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Health tells whether the interface name in the calling thread's network
+// Health reports whether the interface name in the calling thread's network
 // namespace is up, and how many packets it has thrown away instead of having
 // them read.
 func Health(name string) (up bool, dropped int, err error) {

@@ -44,10 +44,17 @@ type Packet struct {
 	// RelSeq and RelAck are relative to the initial sequence numbers that the
 	// wire has seen.
 	RelSeq, RelAck uint32
+	RelSACK        []segment.Block
 	Retransmission bool // its sequence numbers have been sent before
+	// LossProbe reports whether it repeats something as a tail loss probe.
+	LossProbe bool
 	// Probe reports whether it carries nothing, and has a sequence number that
 	// lies before what was sent last: a keepalive or window probe.
 	Probe bool
+	// Older is by how many milliseconds a forged packet's timestamp is older than that
+	// of the one that it was made of; Untimed is set where it has lost it.
+	Older   int32
+	Untimed bool
 }
 
 // ByTimer reports whether a timer has sent the packet, of which a story knows
@@ -68,6 +75,10 @@ type Wire struct {
 	sent    int // by hosts, but for what timers have sent
 	begun   time.Time
 	streams map[stream]*sent
+
+	// Other, if not nil, is given each packet that is no TCP segment, or no whole one,
+	// while raw is valid. Without it such packets are lost.
+	Other func(from int, raw []byte) error
 }
 
 type stream struct{ src, dst netip.AddrPort }
@@ -76,6 +87,16 @@ type stream struct{ src, dst netip.AddrPort }
 type sent struct {
 	isn, next uint32 // next: the highest sequence number sent, plus one
 	acked     bool   // its SYN has been sent with an ACK
+	before    *sent  // what the same ports sent in an earlier connection, or nil
+}
+
+// that returns what has sent a number: the other side may not know yet that there is
+// another connection, and still speaks of the numbers of the one before.
+func (s *sent) that(number uint32) *sent {
+	if b := s.before; b != nil && number-s.isn > s.next-s.isn && number-b.isn <= b.next-b.isn {
+		return b
+	}
+	return s
 }
 
 // ErrCanceled is returned by Wait when the descriptor given to New is readable.
@@ -104,14 +125,24 @@ func (w *Wire) Take(match func(*Packet) bool) *Packet {
 	return p
 }
 
+// TakeAll removes all packets.
+func (w *Wire) TakeAll() []*Packet {
+	all := w.waiting
+	w.waiting = nil
+	return all
+}
+
 // To returns the port that has an address.
 func (w *Wire) To(a netip.Addr) (int, error) {
-	for i, port := range w.ports {
-		if slices.Contains(port.Addrs, a) {
-			return i, nil
-		}
+	if i := w.At(a); i >= 0 {
+		return i, nil
 	}
 	return 0, fmt.Errorf("no host has the address %v", a)
+}
+
+// At returns the port that has an address, or -1.
+func (w *Wire) At(a netip.Addr) int {
+	return slices.IndexFunc(w.ports, func(p Port) bool { return slices.Contains(p.Addrs, a) })
 }
 
 // Write lets the host at port to receive a packet.
@@ -163,7 +194,9 @@ func (w *Wire) Wait(deadline time.Time) error {
 	}
 }
 
-// Poll is poll(2) with a deadline. It returns early only if a descriptor is ready.
+// Poll is poll(2) with a deadline. It returns early only if a descriptor is ready,
+// and ends in time however many signals interrupt it: a descriptor that is ready is
+// told before a signal.
 func Poll(fds []unix.PollFd, deadline time.Time) error {
 	for {
 		left := unix.NsecToTimespec(max(0, time.Until(deadline).Nanoseconds()))
@@ -171,15 +204,21 @@ func Poll(fds []unix.PollFd, deadline time.Time) error {
 		if err != unix.EINTR {
 			return os.NewSyscallError("ppoll", err)
 		}
+		if !time.Now().Before(deadline) {
+			return nil
+		}
 	}
 }
 
 // add puts a packet on the wire. What is not TCP (router solicitations,
-// multicast reports) is no part of any story and is lost here.
+// multicast reports) is no part of any story and is lost here, if there is no Other.
 func (w *Wire) add(from int, raw []byte, provoked bool) error {
 	raw = slices.Clone(raw) // what is decoded points into it
 	seg, err := segment.Decode(raw)
-	if errors.Is(err, segment.ErrNotTCP) {
+	switch {
+	case err != nil && w.Other != nil:
+		return w.Other(from, raw)
+	case errors.Is(err, segment.ErrNotTCP):
 		return nil
 	}
 	if err != nil {
@@ -206,10 +245,17 @@ func (w *Wire) Forged(p *Packet, raw []byte) (*Packet, error) {
 		return nil, err
 	}
 	w.seen++
-	return &Packet{
+	f := &Packet{
 		ID: w.seen, From: p.From, Raw: raw, Segment: seg, SentAt: time.Now(), Begun: w.begun,
-		RelSeq: p.RelSeq + seg.Seq - p.Seq, RelAck: p.RelAck + seg.Ack - p.Ack,
-	}, nil
+		RelSeq: p.RelSeq + seg.Seq - p.Seq, RelAck: p.RelAck + seg.Ack - p.Ack, RelSACK: relative(seg.SACK, p.Ack-p.RelAck),
+	}
+	switch {
+	case p.Clock.Valid && seg.Clock.Valid:
+		f.Older = p.Older + int32(p.Clock.MS-seg.Clock.MS)
+	case p.Clock.Valid:
+		f.Untimed = true
+	}
+	return f, nil
 }
 
 // Crafted returns a packet that nobody has sent and that stands for no other.
@@ -222,9 +268,19 @@ func (w *Wire) Crafted(from int, raw []byte) (*Packet, error) {
 	p := &Packet{ID: w.seen, From: from, Raw: raw, Segment: seg, SentAt: time.Now(), Begun: w.begun}
 	p.RelSeq, p.RelAck = p.Seq-w.Initial(p.Src, p.Dst), 0
 	if p.Flags&segment.ACK != 0 {
-		p.RelAck = p.Ack - w.Initial(p.Dst, p.Src)
+		initial := w.Initial(p.Dst, p.Src)
+		p.RelAck, p.RelSACK = p.Ack-initial, relative(p.SACK, initial)
 	}
 	return p, nil
+}
+
+// relative returns SACK blocks in numbers relative to an initial one.
+func relative(blocks []segment.Block, initial uint32) []segment.Block {
+	var relative []segment.Block
+	for _, b := range blocks {
+		relative = append(relative, segment.Block{Left: b.Left - initial, Right: b.Right - initial})
+	}
+	return relative
 }
 
 // Initial returns the initial sequence number that the wire has seen in one
@@ -242,8 +298,14 @@ func (w *Wire) relate(p *Packet) {
 	syn, ack := p.Flags&segment.SYN != 0, p.Flags&segment.ACK != 0
 	out := w.streams[stream{p.Src, p.Dst}]
 	if syn && (out == nil || out.isn != p.Seq) {
-		out = &sent{isn: p.Seq, next: p.Seq} // a new incarnation of the connection
+		out = &sent{isn: p.Seq, next: p.Seq, before: out} // a new incarnation of the connection
+		if out.before != nil {
+			out.before.before = nil
+		}
 		w.streams[stream{p.Src, p.Dst}] = out
+	}
+	if out != nil && !syn {
+		out = out.that(p.Seq)
 	}
 	if out != nil { // otherwise a reset by a host that has sent nothing else: absolute
 		p.RelSeq = p.Seq - out.isn
@@ -263,7 +325,8 @@ func (w *Wire) relate(p *Packet) {
 	if ack {
 		p.RelAck = p.Ack
 		if in := w.streams[stream{p.Dst, p.Src}]; in != nil {
-			p.RelAck = p.Ack - in.isn
+			in = in.that(p.Ack)
+			p.RelAck, p.RelSACK = p.Ack-in.isn, relative(p.SACK, in.isn)
 		}
 	}
 }

@@ -12,11 +12,13 @@ import (
 	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
 	"golang.org/x/sys/unix"
+
+	"github.com/tcplab/tcplab/labs/internal/segment"
 )
 
 const client, server = 0, 1
 
-// sent is what a test lets a host send, and what the wire must make of it.
+// A step is what a test lets a host send, and what the wire must make of it.
 type step struct {
 	from     int
 	flags    string
@@ -75,6 +77,18 @@ func TestRelate(t *testing.T) {
 			{server, "RA", 0, isnC + 1, "", 0, 1, false}, // it has sent no SYN: its own number
 			{client, "S", 5, 0, "", 0, 0, false},         // another incarnation
 			{server, "SA", isnS, 6, "", 0, 1, false},
+		}},
+		// The client has restarted, and the server does not know it yet.
+		{"the same ports while the other side has the old connection", []step{
+			{client, "S", 100, 0, "", 0, 0, false},
+			{server, "SA", isnS, 101, "", 0, 1, false},
+			{client, "PA", 101, isnS + 1, "hello", 1, 1, false},
+			{client, "S", 5000, 0, "", 0, 0, false},
+			{server, "A", isnS + 1, 106, "", 1, 6, false}, // of the old connection
+			{client, "R", 106, 0, "", 6, 0, false},
+			{client, "S", 5000, 0, "", 0, 0, true},
+			{server, "SA", isnS + 9, 5001, "", 0, 1, false},
+			{client, "A", 5001, isnS + 10, "", 1, 1, false},
 		}},
 		{"Fast Open", []step{
 			{client, "S", isnC, 0, "hello", 0, 0, false},
@@ -384,7 +398,6 @@ func TestNeverSent(t *testing.T) {
 		raw      []byte
 		seq, ack uint32
 		from, id int
-		src, dst netip.AddrPort
 	}{
 		{raw: packet(t, server, 40000, "RA", isnS+1, isnC+7, ""), seq: 1, ack: 7, from: server, id: 4},
 		{raw: packet(t, server, 40000, "R", isnS+2, 5, ""), seq: 2, ack: 0, from: server, id: 5},
@@ -397,6 +410,29 @@ func TestNeverSent(t *testing.T) {
 	}
 	if _, err := w.Crafted(client, packet(t, client, 40000, "S", 1, 0, "")[:30]); err == nil {
 		t.Error("crafted: half a packet is no error")
+	}
+	options, err := segment.ParseOptions(fmt.Sprintf("nop,nop,sack 1 {%d:%d}", isnS+11, isnS+21))
+	if err != nil {
+		t.Fatal(err)
+	}
+	selective, err := segment.Build(address(client), address(server), segment.TCP{
+		SrcPort: 40000, DstPort: 80, Seq: isnC + 1, Ack: isnS + 1, Flags: segment.ACK, Options: options,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	crafted, err := w.Crafted(client, selective)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied, err := w.Forged(crafted, selective)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []*Packet{crafted, copied} {
+		if diff := cmp.Diff([]segment.Block{{Left: 11, Right: 21}}, p.RelSACK); diff != "" {
+			t.Errorf("SACK blocks of what nobody has sent (-want +got):\n%s", diff)
+		}
 	}
 	hosts[server].send(t, packet(t, server, 40000, "PA", isnS+1, isnC+1, "x"))
 	if err := w.Drain(server, false); err != nil {

@@ -6,6 +6,8 @@
   const rows = document.querySelectorAll("[data-step]");
   const last = steps.length - 1;
   let at = -1; // the whole run is shown, and no step of it
+  let predict = false; // the next step is asked for before it is shown
+  let asking = false; // and this is being done
 
   // is tells whether step i is what a jump looks for.
   const is = {
@@ -36,6 +38,8 @@
   function machine(figure, end) {
     figure.querySelector(".state").textContent = end ? end.state : "";
     figure.querySelector(".detail").textContent = end ? end.about : "";
+    figure.querySelector(".ss code").textContent = end ? end.ss : "";
+    figure.querySelector(".rose").textContent = end ? end.rose : "";
     const taken = end && end.from ? end.from + ">" + end.state : "";
     let known = false;
     for (const edge of figure.querySelectorAll(".edge")) {
@@ -85,6 +89,7 @@
   function show(i, scroll) {
     if (!steps[i]) return; // there is none such, or none at all
     at = i;
+    asking = false;
     const step = steps[i];
     slider.value = i;
     slider.setAttribute("aria-valuetext", "step " + (i + 1) + ": " + step.says);
@@ -107,29 +112,50 @@
     } catch { /* a browser may allow only so many in a while */ }
   }
 
+  // ask puts the question whose answer is the next step. It reports whether there is one.
+  function ask() {
+    const next = steps[at + 1];
+    if (!predict || asking || !next || !next.asks) return false;
+    asking = true;
+    document.getElementById("says").textContent = next.asks + " (→ shows it.)";
+    return true;
+  }
+
+  // go does what a key or a button is for.
+  function go(where) {
+    if (where === "predict") {
+      predict = !predict;
+      document.getElementById("predict").setAttribute("aria-pressed", predict);
+      document.body.classList.toggle("predict", predict);
+      if (at < 0 && predict) show(0, true); // nothing is to be seen yet
+      else if (asking) show(at, true);
+      return;
+    }
+    if (where === "next" && ask()) return;
+    show(where === "back" && asking ? at : target(where), true);
+  }
+
   // linked shows the step that the address names, if it names one.
   function linked() {
     const n = Number(location.hash.slice(1));
     if (n >= 1 && n <= steps.length) show(n - 1, true);
   }
 
-  const keys = {ArrowRight: "next", ArrowLeft: "back", Home: "first", End: "last", s: "segment", d: "drop", v: "verdict"};
+  const keys = {ArrowRight: "next", ArrowLeft: "back", Home: "first", End: "last", s: "segment", d: "drop", v: "verdict", x: "predict"};
   addEventListener("keydown", (event) => {
-    const go = keys[event.key];
-    if (!go || event.ctrlKey || event.altKey || event.metaKey) return;
+    const where = keys[event.key];
+    if (!where || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
-    show(target(go), true);
+    go(where);
   });
   slider.addEventListener("input", () => show(Number(slider.value), true));
   for (const button of document.querySelectorAll("[data-go]")) {
-    button.addEventListener("click", () => show(target(button.dataset.go), true));
+    button.addEventListener("click", () => go(button.dataset.go));
   }
+  document.getElementById("predict").addEventListener("click", () => go("predict"));
   for (const row of rows) {
     row.addEventListener("click", () => show(Number(row.dataset.step), false));
   }
   addEventListener("hashchange", linked);
   linked();
-  addEventListener("beforeprint", () => {
-    for (const more of document.querySelectorAll("details")) more.open = true;
-  });
 })();

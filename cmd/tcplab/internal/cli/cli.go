@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unicode"
@@ -42,52 +43,68 @@ var version = ""
 
 // Main runs tcplab and returns its exit status.
 func Main(args []string, stdout, stderr *os.File) int {
-	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) { // as nohup(1) has it
-		ends = append(ends, syscall.SIGHUP)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), ends...)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-
-	root := command(func(l *lab.Lab) bool { return slices.Contains(args, l.Name) })
+	root := commandFor(args)
 	root.SetArgs(args)
+	if isCompletion(args) {
+		forCompletion(root)
+	}
+	if closed(stdout) && !machine.InsideUserns() {
+		fmt.Fprintln(stderr, "tcplab: stdout is closed (or /dev/null, for reading and writing): the result is not shown")
+	}
 	out := &output{file: stdout}
 	root.SetOut(out)
 	root.SetErr(stderr)
-	err := execute(ctx, root)
+	err := execute(root)
 	if err == nil {
 		err = out.err
 	}
-	if text := message(err); text != "" {
-		if _, ok := terminal(stderr); ok && errors.Is(err, context.Canceled) {
-			fmt.Fprint(stderr, clearLine) // of what was being waited for
-		}
-		fmt.Fprintln(stderr, "tcplab: "+oneLine(text))
-	}
+	complain(stderr, err)
 	return exitStatus(err)
 }
 
-// grace is what an interrupted command gets to end by itself.
-const grace = 50 * time.Millisecond
+// grace is what an interrupted command gets to end by itself, and longGrace what it
+// gets where it is unfinished.
+const (
+	grace     = 50 * time.Millisecond
+	longGrace = 2 * time.Second
+)
+
+// unfinished is set where an interrupted command has something left to do: to put
+// the terminal back, or to show what a run has seen. The tcplab outside of a user
+// namespace waits for the one inside.
+var unfinished atomic.Bool
 
 // execute runs the command. When it is interrupted, what it holds is left to
 // the end of the process.
-func execute(ctx context.Context, root *cobra.Command) error {
+func execute(root *cobra.Command) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	done := make(chan struct{})
 	var err error
 	go func() {
 		defer close(done)
 		err = root.ExecuteContext(ctx)
 	}()
+	// The runtime takes a quarter of a millisecond for this, in which the command
+	// goes on. Until then a signal ends the process at once.
+	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup(1) has it
+		ends = append(ends, syscall.SIGHUP)
+	}
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, ends...)
 	select {
 	case <-done:
 		return err
-	case <-ctx.Done():
+	case <-interrupted:
 	}
+	if !machine.InsideUserns() { // where a terminal's ^C comes twice: by itself, and from the tcplab outside
+		signal.Stop(interrupted) // a second signal ends the process at once
+	}
+	cancel()
 	wait := grace
-	if onTerminal.Load() {
-		wait = stepGrace
+	if unfinished.Load() {
+		wait = longGrace
 	}
 	select {
 	case <-done:
@@ -110,6 +127,8 @@ func (e statusError) Error() string { return fmt.Sprintf("exit status %d", int(e
 // usageError is a wrong argument that the command line itself has noticed.
 type usageError struct{ error }
 
+func (e usageError) Unwrap() error { return e.error }
+
 // exitStatus is the one place that decides it.
 func exitStatus(err error) int {
 	var status statusError
@@ -119,7 +138,7 @@ func exitStatus(err error) int {
 		return exitOK
 	case errors.As(err, &status):
 		return int(status)
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), errors.Is(err, outcomeError(record.Interrupted)):
 		return exitInterrupted
 	case errors.Is(err, outcomeError(record.Surprise)):
 		return exitSurprise
@@ -145,6 +164,22 @@ func message(err error) string {
 	return err.Error()
 }
 
+// maxLines bounds what is said of mistakes.
+const maxLines = 20
+
+// linesOf are the lines of a message: one, but for mistakes in what was written, which
+// have one each.
+func linesOf(err error, text string) []string {
+	if !errors.As(err, new(mistakes)) {
+		return []string{text}
+	}
+	lines := strings.Split(text, "\n")
+	if n := len(lines) - maxLines; n > 0 {
+		lines = append(lines[:maxLines], fmt.Sprintf("and %d more", n))
+	}
+	return lines
+}
+
 // oneLine makes a message one line that a terminal does not act on, whatever
 // names of files and of fields are in it.
 func oneLine(text string) string {
@@ -154,11 +189,54 @@ func oneLine(text string) string {
 // Command returns tcplab's command line.
 func Command() *cobra.Command { return command(func(*lab.Lab) bool { return true }) }
 
+// commandFor makes as much of the command line as these arguments can lead to.
+// Where the first one is a lab, or play, that is this alone: all commands would cost every
+// start of tcplab a twentieth of a run, and all labs' flags as much again.
+func commandFor(args []string) *cobra.Command {
+	var alone *cobra.Command
+	if len(args) > 0 {
+		if l := labs.Find(args[0]); l != nil {
+			alone = labCommand(l, true)
+		} else if args[0] == "play" {
+			alone = playCommand()
+		}
+	}
+	if alone != nil {
+		root := rootCommand()
+		root.CompletionOptions.DisableDefaultCmd = true
+		root.AddCommand(alone)
+		return root
+	}
+	return command(func(l *lab.Lab) bool { return slices.Contains(args, l.Name) })
+}
+
 // command makes the command line, with the flags of those labs that are meant.
-// Nobody looks at the others', and all of them would cost every start of tcplab
-// a millisecond.
 func command(meant func(*lab.Lab) bool) *cobra.Command {
+	root := rootCommand()
+	const others = "others"
+	for _, s := range labs.Sections {
+		root.AddGroup(&cobra.Group{ID: s.Name, Title: s.Title + ":"})
+		for _, l := range s.Labs {
+			cmd := labCommand(l, meant(l))
+			cmd.GroupID = s.Name
+			root.AddCommand(cmd)
+		}
+	}
+	root.AddGroup(&cobra.Group{ID: others, Title: "Other commands:"})
+	for _, cmd := range []*cobra.Command{allCommand(), listCommand(), explainCommand(), showCommand(), compareCommand(), playCommand(), runCommand(), vmCommand(), initCommand(), coverageCommand(), doctorCommand(), sockoptCommand(), manCommand(), versionCommand()} {
+		cmd.GroupID = others
+		root.AddCommand(cmd)
+	}
+	root.SetHelpCommandGroupID(others)
+	root.SetCompletionCommandGroupID(others)
+	strict(root)
+	return root
+}
+
+// rootCommand makes tcplab itself, without the commands.
+func rootCommand() *cobra.Command {
 	cobra.EnableCommandSorting = false // teaching order
+	version := false
 	root := &cobra.Command{
 		Use:   "tcplab",
 		Short: "A laboratory for TCP on Linux",
@@ -179,38 +257,32 @@ confirmed; 2 wrong usage; 3 this machine can't run it, or the instrument broke;
 			if len(args) > 0 {
 				return unknown(cmd, args[0])
 			}
+			if version {
+				return printVersion(cmd)
+			}
 			return cmd.Help()
 		},
-		SuggestionsMinimumDistance: 3,
 	}
+	root.Flags().BoolVar(&version, "version", false, "print tcplab's version")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		var wrong *pflag.InvalidValueError
-		if errors.As(err, &wrong) { // of a lab only switches: it checks its other knobs
+		if errors.As(err, &wrong) { // of a lab's own only switches: it checks its other knobs
 			want := "true or false"
-			if wrong.GetFlag().Value.Type() == "int" {
-				want = "a whole number"
+			switch wrong.GetFlag().Value.(type) {
+			case *widthValue:
+				want = fmt.Sprintf("a whole number from %d to %d", report.MinWidth, report.MaxWidth)
+			default:
+				switch wrong.GetFlag().Value.Type() {
+				case "int":
+					want = "a whole number"
+				case "duration":
+					want = "a time, as 90s or 2h"
+				}
 			}
 			err = fmt.Errorf("--%s %s: want %s", wrong.GetFlag().Name, wrong.GetValue(), want)
 		}
-		return usageError{fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
+		return usageError{fmt.Errorf("%w (see %s --help)", unknownFlag(cmd, err), cmd.CommandPath())}
 	})
-	const others = "others"
-	for _, s := range labs.Sections {
-		root.AddGroup(&cobra.Group{ID: s.Name, Title: s.Title + ":"})
-		for _, l := range s.Labs {
-			cmd := labCommand(l, meant(l))
-			cmd.GroupID = s.Name
-			root.AddCommand(cmd)
-		}
-	}
-	root.AddGroup(&cobra.Group{ID: others, Title: "Other commands:"})
-	for _, cmd := range []*cobra.Command{allCommand(), listCommand(), explainCommand(), showCommand(), doctorCommand(), sockoptCommand(), manCommand(), versionCommand()} {
-		cmd.GroupID = others
-		root.AddCommand(cmd)
-	}
-	root.SetHelpCommandGroupID(others)
-	root.SetCompletionCommandGroupID(others)
-	strict(root)
 	return root
 }
 
@@ -240,11 +312,26 @@ func strict(root *cobra.Command) {
 
 // unknown says that there is no such command, and which one was meant.
 func unknown(cmd *cobra.Command, name string) error {
-	hint := "tcplab list shows the labs"
-	if near := cmd.SuggestionsFor(name); len(near) > 0 {
-		hint = "did you mean " + strings.Join(near, " or ") + "?"
+	var names []string
+	for _, c := range cmd.Root().Commands() {
+		names = append(names, c.Name())
 	}
-	return usageError{fmt.Errorf("unknown lab or command %q: %s", name, hint)}
+	return usageError{fmt.Errorf("unknown lab or command %q: %s", name, hint(name, names, "tcplab list shows the labs"))}
+}
+
+// unknownFlag adds to pflag's error which flag was meant, if it is that there is none
+// of such a name.
+func unknownFlag(cmd *cobra.Command, err error) error {
+	var none *pflag.NotExistError
+	if !errors.As(err, &none) || len(none.GetSpecifiedName()) < 2 {
+		return err
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
+	if text := hint("--"+none.GetSpecifiedName(), names, ""); text != "" {
+		return fmt.Errorf("%w: %s", err, text)
+	}
+	return err
 }
 
 // noArgs refuses arguments.

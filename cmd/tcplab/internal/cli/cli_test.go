@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -27,6 +28,28 @@ func TestFlagsOfTheLabThatIsMeant(t *testing.T) {
 			if diff := cmp.Diff(want, flags); diff != "" {
 				t.Errorf("for %s, %s has the flags (-want +got):\n%s", l.Name, name, diff)
 			}
+		}
+	}
+}
+
+// A lab that is the first argument is the same command as among all others.
+func TestCommandForALabAlone(t *testing.T) {
+	help := func(root *cobra.Command, args ...string) string {
+		var out bytes.Buffer
+		root.SetArgs(args)
+		root.SetOut(&out)
+		if err := root.Execute(); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
+	for _, l := range labs.All() {
+		alone := commandFor([]string{l.Name})
+		if n := len(alone.Commands()); n != 1 {
+			t.Errorf("%s is one of %d commands", l.Name, n)
+		}
+		if diff := cmp.Diff(help(Command(), l.Name, "--help"), help(alone, l.Name, "--help")); diff != "" {
+			t.Errorf("tcplab %s --help (-among all +alone):\n%s", l.Name, diff)
 		}
 	}
 }

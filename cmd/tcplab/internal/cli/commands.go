@@ -1,12 +1,8 @@
 package cli
 
 import (
-	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"runtime"
 	"strings"
 
@@ -16,27 +12,50 @@ import (
 	"github.com/tcplab/tcplab/labs/lab"
 	"github.com/tcplab/tcplab/labs/machine"
 	"github.com/tcplab/tcplab/labs/record"
-	"github.com/tcplab/tcplab/labs/report"
 )
 
 func listCommand() *cobra.Command {
-	return &cobra.Command{
+	var course bool
+	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the labs",
-		Args:  noArgs,
+		Long: `List the labs, by section. With --course, list them in the order for a reader of a
+book on TCP, each with what to look at in its ladder.`,
+		Example: `  tcplab list
+  tcplab list --course`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			width := 0
+			for _, l := range labs.All() {
+				width = max(width, len(l.Name))
+			}
+			p := newPrinter(cmd.OutOrStdout(), cmd.OutOrStdout())
+			if course {
+				for i, c := range labs.Course() {
+					if i > 0 {
+						fmt.Fprintln(cmd.OutOrStdout())
+					}
+					p.wrapped(0, bold, fmt.Sprintf("%d. %s", i+1, c.Title))
+					for _, l := range c.Labs {
+						p.row(cell{}, cell{width, "", l.Name}, cell{p.width - width - 4, "", l.Look})
+					}
+				}
+				return nil
+			}
 			for i, s := range labs.Sections {
 				if i > 0 {
 					fmt.Fprintln(cmd.OutOrStdout())
 				}
 				fmt.Fprintln(cmd.OutOrStdout(), s.Title)
 				for _, l := range s.Labs {
-					fmt.Fprintf(cmd.OutOrStdout(), "  %-12s %s\n", l.Name, l.Title)
+					fmt.Fprintf(cmd.OutOrStdout(), "  %-*s  %s\n", width, l.Name, l.Title)
 				}
 			}
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&course, "course", false, helpText("in the order for a reader of a book, with what to look at"))
+	return cmd
 }
 
 func versionCommand() *cobra.Command {
@@ -44,95 +63,19 @@ func versionCommand() *cobra.Command {
 		Use:   "version",
 		Short: "Print tcplab's version",
 		Args:  noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "tcplab %s (%s %s/%s)\n", versionText(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
-		},
+		RunE:  func(cmd *cobra.Command, _ []string) error { return printVersion(cmd) },
 	}
 }
 
-// maxRecord bounds what show reads: a run with 25,000 connections takes 200 MB.
-const maxRecord = 1 << 30
-
-func showCommand() *cobra.Command {
-	var v view
-	cmd := &cobra.Command{
-		Use:   "show FILE",
-		Short: "Show a run that --json has saved (- for standard input)",
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return usageError{fmt.Errorf("show: want one FILE, got %d", len(args))}
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := v.check(); err != nil {
-				return err
-			}
-			in := os.Stdin
-			if args[0] != "-" {
-				f, err := os.Open(args[0])
-				if err != nil {
-					return usageError{fmt.Errorf("show: %w", err)}
-				}
-				defer f.Close()
-				in = f
-			}
-			r, err := readRecord(in, args[0])
-			if err != nil {
-				return usageError{fmt.Errorf("show: %w", err)}
-			}
-			if err := v.files.open(cmd.OutOrStdout(), in); err != nil {
-				return err
-			}
-			err = show(cmd, r, v)
-			if errors.As(err, new(report.RecordError)) {
-				return usageError{fmt.Errorf("show: %s: %w", args[0], err)}
-			}
-			return err
-		},
-	}
-	v.flags(cmd)
-	return cmd
-}
-
-// readRecord reads the one record that a file holds.
-func readRecord(in io.Reader, name string) (*record.Run, error) {
-	text := bufio.NewReader(io.LimitReader(in, maxRecord))
-	// Megabytes of something else are not read to their end.
-	for {
-		b, err := text.ReadByte()
-		if errors.Is(err, io.EOF) {
-			return nil, fmt.Errorf("%s is empty", name)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s is no record of a run: %w", name, err)
-		}
-		if b == '{' {
-			break
-		}
-		if !strings.ContainsRune(" \t\r\n", rune(b)) {
-			return nil, fmt.Errorf("%s is no record of a run: it begins with %q, and not with {", name, b)
-		}
-	}
-	if err := text.UnreadByte(); err != nil {
-		return nil, err
-	}
-	var r record.Run
-	dec := json.NewDecoder(text)
-	if err := dec.Decode(&r); err != nil {
-		return nil, fmt.Errorf("%s is no record of a run: %w", name, err)
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s holds more than one record", name)
-	}
-	return &r, nil
+func printVersion(cmd *cobra.Command) error {
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "tcplab %s (%s %s/%s)\n", versionText(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
 }
 
 func doctorCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor",
-		Short: "Say what this machine allows tcplab to do, and how to mend what it does not",
+		Short: "Report what this machine allows tcplab to do, and how to fix what it does not",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !machine.Privileged() {
@@ -143,7 +86,8 @@ func doctorCommand() *cobra.Command {
 				if !errors.As(err, &none) {
 					return err
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%-10s %-22s %v\n%-10s %-22s %s\n", "MISSING", "namespaces", none.Err, "", "to mend it:", none.Mend)
+				needs := strings.TrimPrefix(none.What, "a run ")
+				fmt.Fprintf(cmd.OutOrStdout(), "%-10s %-22s %s (%v)\n%-10s %-22s %s\n", "MISSING", "a run", needs, none.Err, "", "to fix it:", none.Mend)
 				return outcomeError(record.Broken)
 			}
 			sound := true
@@ -154,8 +98,11 @@ func doctorCommand() *cobra.Command {
 					sound = sound && !f.Needed
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "%-10s %-22s %s\n", state, f.What, f.Found)
+				for _, line := range f.More {
+					fmt.Fprintf(cmd.OutOrStdout(), "%-10s %-22s %s\n", "", "", line)
+				}
 				if f.Mend != "" {
-					fmt.Fprintf(cmd.OutOrStdout(), "%-10s %-22s %s\n", "", "to mend it:", f.Mend)
+					fmt.Fprintf(cmd.OutOrStdout(), "%-10s %-22s %s\n", "", "to fix it:", f.Mend)
 				}
 			}
 			if !sound {

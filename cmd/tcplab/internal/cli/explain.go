@@ -3,7 +3,6 @@ package cli
 import (
 	"bufio"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,29 +13,42 @@ import (
 
 func explainCommand() *cobra.Command {
 	var chosen *lab.Lab
+	var asked *topic
 	return &cobra.Command{
-		Use:   "explain LAB",
-		Short: "Explain a lab: what it shows, and why Linux behaves so",
-		Long: `explain tells what a lab shows, draws its ladder, and says why Linux behaves so,
-what the lab claims and where that is written, which flags it has, and what to
-try next. It runs nothing and needs no privilege: the ladder is one that was kept, and
-that the tests compare every run with.`,
+		Use:   "explain LAB|TERM",
+		Short: "Explain a lab, or say which labs show a state, an error, a counter or a sysctl",
+		Long: `explain tells what a lab shows, draws its ladder, and says why Linux behaves this
+way, what the lab claims and where that is documented, which flags it has, and
+what to try next. It runs nothing and needs no privilege: the ladder is stored in
+tcplab, and its tests compare every run with it.
+
+Of anything else it says which labs show it, and where: a claim by its name, a
+socket's state (CLOSE_WAIT), an error (ECONNRESET), a counter (ListenOverflows), a
+sysctl (tcp_syncookies), a socket option (TCP_NODELAY), a segment's flags (RST).`,
 		Example: `  tcplab explain noaccept
-  tcplab explain backlog | less`,
+  tcplab explain backlog | less
+  tcplab explain CLOSE_WAIT
+  tcplab explain ETIMEDOUT`,
 		ValidArgsFunction: completeLab,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usageError{fmt.Errorf("explain: want one LAB, got %d (tcplab list shows them)", len(args))}
+				return usageError{fmt.Errorf("explain: want one LAB or TERM, got %d (tcplab list shows them)", len(args))}
 			}
 			if chosen = labs.Find(args[0]); chosen == nil {
-				return unknownLab(cmd.Root(), args[0])
+				if asked = findTopic(args[0]); asked == nil {
+					return unknownTerm(args[0])
+				}
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			out := bufio.NewWriter(cmd.OutOrStdout())
 			p := explainPrinter{newPrinter(out, cmd.OutOrStdout())}
-			p.explain(chosen)
+			if chosen != nil {
+				p.explain(chosen)
+			} else {
+				p.topic(asked)
+			}
 			return out.Flush()
 		},
 	}
@@ -53,16 +65,6 @@ func completeLab(_ *cobra.Command, args []string, _ string) ([]string, cobra.She
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
-// unknownLab says that there is no such lab, and which one was meant.
-func unknownLab(root *cobra.Command, name string) error {
-	hint := "tcplab list shows them"
-	near := slices.DeleteFunc(root.SuggestionsFor(name), func(s string) bool { return labs.Find(s) == nil })
-	if len(near) > 0 {
-		hint = "did you mean " + strings.Join(near, " or ") + "?"
-	}
-	return usageError{fmt.Errorf("explain: unknown lab %q: %s", name, hint)}
-}
-
 // explainPrinter writes all there is to know of a lab before it is run.
 type explainPrinter struct{ printer }
 
@@ -75,7 +77,7 @@ func (p *explainPrinter) explain(l *lab.Lab) {
 	ladder := labs.Ladder(l.Name)
 	p.ladder(l, ladder)
 	if l.Why != "" {
-		p.heading("Why Linux behaves so")
+		p.heading("Why Linux behaves this way")
 		for i, paragraph := range lab.Paragraphs(l.Why) {
 			if i > 0 {
 				fmt.Fprintln(p.w)

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,10 +16,10 @@ import (
 func manCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "man DIR",
-		Short: "Write the man pages into a folder",
+		Short: "Write the man pages into a directory",
 		Long: `man writes a man page for tcplab and for each of its commands into DIR, which it
-makes if there is none. man(1) finds them in a folder man1 of its path, and reads
-one that is named by its file.`,
+makes if there is none. man(1) finds them in a directory man1 of its path, and reads
+any page that is named by its file.`,
 		Example: `  tcplab man /usr/local/share/man/man1
   tcplab man /tmp/man && man /tmp/man/tcplab-noaccept.1`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -58,7 +59,11 @@ func writeManPages(dir string) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if err := os.WriteFile(filepath.Join(dir, p.Name()), text, 0o644); err != nil {
+		err = writeFile(filepath.Join(dir, p.Name()), func(w io.Writer) error {
+			_, err := w.Write(text)
+			return err
+		})
+		if err != nil {
 			return 0, err
 		}
 	}

@@ -2,9 +2,13 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
+	"github.com/spf13/cobra"
+
+	"github.com/tcplab/tcplab/labs/lab"
 	"github.com/tcplab/tcplab/labs/record"
 	"github.com/tcplab/tcplab/labs/report"
 )
@@ -14,7 +18,23 @@ const indexFile = "index.html"
 
 // pages are what `tcplab all --html DIR` writes: a page for each lab, as it
 // ends, and an index of all claims.
-type pages struct{ dir string }
+type pages struct {
+	dir   string
+	given func() bool // also where it is empty
+}
+
+func (p *pages) flag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&p.dir, "html", "", helpText("write a page for each lab to the directory `DIR`, and an index of all claims"))
+	p.given = func() bool { return cmd.Flags().Changed("html") }
+}
+
+// check refuses what is no directory's name.
+func (p *pages) check() error {
+	if p.given() && (p.dir == "" || p.dir == "-") {
+		return usageError{fmt.Errorf("--html %s: want a directory, for a page for each lab", p.dir)}
+	}
+	return nil
+}
 
 // open makes the directory, and refuses one that can't be written to.
 func (p *pages) open() error {
@@ -23,9 +43,9 @@ func (p *pages) open() error {
 	}
 	err := os.MkdirAll(p.dir, 0o777)
 	if err == nil {
-		var f *os.File
-		if f, err = os.OpenFile(filepath.Join(p.dir, indexFile), os.O_WRONLY|os.O_CREATE, 0o666); err == nil {
-			err = f.Close()
+		var f *newFile
+		if f, err = openNew(filepath.Join(p.dir, indexFile)); err == nil {
+			f.abandon()
 		}
 	}
 	if err != nil {
@@ -38,39 +58,35 @@ func (p *pages) add(r result, times bool) error {
 	if p.dir == "" || r.run == nil {
 		return nil
 	}
-	return p.write(report.PageFile(r.lab.Name), func(f *os.File) error {
-		return report.HTML(f, r.run, report.Options{Times: times, Index: indexFile})
+	return p.write(report.PageFile(r.lab.Name), func(f io.Writer) error {
+		o := report.Options{Times: times, Index: indexFile}
+		lesson(&o, r.lab)
+		return report.HTML(f, r.run, o)
 	})
 }
 
-func (p *pages) index(results []result, times bool) error {
+// lesson gives a page what its lab says; the lab is nil where the record is of none.
+func lesson(o *report.Options, l *lab.Lab) {
+	if l == nil {
+		return
+	}
+	o.Why = lab.Paragraphs(l.Why)
+	for _, t := range l.Try {
+		o.Try = append(o.Try, report.Try(t))
+	}
+}
+
+func (p *pages) index(runs []*record.Run, missing []report.Missing, o report.Options) error {
 	if p.dir == "" {
 		return nil
 	}
-	var runs []*record.Run
-	var missing []string
-	for _, r := range results {
-		if r.run != nil {
-			runs = append(runs, r.run)
-		} else {
-			missing = append(missing, r.lab.Name+": "+r.err.Error())
-		}
-	}
-	return p.write(indexFile, func(f *os.File) error {
-		return report.Index(f, runs, missing, report.Options{Times: times})
-	})
+	return p.write(indexFile, func(f io.Writer) error { return report.Index(f, runs, missing, o) })
 }
 
-func (p *pages) write(name string, write func(*os.File) error) error {
-	f, err := os.Create(filepath.Join(p.dir, name))
-	if err == nil {
-		err = write(f)
-		if closed := f.Close(); err == nil {
-			err = closed
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("--html %s: %w", filepath.Join(p.dir, name), cause(err))
+func (p *pages) write(name string, write func(io.Writer) error) error {
+	path := filepath.Join(p.dir, name)
+	if err := writeFile(path, write); err != nil {
+		return fmt.Errorf("--html %s: %w", path, cause(err))
 	}
 	return nil
 }

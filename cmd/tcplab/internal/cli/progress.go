@@ -28,7 +28,7 @@ type progress struct {
 }
 
 func newProgress(w io.Writer) *progress {
-	if _, ok := terminal(w); !ok {
+	if !movable(w) {
 		return &progress{}
 	}
 	return &progress{w: w}
@@ -43,10 +43,9 @@ func (p *progress) wait(w record.Wait) {
 	p.stop = make(chan struct{})
 	p.bars = mpb.New(mpb.WithOutput(p.w), mpb.WithRefreshRate(refresh), mpb.WithWidth(24), mpb.WithAutoRefresh())
 	p.bar = p.bars.New(max(1, w.LeftMS), mpb.BarStyle(),
-		mpb.PrependDecorators(decor.Name(waitText(w), decor.WCSyncSpaceR)),
-		mpb.AppendDecorators(decor.Any(func(s decor.Statistics) string {
-			return fmt.Sprintf("%.1f s left", float64(s.Total-s.Current)/1000)
-		})))
+		mpb.PrependDecorators(decor.Any(func(s decor.Statistics) string { // first, for a narrow window
+			return fmt.Sprintf("%.1f s left, ", float64(s.Total-s.Current)/1000)
+		}), decor.Name(waitText(w)+" ")))
 	go advance(p.bar, time.Now(), w.LeftMS, p.stop)
 }
 
@@ -82,13 +81,16 @@ func waitText(w record.Wait) string {
 
 // A board shows on a terminal what several runs are at, a line for each.
 // Elsewhere it shows nothing.
-type board struct{ bars *mpb.Progress }
+type board struct {
+	w    io.Writer
+	bars *mpb.Progress
+}
 
 func newBoard(w io.Writer) *board {
-	if _, ok := terminal(w); !ok {
+	if !movable(w) {
 		return &board{}
 	}
-	return &board{mpb.New(mpb.WithOutput(w), mpb.WithRefreshRate(refresh), mpb.WithAutoRefresh())}
+	return &board{w, mpb.New(mpb.WithOutput(w), mpb.WithRefreshRate(refresh), mpb.WithAutoRefresh())}
 }
 
 // add adds a line that says what a lab is at.
@@ -97,16 +99,17 @@ func (b *board) add(name string) *line {
 	if b.bars == nil {
 		return l
 	}
-	l.bar = b.bars.New(1, mpb.NopStyle(), mpb.PrependDecorators(
+	l.bar = b.bars.New(1, mpb.NopStyle(), mpb.BarRemoveOnComplete(), mpb.PrependDecorators(
 		decor.Name(name, decor.WC{W: 14, C: decor.DindentRight}),
 		decor.Any(func(decor.Statistics) string { return l.now() })))
 	return l
 }
 
-// end leaves the lines as they are.
+// end takes the lines away that are still there.
 func (b *board) end() {
 	if b.bars != nil {
 		b.bars.Wait()
+		fmt.Fprint(b.w, clearLine)
 	}
 }
 
@@ -130,7 +133,7 @@ func (l *line) now() string {
 	if l.due.IsZero() {
 		return l.text
 	}
-	return fmt.Sprintf("%s: %.1f s left", l.text, max(0, time.Until(l.due).Seconds()))
+	return fmt.Sprintf("%.1f s left, %s", max(0, time.Until(l.due).Seconds()), l.text)
 }
 
 // wait is called when a wait begins, and again when it is over.

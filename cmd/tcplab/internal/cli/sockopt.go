@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -36,8 +35,8 @@ that option; the prefix (TCP_, SO_, IP_, IPV6_) and the case do not matter.
 
 The sockets are made in a network namespace of their own, so that nothing is
 opened on this host, and its sysctls do not change what is shown. Where an
-ordinary user can have no such namespace, the fresh socket is a plain socket of
-this host, with its sysctls: it is made, looked at and closed, and never sends.
+ordinary user cannot have such a namespace, the fresh socket is a plain socket of
+this host, with its sysctls: it is made, read and closed, and never sends.
 --listen and --established need the namespace.`,
 		Example: `  tcplab sockopt
   tcplab sockopt keepidle
@@ -80,6 +79,7 @@ this host, with its sysctls: it is made, looked at and closed, and never sends.
 			}
 			out := bufio.NewWriter(cmd.OutOrStdout())
 			p := sockoptPrinter{newPrinter(out, cmd.OutOrStdout())}
+			p.width = max(p.width, leastTable)
 			switch {
 			case asJSON:
 				enc := json.NewEncoder(out)
@@ -169,62 +169,21 @@ func (t *sockoptTable) readConnection(ctx context.Context) error {
 	return nil
 }
 
-// completeOption gives the shell the options' names.
-func completeOption(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+// optionNames are the options' names.
+func optionNames() []string {
 	var names []string
 	for _, e := range sockopt.All() {
 		names = append(names, e.Name)
 	}
-	return names, cobra.ShellCompDirectiveNoFileComp
+	return names
+}
+
+// completeOption gives the shell the options' names.
+func completeOption(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return optionNames(), cobra.ShellCompDirectiveNoFileComp
 }
 
 // unknownOption says that there is no such option, and which one was meant.
 func unknownOption(name string) error {
-	hint := "tcplab sockopt lists them"
-	if near := nearOptions(name); len(near) > 0 {
-		hint = "did you mean " + strings.Join(near, " or ") + "?"
-	}
-	return usageError{fmt.Errorf("sockopt: no socket option %q: %s", name, hint)}
-}
-
-// nearOptions are up to three options that a wrong name may have meant: those
-// that it is a part of, and else those that it takes a slip or two to get to.
-func nearOptions(name string) []string {
-	name = strings.ToUpper(name)
-	var parts, slips []string
-	for _, e := range sockopt.All() {
-		_, short, _ := strings.Cut(e.Name, "_")
-		switch {
-		case len(name) > 2 && strings.Contains(e.Name, name):
-			parts = append(parts, e.Name)
-		case min(distance(name, e.Name), distance(name, short)) <= min(2, len(name)/3):
-			slips = append(slips, e.Name)
-		}
-	}
-	if len(parts) == 0 {
-		parts = slips
-	}
-	return parts[:min(3, len(parts))]
-}
-
-// distance is how many letters must be added, removed or replaced to make one
-// word of the other.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := diagonal
-			if a[i] != b[j] {
-				replaced++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return usageError{fmt.Errorf("sockopt: no socket option %q: %s", name, hint(name, optionNames(), "tcplab sockopt lists them"))}
 }

@@ -63,19 +63,22 @@ func (t *sockoptTable) subject() string {
 func (t *sockoptTable) place() string {
 	switch {
 	case t.Socket == established:
-		return "of two private hosts, at the client. The sysctls are those of the labs' hosts."
+		return "between two private hosts, at the client. The sysctls are those of the labs' hosts."
 	case t.Namespace == "host":
 		return "in this host's network namespace, with its sysctls."
 	}
 	return "in a network namespace of its own: with a new one's sysctls, not this host's."
 }
 
+// leastTable is how narrow the table of all options can be.
+const leastTable = 60
+
 // table writes all options, a line for the values and one for what it does.
 func (p *sockoptPrinter) table(t *sockoptTable) {
 	const since, name = 6, 24
 	ranges := min(32, (p.width-name-since-6)*4/7)
 	values := p.width - name - since - ranges - 6
-	p.wrapped(0, "", fmt.Sprintf("The socket options of TCP on Linux %s, on %s %s The options of IPv6 are of an IPv6 socket.",
+	p.wrapped(0, "", fmt.Sprintf("The socket options of TCP on Linux %s, on %s %s The IPv6 options are those of an IPv6 socket.",
 		t.Kernel, t.subject(), t.place()))
 
 	level := ""
@@ -132,8 +135,8 @@ func (p *sockoptPrinter) legend(t *sockoptTable) {
 	fmt.Fprintln(p.w)
 	p.wrapped(0, "", fmt.Sprintf("%d options: %d with a value, %d that can't be read, %d that this socket refuses, %d unsupported.",
 		len(t.Options), shown["value"], shown["none"], shown["refused"], shown["unsupported"]))
-	p.wrapped(0, dim, "An errno in the place of a value: the kernel has the option and refuses to read it on this socket. "+
-		"unsupported: it answered that it has no such option. set only, asked for: nothing to read without an argument. "+
+	p.wrapped(0, dim, "An errno in place of a value: the kernel has the option but refuses to read it on this socket. "+
+		"unsupported: the kernel has no such option. set only, asked for: there is nothing to read without an argument. "+
 		"tcplab sockopt NAME explains one.")
 }
 

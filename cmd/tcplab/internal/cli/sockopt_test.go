@@ -47,25 +47,23 @@ func content(t *testing.T, f *os.File) string {
 	return string(text)
 }
 
-// needNamespaces skips a test where this process can't make a network namespace:
-// it would start itself again, and that is another program here.
-func needNamespaces(t *testing.T) {
+// needHosts skips a test where this process can't make hosts: network namespaces, for
+// which TestMain has started an ordinary user's again, and the devices in them.
+func needHosts(t *testing.T) {
 	t.Helper()
-	err := error(unix.EPERM)
-	if machine.Privileged() {
-		err = machine.InNamespace(func() {})
-	}
-	if err != nil {
-		skipOrFail(t, err)
+	for _, f := range machine.Doctor(nil) {
+		if f.Needed && !f.OK {
+			skipOrFail(t, f.What+": "+f.Found)
+		}
 	}
 }
 
 func skipOrFail(t *testing.T, missing any) {
 	t.Helper()
 	if os.Getenv("TCPLAB_REQUIRE_PRIV") == "1" {
-		t.Fatalf("TCPLAB_REQUIRE_PRIV=1: no network namespace: %v", missing)
+		t.Fatalf("TCPLAB_REQUIRE_PRIV=1: missing is %v", missing)
 	}
-	t.Skipf("no network namespace: %v", missing)
+	t.Skipf("missing is %v", missing)
 }
 
 func sockoptJSON(t *testing.T, args ...string) (sockoptTable, map[string]sockoptRow) {
@@ -86,7 +84,7 @@ func sockoptJSON(t *testing.T, args ...string) (sockoptTable, map[string]sockopt
 }
 
 func TestSockoptShowsEveryOption(t *testing.T) {
-	needNamespaces(t)
+	needHosts(t)
 	for socket, want := range map[string]struct {
 		flags                  []string
 		state, acceptconn, mtu string
@@ -128,7 +126,7 @@ func TestSockoptShowsEveryOption(t *testing.T) {
 
 // The host's sockets have the cookie of the host's namespace.
 func TestSockoptOpensNothingOnTheHost(t *testing.T) {
-	needNamespaces(t)
+	needHosts(t)
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -178,7 +176,7 @@ func TestSockoptFitsTheTerminal(t *testing.T) {
 }
 
 func TestSockoptExplains(t *testing.T) {
-	needNamespaces(t)
+	needHosts(t)
 	for _, name := range []string{"TCP_KEEPIDLE", "tcp_keepidle", "KeepIdle"} {
 		status, out, errs := run(t, "sockopt", name)
 		if status != exitOK || errs != "" {
@@ -214,7 +212,7 @@ func TestSockoptRefusesWrongUsage(t *testing.T) {
 		{"x", `tcplab: sockopt: no socket option "x": tcplab sockopt lists them`},
 		{"mtu ttl", `tcplab: sockopt: want one NAME, got 2`},
 		{"--listen --established", `tcplab: sockopt: --listen and --established are two sockets: want one of them`},
-		{"--listne", `tcplab: unknown flag: --listne (see tcplab sockopt --help)`},
+		{"--listne", `tcplab: unknown flag: --listne: did you mean --listen? (see tcplab sockopt --help)`},
 	} {
 		status, out, errs := run(t, append([]string{"sockopt"}, strings.Fields(c.args)...)...)
 		if status != exitUsage || out != "" || errs != c.want+"\n" {
@@ -225,7 +223,10 @@ func TestSockoptRefusesWrongUsage(t *testing.T) {
 
 // An ordinary user, with and without namespaces.
 func TestSockoptUnprivileged(t *testing.T) {
-	needNamespaces(t)
+	needHosts(t)
+	if machine.InsideUserns() {
+		skipOrFail(t, "root, to become another user")
+	}
 	dir, err := os.MkdirTemp("", "tcplab") // t.TempDir is for its owner alone
 	if err != nil {
 		t.Fatal(err)

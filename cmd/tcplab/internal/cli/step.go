@@ -4,8 +4,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"sync/atomic"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,13 +11,6 @@ import (
 	"github.com/tcplab/tcplab/labs/record"
 	"github.com/tcplab/tcplab/labs/report"
 )
-
-// onTerminal is set where --step may hold the terminal, here or in the tcplab
-// inside of a user namespace. An interrupted one must not end before it has put
-// the terminal back, for which it gets stepGrace.
-var onTerminal atomic.Bool
-
-const stepGrace = 2 * time.Second
 
 func stepFlag(cmd *cobra.Command, v *view) {
 	cmd.Flags().BoolVar(&v.step, "step", false, helpText("go through the recording step by step, with the arrow keys"))
@@ -38,7 +29,7 @@ func (v *view) checkStep() error {
 			return usageError{errors.New("--step needs a terminal, and " + f.Name() + " is none")}
 		}
 	}
-	onTerminal.Store(true)
+	unfinished.Store(true)
 	return nil
 }
 

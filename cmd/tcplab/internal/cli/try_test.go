@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -10,6 +11,10 @@ import (
 	"github.com/tcplab/tcplab/labs/lab"
 )
 
+// aKey is a sysctl as --sysctl takes it: what it does not know it refuses only when it
+// has asked the kernel.
+var aKey = regexp.MustCompile(`^(client:|server:)?net\.(core|ipv4|ipv6)\.[a-z0-9_.]+=`)
+
 // What a lab says to try is what the command line takes. Whether it shows what
 // it says, nobody but its author has looked.
 func TestTryCanBeTyped(t *testing.T) {
@@ -17,6 +22,12 @@ func TestTryCanBeTyped(t *testing.T) {
 		for _, try := range l.Try {
 			if err := parse(try.Command); err != nil {
 				t.Errorf("%s: Try %q: %v", l.Name, try.Command, err)
+			}
+			words := strings.Fields(try.Command)
+			for i, word := range words {
+				if i > 0 && words[i-1] == "--sysctl" && !aKey.MatchString(word) {
+					t.Errorf("%s: Try %q: %s is no sysctl", l.Name, try.Command, word)
+				}
 			}
 			if strings.ContainsAny(try.Command, "'\"\\$`*") {
 				t.Errorf("%s: Try %q: a shell would not leave that as it is", l.Name, try.Command)

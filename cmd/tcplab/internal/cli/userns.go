@@ -15,6 +15,9 @@ import (
 // inUserNamespace runs this same command again as the root of a new user
 // namespace, and returns its exit status as an error.
 func inUserNamespace(ctx context.Context) error {
+	if err := machine.EnoughThreads(1); err != nil {
+		return err
+	}
 	cmd := machine.AsRoot(os.Args[1:]...)
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -28,6 +31,7 @@ func inUserNamespace(ctx context.Context) error {
 		}
 		return err
 	}
+	unfinished.Store(true) // it has its own grace
 	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(os.Interrupt) })
 	defer stop()
 	err := cmd.Wait()

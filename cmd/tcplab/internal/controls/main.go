@@ -49,7 +49,7 @@ func main() {
 	}
 }
 
-// table prints the trials, and tells whether all of them came out as they had to.
+// table prints the trials, and reports whether all of them came out as they had to.
 func table(trials []*trial) bool {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "LAB\tCLAIM\tSABOTAGE\tVERDICT")

@@ -16,7 +16,7 @@ const top = "../../../.."
 // What is generated stands in the repository, so that it can be read there; this
 // keeps it what the labs say.
 func TestGenerated(t *testing.T) {
-	files, err := pages()
+	files, err := pages(top)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func TestGenerated(t *testing.T) {
 			continue
 		}
 		if diff := cmp.Diff(string(got), want); diff != "" {
-			t.Errorf("%s is out of date (-there +generated); `make docs` mends it:\n%s", name, diff)
+			t.Errorf("%s is out of date (-there +generated); `make docs` fixes it:\n%s", name, diff)
 		}
 	}
 	there, err := generated(top)
@@ -42,12 +42,12 @@ func TestGenerated(t *testing.T) {
 }
 
 func TestPagesAreTheSameEachTime(t *testing.T) {
-	one, err := pages()
+	one, err := pages(top)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("SOURCE_DATE_EPOCH", "86400")
-	other, err := pages()
+	other, err := pages(top)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,6 +60,9 @@ func TestWriteRemovesWhatBelongsToNothing(t *testing.T) {
 	dir := t.TempDir()
 	stray := []string{filepath.Join(dir, labPages, "gone.md"), filepath.Join(dir, manPages, "tcplab-gone.1")}
 	source := filepath.Join(dir, manPages, "man.go")
+	if err := os.WriteFile(filepath.Join(dir, readme), []byte(labsBegin+labsAreAll), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for _, file := range append(stray, source) {
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			t.Fatal(err)
@@ -67,6 +70,10 @@ func TestWriteRemovesWhatBelongsToNothing(t *testing.T) {
 		if err := os.WriteFile(file, []byte("old"), 0o644); err != nil {
 			t.Fatal(err)
 		}
+	}
+	// The comments of the words of stories are read there, and their list is written.
+	if err := os.CopyFS(filepath.Join(dir, "labs"), os.DirFS(filepath.Join(top, "labs"))); err != nil {
+		t.Fatal(err)
 	}
 	if err := write(dir); err != nil {
 		t.Fatal(err)
@@ -101,7 +108,7 @@ func TestEscape(t *testing.T) {
 
 // A table with a cell too many or too few is no table.
 func TestTablesAreWhole(t *testing.T) {
-	files, err := pages()
+	files, err := pages(top)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ const notice = "<!-- `make docs` makes this page of %s. Do not edit it here. -->
 func indexPage() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, notice, "labs/")
-	b.WriteString("# The labs\n\nA page for each lab: what it shows, why Linux behaves so, its claims and their sources, its flags, and what to try next. `tcplab explain LAB` shows the same in the terminal. [All claims in one table](../claims.md).\n")
+	b.WriteString("# The labs\n\nA page for each lab: what it shows, why Linux behaves this way, its claims and their sources, its flags, and what to try next. `tcplab explain LAB` shows the same in the terminal. [All claims in one table](../claims.md).\n")
 	for _, s := range labs.Sections {
 		fmt.Fprintf(&b, "\n## %s\n\n", escape(s.Title))
 		b.WriteString(row("lab", "what it shows") + row("---", "---"))
@@ -39,7 +39,7 @@ func labPage(s labs.Section, l *lab.Lab) string {
 		fmt.Fprintf(&b, "\n## The ladder\n\nWhat %s draws:\n\n%s", code("tcplab "+l.Name+" --no-times"), fenced(ladder))
 	}
 	if l.Why != "" {
-		b.WriteString("\n## Why Linux behaves so\n")
+		b.WriteString("\n## Why Linux behaves this way\n")
 		paragraphs(&b, l.Why)
 	}
 	b.WriteString("\n## What it claims\n")
@@ -116,7 +116,7 @@ func claimsPage() string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, notice, "labs/")
-	fmt.Fprintf(&b, "# The claims\n\n%d labs make %d claims. %d of them are myths: statements that are widely written down and that Linux does not honour. Each run judges them by what the kernel does. The control is a sabotage under which a test wants the claim to come out the other way, for a claim that nothing can refute is not a claim.\n\n",
+	fmt.Fprintf(&b, "# The claims\n\n%d labs make %d claims. %d of them are myths: widespread statements that are not true of Linux. Each run judges all of them by what the kernel does. The control is a sabotage under which the claim must come out the other way: a claim that nothing can refute is not a claim.\n\n",
 		len(labs.All()), total, myths)
 	return b.String() + table.String()
 }

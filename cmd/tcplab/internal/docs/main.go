@@ -1,5 +1,5 @@
 // Docs writes what is generated of the documentation: a page for each lab, the
-// table of all claims, and the man pages.
+// table of all claims, what the labs have witnessed, the man pages, and the README's tables of the labs.
 //
 //	docs DIR   where DIR is the project's top folder
 package main
@@ -11,7 +11,9 @@ import (
 	"path/filepath"
 
 	"github.com/tcplab/tcplab/cmd/tcplab/internal/cli"
+	"github.com/tcplab/tcplab/cmd/tcplab/internal/seen"
 	"github.com/tcplab/tcplab/labs"
+	"github.com/tcplab/tcplab/labs/coverage"
 )
 
 // The folders that hold nothing but what is generated, besides Go files.
@@ -34,7 +36,7 @@ func main() {
 // write makes the files under top what pages says, and removes what is left of
 // labs that are gone.
 func write(top string) error {
-	files, err := pages()
+	files, err := pages(top)
 	if err != nil {
 		return err
 	}
@@ -55,16 +57,39 @@ func write(top string) error {
 }
 
 // pages returns all that is generated: texts by file names, from the project's
-// top folder. Nothing in them depends on the machine or the time.
-func pages() (map[string]string, error) {
+// folder top. Of the README that is there, all but the tables stays. Nothing else
+// depends on what is there, on the machine or on the time.
+func pages(top string) (map[string]string, error) {
+	main, err := os.ReadFile(filepath.Join(top, readme))
+	if err != nil {
+		return nil, err
+	}
+	text, err := withLabs(string(main))
+	if err != nil {
+		return nil, err
+	}
 	files := map[string]string{
 		labPages + "/README.md": indexPage(),
 		"docs/claims.md":        claimsPage(),
+		readme:                  text,
 	}
+	kernels, err := seen.Kept()
+	if err != nil {
+		return nil, err
+	}
+	files["docs/kernels.md"] = kernelsPage(kernels)
 	for _, s := range labs.Sections {
 		for _, l := range s.Labs {
-			files[labPages+"/"+l.Name+".md"] = labPage(s, l)
+			files[labPages+"/"+l.Name+".md"] = labPage(s, l) + onKernels(kernels, l.Name)
 		}
+	}
+	covered, err := coverage.Kept()
+	if err != nil {
+		return nil, err
+	}
+	files["docs/coverage.md"] = coveragePage(covered)
+	if files[wordsFile], files[wordTexts], err = wordFiles(top); err != nil {
+		return nil, err
 	}
 	manuals, err := manuals(cli.Command())
 	for name, text := range manuals {

@@ -5,7 +5,7 @@ import "github.com/tcplab/tcplab/labs/report"
 // far is how many steps PgUp and PgDn go.
 const far = 10
 
-// press does what a key is for, by its name, and tells whether it leaves.
+// press does what a key is for, by its name, and reports whether it leaves.
 func (v *view) press(key string) (leave bool) {
 	v.note = ""
 	switch key {
@@ -16,13 +16,26 @@ func (v *view) press(key string) (leave bool) {
 		v.help = false
 		return false
 	}
+	asked := v.asking
+	v.asking = false // whatever comes, it is no answer, or the answer
 	switch key {
 	case "?":
-		v.help = true
+		v.help, v.asking = true, asked
+	case "i":
+		shown := len(v.details()) > 0
+		v.wanted, v.hidden, v.asking = !shown, shown, asked
+	case "x":
+		v.predict = !v.predict
 	case "right", "l", "space", "enter":
-		v.move(1)
+		if v.predict && !asked && v.now+1 < len(v.steps) && v.steps[v.now+1].Asks != "" {
+			v.asking = true
+		} else {
+			v.move(1)
+		}
 	case "left", "h", "backspace":
-		v.move(-1)
+		if !asked { // from the question back to the step before it
+			v.move(-1)
+		}
 	case "down", "pgdown":
 		v.move(far)
 	case "up", "pgup":

@@ -40,7 +40,7 @@ func (m model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.resize(msg.Width, msg.Height)
 	case tea.KeyPressMsg:
 		if msg.String() == "ctrl+z" {
-			return m, tea.Suspend
+			return m, tea.Exec(stop{}, nil)
 		}
 		if m.press(msg.String()) {
 			return m, tea.Quit

@@ -21,17 +21,26 @@ type view struct {
 	hosts   []string
 	steps   []report.Step
 	saying  int // the lines that a sentence gets, the same at all steps
+	headers int // those that a segment's header gets among the details
 	now     int // the step that is shown
 	note    string
 	help    bool
+	// predict is set where the next step is asked for before it is shown, and asking
+	// while it is.
+	predict, asking bool
+	hidden          bool // the details are not shown, though there is room
+	wanted          bool // they are, though there is little
 
 	width, height int // of the window
 }
 
 const (
-	margin     = 2  // before the ladder, for the mark of the present step
-	tall       = 34 // rows from which on there is room for the diagrams
-	mostSaying = 5
+	margin      = 2  // before the ladder, for the mark of the present step
+	tall        = 34 // rows from which on there is room for the diagrams
+	taller      = 44 // and for the details as well
+	mostSaying  = 5
+	mostHeaders = 4
+	headerAt    = 9 // where the text of the details begins
 )
 
 func newView(run *record.Run, o report.Options) *view {
@@ -50,11 +59,12 @@ func (v *view) resize(width, height int) {
 	o.Width = width - margin
 	v.title, v.command, v.hosts = report.Header(v.run, o)
 	v.steps = report.Steps(v.run, o)
-	v.saying = 2
+	v.saying, v.headers = 2, 1
 	for i := range v.steps {
-		v.saying = max(v.saying, len(report.Wrap(v.steps[i].Says, width)))
+		v.saying = max(v.saying, len(report.Wrap(v.steps[i].Says, width)), len(report.Wrap(v.steps[i].Asks, width)))
+		v.headers = max(v.headers, len(report.Wrap(v.steps[i].HeaderText(), width-headerAt)))
 	}
-	v.saying = min(v.saying, mostSaying)
+	v.saying, v.headers = min(v.saying, mostSaying), min(v.headers, mostHeaders)
 }
 
 // lines are the screen: as many as it has rows.
@@ -86,7 +96,7 @@ func (v *view) screen() []string {
 	if v.height < tall {
 		header = slices.Concat(v.title, v.hosts)
 	}
-	bottom := slices.Concat([]string{v.rule()}, v.ends(), []string{v.rule()}, v.says(), []string{v.status()})
+	bottom := slices.Concat([]string{v.rule()}, v.ends(), v.details(), []string{v.rule()}, v.says(), []string{v.status()})
 	room := max(3, v.height-len(header)-len(bottom))
 	var lines []string
 	for _, l := range header {
@@ -172,6 +182,46 @@ func (v *view) end(e report.End, width int) []string {
 	return lines
 }
 
+// details are what ss would print of both ends, the counters that have risen so far, and
+// what else a segment's header says. They have as many lines at every step.
+func (v *view) details() []string {
+	if len(v.steps) == 0 || v.height < taller && !v.wanted || v.hidden {
+		return nil
+	}
+	s := &v.steps[v.now]
+	lines := []string{v.rule()}
+	name := 0
+	for _, e := range s.Ends {
+		name = max(name, utf8.RuneCountInString(e.Host))
+	}
+	name = min(name, v.width/4)
+	add := func(what, host, text string) {
+		if text == "" {
+			text = "(nothing)"
+		}
+		head := fmt.Sprintf("%-8s %-*s  ", what, name, cut(host, name))
+		lines = append(lines, v.paint(dim, head)+cut(text, v.width-utf8.RuneCountInString(head)))
+	}
+	for _, e := range s.Ends {
+		add("ss -tano", e.Host, e.SS)
+	}
+	for _, e := range s.Ends {
+		add("counters", e.Host, e.Rose)
+	}
+	header := report.Wrap(s.HeaderText(), v.width-headerAt)
+	for i := range v.headers {
+		head, text := "", ""
+		if i == 0 {
+			head = "segment"
+		}
+		if i < len(header) {
+			text = header[i]
+		}
+		lines = append(lines, v.paint(dim, fmt.Sprintf("%-*s", headerAt, head))+cut(text, v.width-headerAt))
+	}
+	return lines
+}
+
 // cause says what RFC 9293 has beside the edge just taken.
 func cause(e report.End) string {
 	known := edge(e.From, e.State)
@@ -187,7 +237,11 @@ func cause(e report.End) string {
 
 // says is the sentence of the present step.
 func (v *view) says() []string {
-	lines := report.Wrap(v.steps[v.now].Says, v.width)
+	text := v.steps[v.now].Says
+	if v.asking {
+		text = v.steps[v.now+1].Asks
+	}
+	lines := report.Wrap(text, v.width)
 	if len(lines) > v.saying {
 		lines = lines[:v.saying]
 		lines[v.saying-1] = cut(lines[v.saying-1]+" …", v.width)
@@ -204,9 +258,14 @@ func (v *view) says() []string {
 // status says where this is in the run, and the keys.
 func (v *view) status() string {
 	where := fmt.Sprintf("step %d of %d", v.now+1, len(v.steps))
-	keys := "← → step  n segment  d drop  v verdict  End  ? help  q leave"
-	if v.note != "" {
+	keys := "←→  n segment  d drop  v verdict  i ss  x predict  ? help  q"
+	switch {
+	case v.note != "":
 		keys = v.note
+	case v.asking:
+		keys = "what happens next?  → shows it  x ends predicting"
+	case v.predict:
+		keys = "→ asks what happens next  x ends predicting  ? help  q leave"
 	}
 	return v.paint(present, where) + v.paint(dim, cut("  "+keys, v.width-utf8.RuneCountInString(where)))
 }
@@ -221,6 +280,8 @@ func helpText(p paint) []string {
 		"  d   D                  next segment that is lost, the one before",
 		"  v   V                  next verdict, the one before",
 		"  Home  g   End  G       first step, last step",
+		"  i                      details: the line of ss, counters, a segment's header",
+		"  x                      predict: be asked what happens before it is shown",
 		"  q  Esc  Ctrl-C         leave", "",
 		p(bold, "What is shown"), "",
 		"  Above, the ladder up to the present step, which is marked.",

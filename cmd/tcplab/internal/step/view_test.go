@@ -97,7 +97,11 @@ func TestGolden(t *testing.T) {
 		{name: "lost", lab: "lostack", keys: "d", width: 100, height: 40},
 		{name: "no-more", lab: "lostack", keys: "d d d", width: 80, height: 24},
 		{name: "one-host", lab: "selfconnect", keys: "n n", width: 80, height: 34},
-		{name: "help", lab: "noaccept", keys: "?", width: 80, height: 24},
+		{name: "help", lab: "noaccept", keys: "?", width: 80, height: 30},
+		{name: "details", lab: "noaccept", keys: "n n", width: 100, height: 50},
+		{name: "details-small", lab: "lostack", keys: "n n i", width: 80, height: 24},
+		{name: "predict", lab: "noaccept", keys: "n x right", width: 80, height: 24},
+		{name: "predict-answer", lab: "noaccept", keys: "n x right right", width: 80, height: 24},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			v := newView(saved(t, test.lab), report.Options{Times: true, Color: test.color, ASCII: test.ascii})
@@ -134,7 +138,7 @@ func TestEverySize(t *testing.T) {
 					o := report.Options{Times: true, Color: bits&1 != 0, ASCII: bits&2 != 0}
 					v := newView(run, o)
 					v.resize(width, height)
-					for _, keys := range []string{"g", "n", "l", "l", "l", "v", "G", "?"} {
+					for _, keys := range []string{"g", "n", "l", "l", "l", "v", "i", "x", "p", "l", "l", "G", "l", "?"} {
 						presses(v, keys)
 						if bad := wrong(v); bad != "" {
 							t.Fatalf("%s at %dx%d with %+v, step %d: %s", name, width, height, o, v.now+1, bad)
@@ -204,6 +208,12 @@ func TestKeys(t *testing.T) {
 		{"lostack", "G D D", 24, ""},
 		{"noaccept", "x up", 1, ""},
 		{"noaccept", "? right right", 2, ""}, // the first takes the help away
+		{"noaccept", "l l x l", 3, ""},       // the question comes first
+		{"noaccept", "l l x l l", 4, ""},
+		{"noaccept", "l l x l left", 3, ""},
+		{"noaccept", "l l x l x l", 4, ""},
+		{"noaccept", "x G l l", 23, ""}, // there is nothing to ask for
+		{"noaccept", "l i l", 3, ""},
 	} {
 		v := newView(saved(t, test.lab), report.Options{})
 		v.resize(100, 40)

@@ -1,0 +1,413 @@
+package free
+
+import (
+	"container/heap"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/tcplab/tcplab/labs/internal/pattern"
+	"github.com/tcplab/tcplab/labs/internal/rig"
+	"github.com/tcplab/tcplab/labs/internal/segment"
+	"github.com/tcplab/tcplab/labs/internal/wire"
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+// A carrier carries what the hosts send, as they send it, and as the rules say.
+type carrier struct {
+	g      *rig.Rig
+	rules  []*Rule
+	expect []*Expectation
+
+	late    lateness // packets that arrive later, the next one first
+	held    []*heldPacket
+	streams map[stream]*streamState
+	folds   map[connection]*foldState
+	folded  []*foldState // in the order in which they were met
+	fold    int          // see Options.Fold
+	sent    seenSegments
+	others  map[string]int // packets that are not TCP, by protocol
+	strays  int            // packets for no host
+	ended   bool           // the run is over: see over
+}
+
+// A stream is what one side of a connection sends.
+type stream struct{ src, dst netip.AddrPort }
+
+// A connection is known by its two addresses, the lesser first.
+type connection struct{ a, b netip.AddrPort }
+
+func connectionOf(p *wire.Packet) connection {
+	if p.Dst.Compare(p.Src) < 0 {
+		return connection{p.Dst, p.Src}
+	}
+	return connection{p.Src, p.Dst}
+}
+
+func streamOf(p *wire.Packet) stream { return stream{p.Src, p.Dst} }
+
+// streamState is what the carrier knows of a stream.
+type streamState struct {
+	arrived bool   // something of it has
+	next    uint32 // the sequence number that its receiver waits for
+	// notBefore is when what was delayed arrives: what is sent after it does not
+	// overtake it.
+	notBefore time.Time
+	looked    time.Time // when its receiver was last looked at for what was only counted
+}
+
+func (c *carrier) stream(p *wire.Packet) *streamState {
+	s := c.streams[streamOf(p)]
+	if s == nil {
+		s = &streamState{}
+		c.streams[streamOf(p)] = s
+	}
+	return s
+}
+
+// due reports whether the receiver of what is only counted is to be looked at: to do so
+// each time would take a quarter of what carrying takes.
+func (s *streamState) due() bool {
+	now := time.Now()
+	if now.Sub(s.looked) < glance {
+		return false
+	}
+	s.looked = now
+	return true
+}
+
+// arrive takes in that a packet has reached its receiver.
+func (s *streamState) arrive(p *wire.Packet) {
+	end := p.Seq + p.SeqLen()
+	switch {
+	case !s.arrived || p.Flags&segment.SYN != 0:
+		s.arrived, s.next = true, end
+	case int32(p.Seq-s.next) <= 0 && int32(end-s.next) > 0:
+		s.next = end
+	}
+}
+
+// A heldPacket waits on the wire until its rule lets it go.
+type heldPacket struct {
+	packet *wire.Packet
+	rule   *Rule
+}
+
+// A latePacket arrives at a time.
+type latePacket struct {
+	due    time.Time
+	order  int
+	packet *wire.Packet
+}
+
+type lateness []latePacket
+
+func (l lateness) Len() int { return len(l) }
+func (l lateness) Less(i, j int) bool {
+	if !l[i].due.Equal(l[j].due) {
+		return l[i].due.Before(l[j].due)
+	}
+	return l[i].order < l[j].order
+}
+func (l lateness) Swap(i, j int) { l[i], l[j] = l[j], l[i] }
+func (l *lateness) Push(x any)   { *l = append(*l, x.(latePacket)) }
+func (l *lateness) Pop() any {
+	last := len(*l) - 1
+	p := (*l)[last]
+	(*l)[last].packet = nil
+	*l = (*l)[:last]
+	return p
+}
+
+// next is when the next of the late packets arrives; the zero time for none.
+func (c *carrier) next() time.Time {
+	if len(c.late) == 0 {
+		return time.Time{}
+	}
+	return c.late[0].due
+}
+
+// busy reports whether something is on the wire.
+func (c *carrier) busy() bool { return len(c.late) > 0 || len(c.held) > 0 }
+
+// step carries what there is to carry now, and reports whether there was anything.
+func (c *carrier) step() (any bool, err error) {
+	for len(c.late) > 0 && !c.late[0].due.After(time.Now()) {
+		p := heap.Pop(&c.late).(latePacket)
+		if c.ended {
+			continue
+		}
+		if err := c.deliver(p.packet); err != nil {
+			return true, err
+		}
+		any = true
+	}
+	packets, err := c.g.Sent()
+	for _, p := range packets {
+		if err == nil {
+			err = c.take(p)
+		}
+	}
+	return any || len(packets) > 0, err
+}
+
+// take decides what becomes of a segment that a host has sent.
+func (c *carrier) take(p *wire.Packet) error {
+	if _, err := c.g.Receiver(p); err != nil {
+		c.strays++
+		return nil
+	}
+	if c.ended {
+		return c.g.Hand(p)
+	}
+	s := c.g.Subject(p)
+	c.sent.add(s)
+	for _, e := range c.expect {
+		e.meets(s)
+	}
+	if p.Flags&(segment.SYN|segment.FIN|segment.RST) != 0 || p.Retransmission || p.Probe {
+		if err := c.tell(p); err != nil {
+			return err
+		}
+		if err := c.g.Sender(p).GlimpseApart(true); err != nil {
+			return err
+		}
+	}
+	var acts *Rule
+	for _, r := range c.rules {
+		if r.until != nil && r.until.Matches(s) {
+			r.ends(p)
+		}
+		if r.meets(s, connectionOf(p)) && acts == nil {
+			acts = r
+		}
+	}
+	if acts == nil {
+		return c.passLink(p)
+	}
+	acts.hits++
+	return c.obey(p, acts)
+}
+
+// obey does with a segment what a rule says.
+func (c *carrier) obey(p *wire.Packet, r *Rule) error {
+	if err := c.tell(p); err != nil {
+		return err
+	}
+	switch r.do {
+	case drop, vanish:
+		return c.g.Decide(p, record.Dropped, false)
+	case hold, reorder:
+		if r.time == 0 {
+			c.held = append(c.held, &heldPacket{p, r})
+		} else {
+			c.schedule(p, time.Now().Add(r.time))
+		}
+		return c.g.Decide(p, record.Held, false)
+	case delayOne:
+		due := time.Now().Add(r.time)
+		c.stream(p).notBefore = due
+		c.schedule(p, due)
+		return c.g.Decide(p, record.Held, false)
+	case duplicate:
+		if err := c.deliver(p); err != nil {
+			return err
+		}
+		return c.hand(p, record.Injected, false)
+	case reset:
+		if err := c.g.Decide(p, record.Dropped, false); err != nil {
+			return err
+		}
+		return c.resetBoth(p)
+	default: // resetAfter
+		if err := c.deliver(p); err != nil {
+			return err
+		}
+		return c.resetBoth(p)
+	}
+}
+
+func (c *carrier) schedule(p *wire.Packet, due time.Time) {
+	heap.Push(&c.late, latePacket{due, p.ID, p})
+}
+
+// passLink lets a segment pass that no rule about segments has taken, as those about
+// its side say.
+func (c *carrier) passLink(p *wire.Packet) error {
+	now := time.Now()
+	due := now
+	from := c.g.Hosts[p.From].Name
+	for _, r := range c.rules {
+		if !r.aboutSide() || r.from != "" && r.from != from {
+			continue
+		}
+		switch r.do {
+		case lose:
+			if !r.falls(from) {
+				continue
+			}
+			r.hits++
+			if err := c.tell(p); err != nil {
+				return err
+			}
+			return c.g.Decide(p, record.Dropped, false)
+		case delayAll:
+			due = due.Add(r.time)
+		case rate:
+			due = r.through(from, due, len(p.Raw))
+		}
+		r.hits++
+	}
+	if s := c.streams[streamOf(p)]; s != nil && s.notBefore.After(due) {
+		due = s.notBefore
+	}
+	if due.After(now) {
+		c.schedule(p, due)
+		return nil
+	}
+	return c.deliver(p)
+}
+
+// deliver lets a segment arrive, and what was held for it.
+func (c *carrier) deliver(p *wire.Packet) error {
+	if err := c.hand(p, record.Delivered, false); err != nil {
+		return err
+	}
+	for _, r := range c.rules {
+		r.begun = r.begun || r.do == vanish && slices.Contains(r.endings, p.ID)
+	}
+	for i := 0; i < len(c.held); i++ {
+		h := c.held[i]
+		overtaken := h.rule.do == reorder && streamOf(h.packet) == streamOf(p)
+		if !overtaken && !(h.rule.until != nil && slices.Contains(h.rule.endings, p.ID)) {
+			continue
+		}
+		c.held = slices.Delete(c.held, i, i+1)
+		if err := c.deliver(h.packet); err != nil {
+			return err
+		}
+		i = -1 // what has arrived may have let go of others
+	}
+	return nil
+}
+
+// hand gives a segment to its receiver and looks at what has become of it there.
+func (c *carrier) hand(p *wire.Packet, fate record.Fate, forged bool) error {
+	to, err := c.g.Receiver(p)
+	if err != nil {
+		return err
+	}
+	quiet := fate == record.Delivered && c.counts(p)
+	if !ordinary(p) || fate != record.Delivered {
+		if err := c.tell(p); err != nil {
+			return err
+		}
+	}
+	if !quiet {
+		if err := c.g.Decide(p, fate, forged); err != nil {
+			return err
+		}
+	}
+	if err := c.g.Hand(p); err != nil {
+		return err
+	}
+	c.stream(p).arrive(p)
+	e := to.End(rig.Pair{Local: p.Dst, Remote: p.Src}, true)
+	if quiet && !c.stream(p).due() {
+		return nil
+	}
+	changed, err := e.Glimpse(!quiet, func() error { return c.tellIf(quiet, p) })
+	if err != nil || quiet && !changed {
+		return err
+	}
+	if changed && e.Seen.State != record.SynRecv {
+		if l := to.ListenerOf(p); l != nil {
+			if _, err := l.Glimpse(true, nil); err != nil {
+				return err
+			}
+		}
+	}
+	if forged || !changed && p.Flags&(segment.SYN|segment.RST) != 0 || e.Seen.State == record.Close {
+		return to.Count()
+	}
+	return nil
+}
+
+// resetBoth gives both ends of a segment's connection a RST, each with the sequence
+// number that it waits for: another is not obeyed (RFC 5961 §3.2).
+func (c *carrier) resetBoth(p *wire.Packet) error {
+	back := c.streams[stream{p.Dst, p.Src}]
+	answer := segment.TCP{SrcPort: p.Dst.Port(), DstPort: p.Src.Port(), Flags: segment.RST}
+	switch {
+	case back != nil:
+		answer.Seq = back.next
+	case p.Flags&segment.ACK != 0:
+		answer.Seq = p.Ack
+	default: // a SYN: its sender goes by the acknowledgement number
+		answer.Flags, answer.Ack = segment.RST|segment.ACK, p.Seq+p.SeqLen()
+	}
+	if there := c.streams[streamOf(p)]; there != nil {
+		on := segment.TCP{SrcPort: p.Src.Port(), DstPort: p.Dst.Port(), Flags: segment.RST, Seq: there.next}
+		if err := c.forge(p.Src, p.Dst, on); err != nil {
+			return err
+		}
+	}
+	return c.forge(p.Dst, p.Src, answer)
+}
+
+// forge hands over a segment that no host has sent.
+func (c *carrier) forge(src, dst netip.AddrPort, t segment.TCP) error {
+	raw, err := segment.Build(src.Addr(), dst.Addr(), t)
+	if err != nil {
+		return err
+	}
+	from, err := c.g.Peer(src.Addr())
+	if err != nil {
+		return err
+	}
+	p, err := c.g.Craft(from.End(rig.Pair{Local: src, Remote: dst}, false), raw)
+	if err != nil {
+		return err
+	}
+	return c.hand(p, record.Injected, true)
+}
+
+// seenSegments are how often hosts have sent which segments, for the message about a
+// rule that has never acted.
+type seenSegments struct {
+	count map[string]int
+	order []string
+}
+
+func (s *seenSegments) add(p pattern.Segment) {
+	name := p.From + ":" + pattern.Plain(p.Flags).String()
+	if p.Len > 0 {
+		name = p.From + ":data"
+	}
+	if s.count == nil {
+		s.count = map[string]int{}
+	}
+	if s.count[name]++; s.count[name] == 1 {
+		s.order = append(s.order, name)
+	}
+}
+
+func newCarrier(g *rig.Rig, rules []*Rule, expect []*Expectation, fold int) *carrier {
+	c := &carrier{
+		g: g, rules: rules, expect: expect, fold: fold,
+		streams: map[stream]*streamState{}, folds: map[connection]*foldState{}, others: map[string]int{},
+	}
+	g.PassOthers(func(_ *rig.Host, raw []byte, lost bool) {
+		switch dst, _ := segment.Destination(raw); {
+		case dst.IsMulticast(): // what IPv6 tells the routers that there are none of
+		case lost:
+			c.strays++
+		default:
+			c.others[segment.Protocol(raw)]++
+		}
+	})
+	return c
+}
+
+// over ends the rules: from here on everything passes, and nothing is told.
+func (c *carrier) over() { c.ended = true }

@@ -1,0 +1,129 @@
+package free
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+func TestGrammarIsRead(t *testing.T) {
+	for _, g := range Grammar {
+		r, err := ParseRule(g.Example)
+		if err != nil {
+			t.Errorf("%s: %v", g.Form, err)
+			continue
+		}
+		if r.String() != g.Example {
+			t.Errorf("%q is read as %q", g.Example, r)
+		}
+		if verb, _, _ := strings.Cut(g.Form, " "); !strings.HasPrefix(g.Example, verb) {
+			t.Errorf("%s: %q is no example of it", g.Form, g.Example)
+		}
+	}
+	for _, g := range Expectations {
+		if _, err := ParseExpectation(g.Example); err != nil {
+			t.Errorf("%s: %v", g.Form, err)
+		}
+	}
+}
+
+func TestWrongRules(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                              "there is nothing in it",
+		"lose SYN":                      `nothing is called "lose"; want drop SEGMENT, or`,
+		"drop":                          "want flags",
+		"drop SYNACK":                   `no flag is called "SYNACK"`,
+		"drop sever:SYN":                `no host is called "sever"`,
+		"drop SYN#0":                    "want #1 or more",
+		"hold SYN":                      "until when?",
+		"hold SYN for ever":             `"ever" is no time`,
+		"hold SYN for 2h":               "up to 1h",
+		"hold SYN for -1s":              "is no time",
+		"hold SYN until sometime":       `no flag is called "sometime"`,
+		"delay 10ms":                    "for how long?",
+		"delay both soon":               `"soon" is no time`,
+		"loss both":                     "how much",
+		"loss both 0%":                  "above 0%",
+		"loss both 101%":                "up to 100%",
+		"loss both NaN%":                "a percentage",
+		"loss both 1":                   "a percentage",
+		"loss all 1%":                   `"all" is no side`,
+		"loss both 1% seed x":           "seed x",
+		"rate both 10":                  "want a rate",
+		"rate both 1bit":                "want a rate from 1kbit",
+		"rate both NaNmbit":             "want a rate",
+		"reset after 0 data":            "want a number from 1",
+		"reset after data":              "want a number from 1",
+		"reset after 3 data#2":          "takes no #n",
+		"reorder each":                  `no flag is called "each"`,
+		"duplicate client:SYN for good": "for: want seq=N",
+	} {
+		r, err := ParseRule(text)
+		switch {
+		case err == nil:
+			t.Errorf("%q is read as %+v", text, r)
+		case !errors.Is(err, ErrRule) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n"):
+			t.Errorf("%q: %v, want %q in it", text, err, want)
+		}
+	}
+}
+
+func TestWrongExpectations(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                             "too little",
+		"client":                       "too little",
+		"seen":                         "too little",
+		"client is FINISHED at end":    `no state is called "FINISHED"`,
+		"client is CLOSE_WAIT":         "none of these",
+		"proxy is CLOSE_WAIT at end":   `"proxy" is no host`,
+		"client has some CLOSE at end": `"some" is no number`,
+		"client has 3-2 CLOSE at end":  `"3-2" is no number`,
+		"client exits 256":             "is no exit status",
+		"client exits":                 "none of these",
+		"server:RTS seen":              `no flag is called "RTS"`,
+		"not seen":                     "want flags",
+	} {
+		e, err := ParseExpectation(text)
+		switch {
+		case err == nil:
+			t.Errorf("%q is read as %+v", text, e)
+		case !errors.Is(err, ErrExpectation) || !strings.Contains(err.Error(), want):
+			t.Errorf("%q: %v, want %q in it", text, err, want)
+		}
+	}
+}
+
+// What is read is written as it was, but for spaces, and means the same.
+func FuzzRule(f *testing.F) {
+	for _, g := range Grammar {
+		f.Add(g.Example)
+	}
+	f.Add("drop each client:data len=1-5 sack again #2")
+	f.Fuzz(func(t *testing.T, text string) {
+		r, err := ParseRule(text)
+		if err != nil {
+			return
+		}
+		again, err := ParseRule(r.String())
+		if err != nil || again.do != r.do || again.on != r.on || again.time != r.time || again.loss != r.loss || again.rate != r.rate {
+			t.Errorf("%q is %+v, and written again %+v, %v", text, r, again, err)
+		}
+	})
+}
+
+func FuzzExpectation(f *testing.F) {
+	for _, g := range Expectations {
+		f.Add(g.Example)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		e, err := ParseExpectation(text)
+		if err != nil {
+			return
+		}
+		again, err := ParseExpectation(e.String())
+		if err != nil || *again != *e {
+			t.Errorf("%q is %+v, and written again %+v, %v", text, e, again, err)
+		}
+		e.judge(outcome{})
+	})
+}

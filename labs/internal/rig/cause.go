@@ -1,0 +1,69 @@
+package rig
+
+import (
+	"github.com/tcplab/tcplab/labs/internal/wire"
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+// cause says why a packet's sender has sent it again, or by itself.
+func (g *Rig) cause(p *wire.Packet) record.Cause {
+	switch {
+	case p.Probe && g.Sender(p).watch.timer == "keepalive":
+		return record.ByKeepalive
+	case p.Probe:
+		return record.ByWindowProbe
+	case g.causes[p.ID] != "":
+		return g.causes[p.ID]
+	case !p.Retransmission:
+		return ""
+	case p.LossProbe:
+		return record.ByProbe
+	case !p.Provoked:
+		return record.ByTimer
+	case p.Len > 0:
+		return record.ByDuplicates
+	}
+	return record.ByAnswer
+}
+
+// sentDataAgain takes in that the socket has sent data again, and finds out why where a
+// delivery has led to that. The kernel knows two kinds. While it recovers from a loss
+// that acknowledgements have shown, it is fast retransmit. After a timeout all that was
+// on its way counts as lost, and acknowledgements let it go again, as many segments as
+// slow start allows. It comes to the same state if a message or a SYN,ACK says that data
+// did not arrive (tcp_non_congestion_loss_retransmit). A counter of its own tells the
+// second kind (tcp_xmit_retransmit_queue).
+func (e *End) sentDataAgain(p *wire.Packet, by sender) error {
+	h := e.Host
+	switch {
+	case h.rig.config.Blind:
+		return nil
+	case !p.Provoked:
+		e.bounced = false
+		return nil
+	case by == message:
+		e.bounced = true
+	}
+	const counter = "TCPSlowStartRetrans"
+	now, err := h.ReadCounters()
+	if err != nil {
+		return err
+	}
+	if now[counter] == h.slowStart && by != message {
+		return nil
+	}
+	h.slowStart = now[counter]
+	cause := record.BySlowStart
+	switch {
+	case e.bounced:
+		cause = record.ByICMP
+	case e.Seen.State == record.SynSent:
+		cause = record.BySYNACK
+	}
+	for _, q := range h.rig.wire.Waiting() { // all that the same delivery has let it send again
+		if q.ID >= p.ID && q.Src == p.Src && q.Dst == p.Dst && q.Retransmission && q.Provoked {
+			h.rig.causes[q.ID] = cause
+		}
+	}
+	return nil
+}

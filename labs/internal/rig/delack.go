@@ -1,0 +1,94 @@
+package rig
+
+import (
+	"time"
+
+	"github.com/tcplab/tcplab/labs/internal/segment"
+	"github.com/tcplab/tcplab/labs/internal/wire"
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+// Delack is the timer of an ACK that is put off, in State.Timer and Late.Timer.
+const Delack = "delack"
+
+// delackMin is the least time for which an ACK of data is put off: TCP_ATO_MIN, less a
+// jiffy that the kernel's count may be behind.
+//
+// It may be less: tcp_rto_min_us and TCP_DELACK_MAX_US bound it (tcp_delack_max). And
+// where a FIN is the first that comes, the kernel has no such time yet (icsk_ack.ato is
+// 0), and the timer runs out at the next jiffy (tcp_fin, tcp_send_delayed_ack). So the
+// clock alone does not know; the ACK itself tells: see passedBy.
+const delackMin = 40*time.Millisecond - Jiffy
+
+// owe notes that a socket has put off an ACK: its timer is going to send it.
+func (h *Host) owe(e *End) {
+	e.delack.timer, e.delack.due, e.delack.since = Delack, h.rig.acted.Add(delackMin), h.rig.acted
+	h.rig.clock.set(&e.delack)
+	if !e.owes {
+		e.owes = true
+		h.owing++
+	}
+}
+
+// acks takes in that a host has sent a segment: if it has an ACK, its socket owes
+// none any more. One that nothing but the timer can have sent was delayed.
+func (h *Host) acks(p *wire.Packet, by sender) {
+	e := h.ends[Pair{p.Src, p.Dst}]
+	if e == nil || p.Flags&segment.ACK == 0 {
+		return
+	}
+	c := &h.rig.clock
+	if now := time.Now(); e.delack.index != 0 && e.delack.due.Before(now) {
+		c.mark(now, "an ACK that the "+h.Name+" had put off") // or nobody learns that it ran out
+	}
+	c.clear(&e.delack)
+	if !e.owes {
+		return
+	}
+	e.owes = false
+	h.owing--
+	bare := p.Flags&(segment.SYN|segment.FIN|segment.RST) == 0 && p.Len == 0
+	if !bare || p.Probe || p.Retransmission {
+		return
+	}
+	awaited := !e.delack.since.After(c.planned)
+	switch {
+	case by == itself:
+		h.rig.causes[p.ID] = record.ByDelay
+		if !awaited {
+			e.unasked = p.ID
+		}
+	case by == itsCall && !e.fed && !awaited: // without data no call sends an ACK: the timer was quicker
+		e.ackRanOut("a call of the " + h.Name + "'s")
+	}
+}
+
+// passedBy notes that the story does something to the socket. If a put-off ACK of the
+// socket's is on the wire that the story has not waited for, its timer was quicker than
+// the story.
+func (e *End) passedBy(what string) {
+	if e.unasked == 0 {
+		return
+	}
+	for _, p := range e.Host.rig.wire.Waiting() {
+		if p.ID == e.unasked {
+			e.ackRanOut(what)
+		}
+	}
+	e.unasked = 0
+}
+
+// ackRanOut notes that the timer of the socket's put-off ACK has run out unawaited.
+func (e *End) ackRanOut(what string) {
+	e.delack.due = e.delack.since
+	e.Host.rig.clock.runOut(&e.delack, time.Now(), what)
+}
+
+// clearDelacks takes in the delayed ACKs that have come while the story waited.
+func (g *Rig) clearDelacks() {
+	for _, p := range g.wire.Waiting() {
+		if h := g.Hosts[p.From]; h.owing > 0 {
+			h.acks(p, itself)
+		}
+	}
+}

@@ -1,0 +1,53 @@
+package rig
+
+import "github.com/tcplab/tcplab/labs/internal/wire"
+
+// Idle is what a wait is for in which nothing is to happen. In Late.Timer it is no
+// timer of the kernel's, and yet time decides: a connection that has neither sent nor
+// received data for as long as its retransmission timeout begins with the first
+// congestion window again (tcp_slow_start_after_idle_check in include/net/tcp.h), and
+// acknowledges at once what it had put off (tcp_event_data_recv in
+// net/ipv4/tcp_input.c).
+const Idle = "idle"
+
+// aBurst is how many segments of data are more than a request or an answer: where a
+// story sends so many at once, the window and the delayed ACKs show.
+const aBurst = 3
+
+// sentData takes in which data a host has sent since the packet known.
+func (h *Host) sentData(known int) {
+	var last *End
+	count := 0
+	for _, p := range h.rig.wire.Waiting() {
+		if p.ID <= known || p.From != h.index || p.Len == 0 {
+			continue
+		}
+		e := h.rig.Sender(p)
+		if e != last {
+			last, count = e, 0
+			e.active()
+		}
+		if count++; count < aBurst {
+			continue
+		}
+		e.burst = p.ID
+		if peer, err := e.Peer(); e.idled || err == nil && peer.idled {
+			h.rig.Disturb()
+		}
+	}
+}
+
+// received takes in that the End is given data.
+func (e *End) received(p *wire.Packet) {
+	if e.idled && p.ID <= e.Host.rig.Sender(p).burst {
+		e.Host.rig.Disturb()
+	}
+	e.active()
+}
+
+// active notes that the connection is not idle now.
+func (e *End) active() {
+	g := e.Host.rig
+	e.idle.timer, e.idle.due = Idle, g.acted.Add(leastTimer)
+	g.clock.set(&e.idle)
+}

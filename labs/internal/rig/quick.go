@@ -1,0 +1,64 @@
+package rig
+
+import (
+	"time"
+
+	"github.com/tcplab/tcplab/labs/internal/wire"
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+// Two timers of a sender's are quicker than its retransmission timeout: the one that
+// ends RACK's reordering window (net/ipv4/tcp_recovery.c: tcp_rack_mark_lost) and the
+// one of tail loss probes (net/ipv4/tcp_output.c: tcp_schedule_loss_probe). What the
+// story does to a socket may set them, and they may have run out before the story has
+// looked. They are set to two jiffies at least (TCP_TIMEOUT_MIN), the first of which
+// may be nearly over.
+const quickest = time.Millisecond
+
+// window is the least time after which RACK's timer runs out: a quarter of the least
+// round-trip time is its reordering window, where the segments have left together.
+func (e *End) window() (time.Duration, error) {
+	rtt, err := e.Host.MinRTT(e.Local, e.Remote)
+	return rtt/4 + quickest, e.Host.Wrap(err)
+}
+
+// doubt takes in that a delivery seems to have let the socket send data again. If that
+// was taken in so late that the timer which the delivery has set may have sent it, the
+// run is late.
+func (e *End) doubt(p *wire.Packet) error {
+	g := e.Host.rig
+	if g.config.Blind || p.SentAt.Sub(g.acted) < quickest {
+		return nil
+	}
+	window, err := e.window()
+	if due := g.acted.Add(window); err == nil && !p.SentAt.Before(due) {
+		g.clock.quick(e, due, p.SentAt, e.aLook)
+	}
+	return err
+}
+
+// overtaken notes that a timer was quicker than the first look since the story did
+// something to the socket: that has found s, and what the timer has sent is on the
+// wire, though none was due.
+func (e *End) overtaken(s sight) error {
+	g := e.Host.rig
+	if s.until.Sub(g.acted) < quickest || g.clock.planned.After(g.acted) || s.State == record.Close {
+		return nil
+	}
+	if err := e.Host.drain(itself); err != nil {
+		return err
+	}
+	for _, p := range g.wire.Waiting() {
+		if p.Begun.Equal(g.acted) && p.Src == e.Local && p.Dst == e.Remote && p.Retransmission && p.ByTimer() {
+			g.clock.quick(e, g.acted.Add(quickest), s.until, e.aLook)
+			return nil
+		}
+	}
+	return nil
+}
+
+// quick notes that such a timer has run out unseen.
+func (c *clock) quick(e *End, due, now time.Time, next string) {
+	c.runOut(&alarm{end: e, due: due}, now, next)
+	c.disturbed = true
+}

@@ -1,0 +1,48 @@
+package lab_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+// RACK's timer runs out long before a retransmission timeout, and tcp_early_retrans
+// has one of its own that is as quick. Where the first look at what the story has done
+// comes only after such a timer, what it has sent is nobody's answer: the run is late.
+func TestQuickTimers(t *testing.T) {
+	t.Parallel()
+	const hold = 100 * time.Millisecond // less than the least retransmission timeout
+	claim := lab.Claim{ID: "nothing-again", Text: "Nothing is sent again.", Source: "here"}
+	for name, slow := range map[string]operation{
+		"before the answers are read": tries,
+		"before the look":             looks,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			now := false
+			o := slowed(func(op operation) {
+				if now && op == slow {
+					now = false
+					time.Sleep(hold)
+				}
+			})
+			r := tellOnce(t, o, func(s *lab.Script) {
+				client, _ := established(s)
+				wire := s.Wire.Of(client)
+				client.Write(strings.Repeat("x", 3*int(client.Info().SndMSS)))
+				wire.Next("client:data").Hold()
+				wire.Next("client:data").Deliver()
+				ack := wire.Next("server:ACK sack")
+				now = true
+				ack.Deliver() // RACK's timer is set to little more than a round trip
+				s.Expect("nothing-again", lab.Is("sent again", wire.Take("client:data again") != nil, false))
+			}, claim)
+			if r.Late == nil || r.Outcome != record.Broken || !strings.Contains(r.Error, "held up") {
+				t.Errorf("outcome %s: %s; late %+v", r.Outcome, r.Error, r.Late)
+			}
+		})
+	}
+}

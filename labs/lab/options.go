@@ -1,0 +1,28 @@
+package lab
+
+import (
+	"strings"
+
+	"github.com/tcplab/tcplab/labs/internal/segment"
+)
+
+// Offers reports whether the segment has a TCP option, by the name that tcpdump gives
+// it: "mss", "sackOK", "TS", "wscale", "tfo".
+func (s *Segment) Offers(option string) bool {
+	for one := range strings.SplitSeq(s.packet.OptionsText(), ",") {
+		if name, _, _ := strings.Cut(one, " "); name == option {
+			return true
+		}
+	}
+	return false
+}
+
+// MSS is the segment size that the segment announces; 0 without the option.
+func (s *Segment) MSS() int { return s.packet.MSS }
+
+// WScale is the shift of the window scale option; -1 without it.
+func (s *Segment) WScale() int { return s.packet.WScale }
+
+// AnnounceMSS is a change that makes a SYN announce another segment size, as a router
+// that clamps the MSS does.
+func AnnounceMSS(mss uint16) func(*TCP) { return func(t *TCP) { segment.SetMSS(t.Options, mss) } }

@@ -1,0 +1,258 @@
+package opening
+
+import (
+	"strings"
+
+	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/sockopt"
+)
+
+// What the two SYNs agree on, and what they only announce.
+var negotiate = lab.Lab{
+	Name:  "negotiate",
+	Title: "The two SYNs agree on options; the segment size they only announce",
+	Look:  "the options of the SYN and of the SYN,ACK, and which of them both ends then use",
+	Long: `Window scaling, selective acknowledgments, timestamps and ECN are used if both SYNs
+ask for them: the SYN,ACK repeats what it has understood, and what it leaves out is off
+for good. The MSS is another matter. Each side announces the largest segment that it
+wants to receive, and the other obeys; the two directions may differ. The lab opens
+connections between hosts with different settings, and puts a router between them that
+lowers the MSS in the SYN.`,
+	Why: `tcp_parse_options (net/ipv4/tcp_input.c) reads the options of a SYN, each only where
+its own sysctl allows it. The SYN,ACK (net/ipv4/tcp_output.c: tcp_synack_options) has
+window scaling, timestamps and SACK only if the SYN had them; the MSS it always has.
+No later segment can change any of it.
+
+A window in a SYN is a plain number of bytes, because nobody knows yet whether the
+other side will scale. All later ones are shifted by what their sender's SYN has said.
+A capture that begins after the handshake therefore cannot tell how large a window is.
+
+The MSS is what its sender can receive: the MTU of its interface less 40 bytes of
+headers, or 60 with IPv6. Options are not counted. With timestamps each segment spends
+12 bytes on them, and so carries 12 bytes less than announced. Routers in front of a
+smaller MTU lower the number in SYNs that pass ("MSS clamping"), which spares the
+connection the discovery of the path's MTU. TCP_MAXSEG limits both directions: what
+the socket announces, and what it sends (tcp_mss_clamp in include/linux/tcp.h).`,
+	Try: []lab.Try{
+		{Command: "negotiate --maxseg 536", Says: "smaller segments by TCP_MAXSEG, in both directions"},
+		{Command: "negotiate --sysctl net.ipv4.tcp_timestamps=0", Says: "without timestamps a segment has room for 12 bytes more"},
+		{Command: "synqueue --syncookies 2", Says: "where the server forgets the SYN, the options have to travel in the cookie"},
+		{Command: "sockopt TCP_MAXSEG", Says: "all about the option"},
+	},
+	Knobs: []lab.Knob{
+		lab.Number("maxseg", 1000, 88, 1440, "the TCP_MAXSEG of the last client"),
+	},
+	Sockopts: []string{"TCP_MAXSEG"},
+	Reads:    []string{"client:" + windowScaling, "server:" + windowScaling, "client:" + timestamps, "server:" + timestamps, "client:" + sack, "server:" + sack},
+	Backlog:  1,
+	Claims: []lab.Claim{{
+		ID:     "mss-is-not-negotiated",
+		Text:   "Each side sends segments as large as the other has announced, less the bytes of its options. The two directions differ if the announcements do.",
+		Source: "RFC 9293 §3.7.1 (MUST-16)",
+		Control: lab.Control{
+			Says: "the router leaves the SYN alone", Segment: "client:SYN#2", Change: lab.AnnounceMSS(1460),
+		},
+	}, {
+		ID:     "both-use-the-smaller-mss",
+		Text:   "Both sides use the smaller of the two announced segment sizes.",
+		Source: "widely taught, as the MSS negotiation",
+		Myth:   true,
+		Truth:  "Nothing is negotiated: each obeys the other's announcement, whatever its own was (RFC 9293 §3.7.1).",
+		Control: lab.Control{
+			Says: "the router lowers the SYN,ACK's as well", Segment: "server:SYN,ACK", Change: lab.AnnounceMSS(clamped),
+		},
+	}, {
+		ID:     "syn-window-is-never-scaled",
+		Text:   "The window in a SYN is a number of bytes; from the third segment on, the same window is divided by two to the power of the window scale.",
+		Source: "net/ipv4/tcp_output.c: tcp_make_synack; net/ipv4/tcp_input.c: tcp_rcv_synsent_state_process",
+		Control: lab.Control{
+			Says: "window scaling is turned off on the client", Before: "client:connect",
+			Do: func(s *lab.Script) { s.Client.SetSysctl(windowScaling, "0") },
+		},
+	}, {
+		ID:     "no-scale-unless-both",
+		Text:   "A server without window scaling leaves the option out of its SYN,ACK, and then the client does not scale either, though its SYN has offered it.",
+		Source: "net/ipv4/tcp_output.c: tcp_synack_options; net/ipv4/tcp_input.c: tcp_rcv_synsent_state_process",
+		Control: lab.Control{
+			Says: "window scaling is turned on again", Before: "plain:connect",
+			Do: func(s *lab.Script) { s.Server.SetSysctl(windowScaling, "1") },
+		},
+	}, {
+		ID:     "timestamps-only-if-both",
+		Text:   "A server without timestamps leaves them out of its SYN,ACK, and the client's next segment has none.",
+		Source: "net/ipv4/tcp_output.c: tcp_synack_options; Documentation/networking/ip-sysctl.rst: tcp_timestamps",
+		Control: lab.Control{
+			Says: "timestamps are turned on again", Before: "plain:connect",
+			Do: func(s *lab.Script) { s.Server.SetSysctl(timestamps, "1") },
+		},
+	}, {
+		ID:     "sack-only-if-both",
+		Text:   "A server without SACK leaves sackOK out of its SYN,ACK, and neither side uses it.",
+		Source: "net/ipv4/tcp_output.c: tcp_synack_options; Documentation/networking/ip-sysctl.rst: tcp_sack",
+		Control: lab.Control{
+			Says: "SACK is turned on again", Before: "plain:connect",
+			Do: func(s *lab.Script) { s.Server.SetSysctl(sack, "1") },
+		},
+	}, {
+		ID:     "ecn-setup-is-asked-in-syn",
+		Text:   "A client with tcp_ecn 1 asks for ECN by the flags ECE and CWR in its SYN, and a server with tcp_ecn 2 agrees by ECE alone in its SYN,ACK.",
+		Source: "Documentation/networking/ip-sysctl.rst: tcp_ecn; net/ipv4/tcp_output.c: tcp_ecn_send_syn, tcp_ecn_make_synack",
+		Control: lab.Control{
+			Says: "the server's tcp_ecn is set to 0", Before: "ecn:connect",
+			Do: func(s *lab.Script) { s.Server.SetSysctl(ecn, "0") },
+		},
+	}, {
+		ID:     "maxseg-limits-both-directions",
+		Text:   "TCP_MAXSEG lowers the MSS that the client announces, and the size of the segments that it sends, though the server would take larger ones.",
+		Source: "tcp(7), TCP_MAXSEG; include/linux/tcp.h: tcp_mss_clamp",
+		Control: lab.Control{
+			Says: "the option is set to 1440", Before: "small:connect",
+			Do: func(s *lab.Script) { lab.Set(s.Sock("small"), sockopt.MaxSeg, 1440) },
+		},
+	}},
+	Script: func(s *lab.Script) {
+		listener := s.Server.Listen(80, 16)
+		announced(s, listener)
+
+		s.Part("A client that asks for ECN")
+		s.Client.SetSysctl(ecn, "1")
+		s.Server.SetSysctl(ecn, "2")
+		h := handshakeOf(s, s.Client.Named("ecn").Connect(listener))
+		s.Expect("ecn-setup-is-asked-in-syn",
+			lab.Is("SYN has ECE and CWR", h.syn.Has("ECE,CWR"), true),
+			lab.Is("SYN,ACK has ECE", h.synack.Has("ECE"), true),
+			lab.Is("SYN,ACK has CWR", h.synack.Has("CWR"), false))
+		s.Client.SetSysctl(ecn, "0")
+
+		s.Part("A client with TCP_MAXSEG")
+		small := s.Client.Named("small").Socket()
+		lab.Set(small, sockopt.MaxSeg, s.Int("maxseg"))
+		small.Bind(s.Client.Addr(40010))
+		small.Connect(s.Server.Addr(80))
+		h = handshakeOf(s, small)
+		if why := shrinks(small, s.Int("maxseg")); why != "" {
+			s.Inapplicable(why, "maxseg-limits-both-directions")
+		} else {
+			s.Expect("maxseg-limits-both-directions",
+				lab.Is("SYN's mss", h.syn.MSS(), s.Int("maxseg")),
+				lab.Seen("SYN,ACK's mss", h.synack.MSS()),
+				lab.Is("client's segments", int(small.Info().SndMSS), s.Int("maxseg")-h.optionBytes()))
+		}
+		agreed(s, listener)
+	},
+}
+
+const (
+	windowScaling = "net.ipv4.tcp_window_scaling"
+	timestamps    = "net.ipv4.tcp_timestamps"
+	sack          = "net.ipv4.tcp_sack"
+	ecn           = "net.ipv4.tcp_ecn"
+	clamped       = 1000 // what the router makes of the MSS
+)
+
+// A shake is a client with the three segments of its handshake, which are delivered.
+type shake struct {
+	client           *lab.Sock
+	syn, synack, ack *lab.Segment
+}
+
+// optionBytes is how many bytes of each segment its options take.
+func (h shake) optionBytes() int {
+	if h.ack.Offers("TS") {
+		return 12
+	}
+	return 0
+}
+
+// shrinks says what makes a socket's segments smaller than the MSS that was announced
+// to it, or "".
+func shrinks(from *lab.Sock, mss int) string {
+	switch {
+	case from.Host().Sysctl("net.ipv4.tcp_mtu_probing") > 1:
+		return "with this tcp_mtu_probing segments begin at tcp_base_mss"
+	case int(from.Info().SndWnd) < 2*mss: // tcp_bound_to_half_wnd
+		return "the receive buffer is so small that segments are half of its window"
+	}
+	return ""
+}
+
+// handshakeOf delivers the handshake of a client that connects.
+func handshakeOf(s *lab.Script, client *lab.Sock) shake {
+	h, wire := shake{client: client}, s.Wire.Of(client)
+	for _, next := range []struct {
+		name string
+		at   **lab.Segment
+	}{{"SYN", &h.syn}, {"SYN,ACK", &h.synack}, {"client:ACK", &h.ack}} {
+		*next.at = wire.Next(next.name)
+		(*next.at).Deliver()
+	}
+	return h
+}
+
+// announced shows a connection whose SYN a router has changed.
+func announced(s *lab.Script, listener *lab.Sock) {
+	s.Part("A router lowers the MSS in the client's SYN")
+	scales := s.Client.Sysctl(windowScaling) == 1 && s.Server.Sysctl(windowScaling) == 1
+	client := s.Client.Connect(listener)
+	syn := s.Wire.Next("SYN")
+	syn.Hold()
+	syn.Forge(lab.AnnounceMSS(clamped)).Deliver()
+	synack := s.Wire.Next("SYN,ACK")
+	synack.Deliver()
+	ack := s.Wire.Next("ACK")
+	ack.Deliver()
+	server := listener.Accept()
+	options := shake{ack: ack}.optionBytes()
+	client.Write(strings.Repeat("c", 2000))
+	server.Write(strings.Repeat("s", 2000))
+	up, down := s.Wire.Next("client:data"), s.Wire.Next("server:data")
+	why := shrinks(client, synack.MSS())
+	if why == "" {
+		why = shrinks(server, clamped)
+	}
+	if s.Server.Sysctl(syncookies) == 2 {
+		why = "a SYN cookie keeps the MSS that was announced in rough steps"
+	}
+	if why != "" {
+		s.Inapplicable(why, "mss-is-not-negotiated")
+	} else {
+		s.Expect("mss-is-not-negotiated",
+			lab.Is("client's segments", up.Len, synack.MSS()-options),
+			lab.Is("server's segments", down.Len, clamped-options))
+	}
+	s.Expect("both-use-the-smaller-mss",
+		lab.Is("client's segments", up.Len, clamped-options),
+		lab.Seen("server's segments", down.Len))
+	if !scales {
+		s.Inapplicable("window scaling is off", "syn-window-is-never-scaled")
+		return
+	}
+	divided := int(syn.Win) >> max(0, syn.WScale())
+	s.Expect("syn-window-is-never-scaled",
+		lab.Seen("SYN's win", int(syn.Win)),
+		lab.Seen("wscale", syn.WScale()),
+		lab.Between("ACK's win", int(ack.Win), divided, divided+1), // the kernel rounds it up
+		lab.Is("the ACK's is smaller", ack.Win < syn.Win, true))
+}
+
+// agreed shows a server that lacks what the client offers.
+func agreed(s *lab.Script, listener *lab.Sock) {
+	s.Part("A server without window scaling, timestamps and SACK")
+	for _, key := range []string{windowScaling, timestamps, sack} {
+		s.Server.SetSysctl(key, "0")
+	}
+	h := handshakeOf(s, s.Client.Named("plain").Connect(listener))
+	expect := func(id, key, option string, after lab.Check) {
+		if s.Client.Sysctl(key) == 0 {
+			s.Inapplicable("the client does not offer it", id)
+			return
+		}
+		s.Expect(id,
+			lab.Is("the SYN offers it", h.syn.Offers(option), true),
+			lab.Is("the SYN,ACK has it", h.synack.Offers(option), false), after)
+	}
+	info := h.client.Info()
+	expect("no-scale-unless-both", windowScaling, "wscale", lab.Is("client's windows are shifted by", int(info.RcvWscale), 0))
+	expect("timestamps-only-if-both", timestamps, "TS", lab.Is("the ACK has it", h.ack.Offers("TS"), false))
+	expect("sack-only-if-both", sack, "sackOK", lab.Is("client uses it", info.Options&sockopt.OptSACK != 0, false))
+}

@@ -1,0 +1,65 @@
+package play
+
+import (
+	"strings"
+
+	"go.starlark.net/syntax"
+)
+
+// A text is a story as it was written.
+type text struct {
+	name  string
+	lines []string
+	calls map[syntax.Position]*syntax.CallExpr // by the position that a running call has
+	// unasked are the calls whose results nothing is done with.
+	unasked map[syntax.Position]bool
+	file    *syntax.File
+}
+
+func newText(name, source string, file *syntax.File) *text {
+	t := &text{name: name, lines: strings.Split(source, "\n"), calls: map[syntax.Position]*syntax.CallExpr{}, unasked: map[syntax.Position]bool{}, file: file}
+	syntax.Walk(file, func(n syntax.Node) bool {
+		switch n := n.(type) {
+		case *syntax.CallExpr:
+			t.calls[at(n.Lparen)] = n
+		case *syntax.ExprStmt:
+			if call, ok := n.X.(*syntax.CallExpr); ok {
+				t.unasked[at(call.Lparen)] = true
+			}
+		}
+		return true
+	})
+	return t
+}
+
+// at is a position without the file, whose name is kept by reference.
+func at(p syntax.Position) syntax.Position { return syntax.Position{Line: p.Line, Col: p.Col} }
+
+// source is what stands in the text for a node, on one line.
+func (t *text) source(n syntax.Node) string {
+	start, end := n.Span()
+	if start.Line < 1 || int(end.Line) > len(t.lines) {
+		return "?"
+	}
+	var b strings.Builder
+	for i := start.Line; i <= end.Line; i++ {
+		line := []rune(t.lines[i-1])
+		from, to := 0, len(line)
+		if i == end.Line {
+			to = min(int(end.Col)-1, to)
+		}
+		if i == start.Line {
+			from = min(int(start.Col)-1, to)
+		}
+		b.WriteString(string(line[from:to]) + " ")
+	}
+	return strings.Join(strings.Fields(b.String()), " ")
+}
+
+// arg is the text of a call's nth argument.
+func (t *text) arg(call syntax.Position, n int) string {
+	if c := t.calls[at(call)]; c != nil && n < len(c.Args) {
+		return t.source(c.Args[n])
+	}
+	return "?"
+}

@@ -1,0 +1,13 @@
+package ports_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/tcplab/tcplab/labs/lab/labtest"
+	"github.com/tcplab/tcplab/labs/ports"
+)
+
+func TestMain(m *testing.M) { os.Exit(labtest.Main(m)) }
+
+func TestLabs(t *testing.T) { labtest.Section(t, ports.Labs) }

@@ -1,0 +1,57 @@
+package labs_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/tcplab/tcplab/labs"
+	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/labs/lab/labtest"
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+// What a long TestSweep has found, and a short one may pass by.
+func TestSweepFound(t *testing.T) {
+	t.Parallel()
+	for _, found := range []struct{ setting, lab string }{
+		{"net.ipv4.tcp_ecn_fallback=0", "ecn"},
+		{"net.ipv4.tcp_fin_timeout=1000", "bucket"},
+		{"net.ipv4.tcp_mtu_probing=2", "negotiate"},
+		{"net.ipv4.tcp_retries2=0", "linger"},
+		{"net.ipv4.tcp_retries2=0", "mtu"},
+		{"net.ipv4.tcp_retries2=0", "nagle"},
+		{"net.ipv4.tcp_rmem=4096 4096 4096", "mtu"},
+		{"net.ipv4.tcp_rmem=4096 4096 4096", "negotiate"},
+		{"net.ipv4.tcp_rmem=4096 4096 4096", "stream"},
+		{"net.ipv4.tcp_rto_min_us=1", "mtu"},
+		{"net.ipv4.tcp_rto_min_us=2", "slowstart"},
+		{"net.ipv4.tcp_rto_min_us=3", "delack"},
+		{"net.ipv4.tcp_rto_min_us=1000", "zerowindow"},
+		{"net.ipv4.tcp_syncookies=2", "earlyclose"},
+		{"net.ipv4.tcp_syncookies=2", "fastopen"},
+		{"net.ipv4.tcp_syncookies=2", "negotiate"},
+		{"net.ipv4.tcp_syncookies=2", "zerowindow"},
+		{"net.ipv4.tcp_wmem=4096 4096 4096", "fastretransmit"},
+		{"net.ipv4.tcp_wmem=4096 4096 4096", "reorder"},
+		{"net.ipv4.tcp_wmem=4096 4096 4096", "stream"},
+		{"net.ipv4.tcp_wmem=4096 4096 4096", "tailloss"},
+	} {
+		t.Run(found.lab+" "+found.setting, func(t *testing.T) {
+			t.Parallel()
+			s, err := lab.ParseSysctl(found.setting)
+			if err != nil {
+				t.Fatal(err)
+			}
+			i := slices.IndexFunc(labs.All(), func(l *lab.Lab) bool { return l.Name == found.lab })
+			r := labtest.Run(t, labs.All()[i], lab.Options{Sysctls: []lab.Sysctl{s}})
+			if r.Outcome != record.Expected && r.Late == nil {
+				t.Errorf("%s: %s", r.Outcome, r.Error)
+				for _, c := range r.Claims {
+					if c.Surprise {
+						t.Logf("%s: %v, expected %v", c.ID, c.Evidence, c.Expected)
+					}
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,134 @@
+package transfer
+
+import (
+	"strings"
+	"time"
+
+	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/sockopt"
+)
+
+const (
+	moderate = "net.ipv4.tcp_moderate_rcvbuf"
+	scaling  = "net.ipv4.tcp_window_scaling"
+)
+
+// A receive buffer that the kernel enlarges.
+var autoTuning = lab.Lab{
+	Name:  "autotuning",
+	Title: "The kernel enlarges the receive buffer of a program that reads, unless the program has set it",
+	Look:  "how the server reads each segment as it comes; the windows are in the verdicts",
+	Long: `The window that a receiver offers bounds what can be on its way, and so how fast data comes
+over a long path. It is a part of the receive buffer. The kernel begins with a buffer of
+moderate size, and looks how much the program reads in a round trip. If it is more than
+before, and the program keeps up, the kernel enlarges the buffer, and the window grows. A
+program that sets SO_RCVBUF has decided for itself: its buffer stays as it is. Here two
+programs read the same data as fast as it comes, and one of them has set its buffer to the
+very size that the kernel had given it.`,
+	Why: `tcp_rcv_space_adjust (net/ipv4/tcp_input.c) is called as the program reads. Once a round
+trip it compares what the program has read since the last time with what it had read in the
+round trip before that. If that is more, the sender may double its window in the next one
+(slow start), and the receiver must not be in its way: so the buffer becomes several times
+as large as what was read, up to the third number of tcp_rmem. What comes next then lets
+tcp_grow_window offer more, segment by segment.
+
+The receiver has to know the round trip. It measures how long it takes until one of its own
+timestamps comes back in data, or, without timestamps, until a whole window has come.
+
+setsockopt sets SOCK_RCVBUF_LOCK (__sock_set_rcvbuf in net/core/sock.c), and
+tcp_rcv_space_adjust then leaves the buffer alone. Besides, the option takes no more than
+net.core.rmem_max, which is often less than tcp_rmem allows. So a program that sets a large
+buffer to be fast may well have made itself slow. There is a use for the option: to bound a
+connection's memory.`,
+	Try: []lab.Try{
+		{Command: "autotuning --sysctl server:net.ipv4.tcp_moderate_rcvbuf=0", Says: "no buffer grows: the claims do not apply"},
+		{Command: "buffers", Says: "what becomes of writes when the buffers are full"},
+		{Command: "zerowindow", Says: "a program that does not read"},
+		{Command: "sockopt SO_RCVBUF", Says: "all about the option"},
+	},
+	Sockopts: []string{"SO_RCVBUF", "SO_SNDBUF"},
+	Reads:    []string{"server:" + moderate},
+	Claims: []lab.Claim{{
+		ID:     "autotuning-moves-the-window",
+		Text:   "If the program reads as fast as data comes, the kernel enlarges its receive buffer, and the window with it.",
+		Source: "Documentation/networking/ip-sysctl.rst: tcp_moderate_rcvbuf; net/ipv4/tcp_input.c: tcp_rcv_space_adjust, tcp_grow_window",
+		Control: lab.Control{
+			Says: "autotuning is turned off again", Before: "client:write",
+			Do: func(s *lab.Script) { s.Server.SetSysctl(moderate, "0") },
+		},
+	}, {
+		ID:     "rcvbuf-ends-autotuning",
+		Text:   "If the program has set SO_RCVBUF, the buffer stays as it is, however fast the program reads.",
+		Source: "net/core/sock.c: __sock_set_rcvbuf; net/ipv4/tcp_input.c: tcp_rcv_space_adjust",
+		Control: lab.Control{
+			Says: "the program sets a larger one later", Before: "fixed client:write#3",
+			Do: func(s *lab.Script) { lab.Set(s.Sock("fixed server"), sockopt.RcvBuf, 100000) },
+		},
+	}, {
+		ID:     "a-set-buffer-is-no-worse",
+		Text:   "A program that sets SO_RCVBUF has at least the window of one that sets nothing.",
+		Source: "widely taught: set SO_RCVBUF and SO_SNDBUF for speed",
+		Myth:   true,
+		Truth:  "Its window does not grow, while that of the other does (net/ipv4/tcp_input.c: tcp_rcv_space_adjust).",
+		Control: lab.Control{
+			Says: "autotuning is turned off again", Before: "client:write",
+			Do: func(s *lab.Script) { s.Server.SetSysctl(moderate, "0") },
+		},
+	}},
+	Script: func(s *lab.Script) {
+		claims := []string{"autotuning-moves-the-window", "rcvbuf-ends-autotuning", "a-set-buffer-is-no-worse"}
+		s.Server.SetDefault(moderate, "1")
+		s.Client.SetDefault(slowStartAfterIdle, "0") // so that all of a round is on its way at once
+		if s.Server.Sysctl(moderate) == 0 || s.Server.Sysctl(scaling) == 0 || s.Client.Sysctl(scaling) == 0 {
+			s.Inapplicable("tcp_moderate_rcvbuf or tcp_window_scaling is off", claims...)
+			return
+		}
+		client, server := s.Connection()
+		if noWindow(s, client, 22, claims...) {
+			return
+		}
+		given := lab.Get(server, sockopt.RcvBuf)
+		if !readAll(s, client, server) {
+			s.Inapplicable("the client does not send all of a round at once, or the server has no estimate of the round trip", claims...)
+			return
+		}
+		tuned := client.Info().SndWnd
+
+		client, server = s.Connection("fixed")
+		lab.Set(server, sockopt.RcvBuf, given/2) // the kernel doubles it
+		readAll(s, client, server)
+		s.Expect("rcvbuf-ends-autotuning", lab.Is("SO_RCVBUF", lab.Get(server, sockopt.RcvBuf), given))
+		fixed := client.Info().SndWnd
+		s.Expect("autotuning-moves-the-window", lab.Is("window larger than with the buffer of the beginning", tuned > fixed, true))
+		s.Expect("a-set-buffer-is-no-worse", lab.Is("its window is no smaller", fixed >= tuned, true))
+	},
+}
+
+// readAll sends ten segments, twenty and twenty, and the server reads each as it comes.
+// Longer than a round trip lies between them, for the kernel compares what was read in
+// one with what was read before. It reports whether all of each was sent at once, and the
+// kernel knows the round trip.
+func readAll(s *lab.Script, client, server *lab.Sock) (known bool) {
+	s.Part("The server's program reads as fast as data comes")
+	const pathTime = 250 * time.Millisecond // more than a story can be held up unnoticed
+	lab.Set(client, sockopt.SndBuf, aLot)
+	wire := s.Wire.Of(client)
+	for _, segments := range []int{10, 20, 20} {
+		trip := time.Duration(server.Info().RcvRTT) * time.Microsecond
+		client.Idle(max(pathTime, trip*5/4))
+		client.Write(full(client, segments))
+		if sent := wire.Waiting(s.Client); len(strings.Fields(sent)) < segments {
+			return false
+		}
+		for client.Unacknowledged() > 0 {
+			for data := wire.Take("client:data"); data != nil; data = wire.Take("client:data") {
+				data.Deliver()
+				server.Read()
+			}
+			for ack := wire.Next("server:ACK"); ack != nil; ack = wire.Take("server:ACK") {
+				ack.Deliver()
+			}
+		}
+	}
+	return server.Info().RcvRTT > 0
+}

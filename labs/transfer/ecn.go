@@ -1,0 +1,130 @@
+package transfer
+
+import (
+	"github.com/tcplab/tcplab/labs/lab"
+)
+
+const ecnKey = "net.ipv4.tcp_ecn"
+
+// ecnFallback decides whether a SYN that is sent again asks for ECN.
+const ecnFallback = "net.ipv4.tcp_ecn_fallback"
+
+// A router marks a segment instead of losing one.
+var ecn = lab.Lab{
+	Name:  "ecn",
+	Title: "A congested router marks a segment, and the sender slows down without a loss",
+	Look:  "the CE mark on the way, ECE on the way back, and then CWR",
+	Long: `A router whose queue grows must tell the senders. Losing packets is one way. With
+explicit congestion notification (ECN) it marks one instead: Congestion Experienced (CE) in
+the IP header. Both ends must have agreed to that in their SYNs. The receiver echoes the
+mark in each ACK, by the flag ECE, until the sender says by the flag CWR that it has
+halved its congestion window.`,
+	Why: `tcp_ecn_send_syn (net/ipv4/tcp_output.c) asks for ECN by the flags ECE and CWR if tcp_ecn is
+1. The default is 2: a host agrees when asked (tcp_ecn_create_request in
+net/ipv4/tcp_input.c), and does not ask. A SYN that is sent again does not ask either: a
+middlebox may have dropped the first one for its flags.
+
+Packets with data then say ECT(0): may be marked. At a mark __tcp_ecn_check_ce sets
+TCP_ECN_DEMAND_CWR, and each ACK has ECE. The sender enters tcp_enter_cwr once per window:
+ssthresh is half the window, and the next new segment says CWR (tcp_ecn_queue_cwr).`,
+	Try: []lab.Try{
+		{Command: "ecn --ecn 2", Says: "the client does not ask: no mark is allowed"},
+		{Command: "fastretransmit", Says: "the same halving, after a loss"},
+		{Command: "slowstart", Says: "how the window grows"},
+	},
+	Knobs: []lab.Knob{
+		lab.Turns("ecn", "client:"+ecnKey, "the client's net.ipv4.tcp_ecn").Pin("1"),
+	},
+	Reads: []string{"server:" + ecnKey, "client:" + ecnFallback},
+	Claims: []lab.Claim{{
+		ID:     "ce-is-echoed-until-cwr",
+		Text:   "After a mark each ACK has the flag ECE, until a segment with CWR arrives.",
+		Source: "net/ipv4/tcp_input.c: tcp_ecn_accept_cwr; net/ipv4/tcp_output.c: tcp_ecn_send",
+		Control: lab.Control{
+			Says: "the segment with CWR is lost", Segment: "client:PSH,ACK,CWR",
+		},
+	}, {
+		ID:     "sender-slows-without-loss",
+		Text:   "The echo halves the sender's window, and nothing is sent again.",
+		Source: "net/ipv4/tcp_input.c: tcp_enter_cwr, tcp_init_cwnd_reduction",
+		Control: lab.Control{
+			Says: "the ACK with the echo is lost", Segment: "server:ACK,ECE",
+		},
+	}, {
+		ID:     "only-loss-tells-of-congestion",
+		Text:   "A sender learns of congestion only by lost segments.",
+		Source: "widely taught, of TCP without ECN",
+		Myth:   true,
+		Truth:  "With ECN a router marks a segment, and the sender halves its window though nothing was lost.",
+		Control: lab.Control{
+			Says: "the ACK with the echo is lost", Segment: "server:ACK,ECE",
+		},
+	}, {
+		ID:     "retransmitted-syn-drops-ecn",
+		Text:   "A SYN that is sent again does not ask for ECN any more.",
+		Source: "Documentation/networking/ip-sysctl.rst: tcp_ecn_fallback; net/ipv4/tcp_output.c: __tcp_retransmit_skb",
+		Control: lab.Control{
+			Says: "tcp_ecn_fallback is switched off", Before: "late:connect",
+			Do: func(s *lab.Script) { s.Client.SetSysctl(ecnFallback, "0") },
+		},
+	}},
+	Script: func(s *lab.Script) {
+		if s.Client.Sysctl(ecnKey) != 1 || s.Server.Sysctl(ecnKey) == 0 {
+			s.Inapplicable("the hosts do not agree on ECN", "ce-is-echoed-until-cwr",
+				"sender-slows-without-loss", "only-loss-tells-of-congestion", "retransmitted-syn-drops-ecn")
+			return
+		}
+		client, _ := s.Connection()
+		if noRoom(s, client, 3, "ce-is-echoed-until-cwr", "sender-slows-without-loss", "only-loss-tells-of-congestion", "retransmitted-syn-drops-ecn") {
+			return
+		}
+		wire := s.Wire.Of(client)
+		s.Part("A mark")
+		before := client.Cwnd()
+		client.Write(full(client, 2))
+		wire.Next("client:data").MarkCE().Deliver()
+		echo := wire.Next("server:ACK")
+		wire.Pass("client:data")
+		next := wire.Next("server:ACK")
+		echo.Deliver()
+		half := int(client.Info().SndSsthresh)
+		if isReno(s, "sender-slows-without-loss", "only-loss-tells-of-congestion") {
+			s.Expect("sender-slows-without-loss",
+				lab.Is("ssthresh", half, before/2),
+				lab.Is("sent again", s.Client.Counter("RetransSegs"), 0))
+			s.Expect("only-loss-tells-of-congestion", lab.Is("ssthresh is half the window", half == before/2, false))
+		}
+		next.Deliver()
+
+		s.Part("The sender answers")
+		client.Write("hello")
+		cwr := wire.Next("client:data")
+		cwr.Deliver()
+		last := wire.Take("server:ACK")
+		s.Expect("ce-is-echoed-until-cwr",
+			lab.Is("the mark's ACK has ECE", echo.Has("ECE"), true),
+			lab.Is("the next one has ECE", next.Has("ECE"), true),
+			lab.Is("data has CWR", cwr.Has("CWR"), true),
+			lab.Is("its ACK has ECE", last == nil || last.Has("ECE"), false))
+		if last != nil {
+			last.Deliver()
+		}
+
+		s.Part("A SYN that is lost")
+		falls := !s.Client.Has(ecnFallback) || s.Client.Sysctl(ecnFallback) != 0
+		late := s.Client.Named("late").Connect(s.Sock("listener"))
+		wire = s.Wire.Of(late)
+		syn := wire.Next("SYN")
+		syn.Drop()
+		again := wire.Retransmission("client:SYN")
+		if falls {
+			s.Expect("retransmitted-syn-drops-ecn",
+				lab.Is("the first asks", syn.Has("SYN,ECE,CWR"), true),
+				lab.Is("the second asks", again.Has("ECE"), false))
+		} else {
+			s.Inapplicable(ecnFallback+" is 0", "retransmitted-syn-drops-ecn")
+		}
+		again.Deliver()
+		wire.Deliver("SYN,ACK", "ACK")
+	},
+}

@@ -1,0 +1,157 @@
+package transfer
+
+import (
+	"github.com/tcplab/tcplab/labs/lab"
+)
+
+const (
+	sack       = "net.ipv4.tcp_sack"
+	recovery   = "net.ipv4.tcp_recovery"
+	reordering = "net.ipv4.tcp_reordering"
+)
+
+// noDupThresh is the bit of tcp_recovery that takes away the threshold of
+// duplicate ACKs: TCP_RACK_NO_DUPTHRESH.
+const noDupThresh = 4
+
+// Of six segments the first is lost.
+var fastRetransmit = lab.Lab{
+	Name:  "fastretransmit",
+	Title: "Three duplicate ACKs tell that a segment is lost, long before a timer does",
+	Look:  "three ACKs with the same number, and no wait before the segment goes again",
+	Long: `The receiver can't acknowledge what follows a lost segment, but it answers each
+segment that arrives out of order at once, with the same acknowledgement number as
+before: a duplicate ACK. With SACK it also says which bytes have arrived beyond the hole.
+One duplicate may mean that the network has changed the order. After three the sender
+takes the first segment for lost, and sends it again without waiting for its timer.`,
+	Why: `tcp_data_queue_ofo (net/ipv4/tcp_input.c) keeps what arrives beyond a hole, and the ACK
+for it goes out at once (__tcp_ack_snd_check: the out-of-order queue isn't empty), with the
+queue's ranges as SACK blocks.
+
+On the sender tcp_rack_detect_loss (net/ipv4/tcp_recovery.c) decides by time: a segment is
+lost if one that was sent later has arrived, and a reordering window has passed since then.
+That window is a quarter of the least round-trip time. Once as many segments as
+tcp_reordering says have arrived beyond the hole, tcp_rack_reo_wnd makes it 0: that is the
+old rule of three duplicate ACKs. Bit 4 of tcp_recovery takes the rule away; then a short
+timer ends the window. Without SACK tcp_newreno_mark_lost counts the duplicates.
+
+Either way tcp_fastretrans_alert starts recovery: the lost segment goes out again, and the
+congestion window shrinks to one half, not to one segment as after a timeout.`,
+	Try: []lab.Try{
+		{Command: "fastretransmit --sack 0", Says: "the duplicates are counted, and say nothing more"},
+		{Command: "fastretransmit --recovery 5", Says: "no threshold: a short timer ends RACK's reordering window"},
+		{Command: "tailloss", Says: "nothing comes after the lost segments, so there are no duplicates"},
+		{Command: "reorder", Says: "the segment was not lost at all, but late"},
+	},
+	Knobs: []lab.Knob{
+		lab.Turns("sack", "client:"+sack, "the client's net.ipv4.tcp_sack"),
+		lab.Turns("recovery", "client:"+recovery, "the client's net.ipv4.tcp_recovery"),
+	},
+	Reads: []string{"client:" + reordering},
+	Claims: []lab.Claim{{
+		ID:     "third-duplicate-ack-resends",
+		Text:   "The duplicate ACK that makes their number tcp_reordering, the third, makes the sender send the lost segment again.",
+		Source: "net/ipv4/tcp_recovery.c: tcp_rack_reo_wnd; net/ipv4/tcp_input.c: tcp_newreno_mark_lost; Documentation/networking/ip-sysctl.rst: tcp_reordering",
+		Control: lab.Control{
+			Says: "the third duplicate ACK is lost", Segment: "server:ACK ack=6#4",
+		},
+	}, {
+		ID:     "no-timer-was-needed",
+		Text:   "The lost segment goes out again in answer to that ACK: no timer has run out.",
+		Source: "net/ipv4/tcp_input.c: tcp_fastretrans_alert",
+		Control: lab.Control{
+			Says: "the threshold is taken away behind the story's back", Before: "client:write", Do: noThreshold,
+		},
+	}, {
+		ID:     "sack-says-what-arrived",
+		Text:   "Each duplicate ACK says by SACK which bytes have arrived beyond the hole.",
+		Source: "net/ipv4/tcp_input.c: tcp_data_queue_ofo; net/ipv4/tcp_output.c: tcp_established_options",
+		Control: lab.Control{
+			Says: "the client does not offer SACK", Before: "client:connect",
+			Do: func(s *lab.Script) { s.Client.SetSysctl(sack, "0") },
+		},
+	}, {
+		ID:     "only-the-hole-is-resent",
+		Text:   "One segment goes out again. What arrived beyond it was kept, and a single ACK covers all six.",
+		Source: "RFC 9293 §3.10.7.4 (SHLD-31); net/ipv4/tcp_input.c: tcp_data_queue_ofo",
+		Control: lab.Control{
+			Says: "what is sent again is lost as well", Segment: "client:data again",
+		},
+	}, {
+		ID:     "a-lost-segment-waits-for-the-timer",
+		Text:   "A lost segment is sent again when the retransmission timer runs out.",
+		Source: "widely taught, as the way TCP recovers what is lost",
+		Myth:   true,
+		Truth:  "The timer is the last resort: where more data follows, acknowledgements tell of the loss within a round trip.",
+		Control: lab.Control{
+			Says: "the threshold is taken away behind the story's back", Before: "client:write", Do: noThreshold,
+		},
+	}},
+	Script: func(s *lab.Script) {
+		withSACK := s.Client.Sysctl(sack) > 0 && s.Server.Sysctl(sack) > 0
+		threshold := max(1, s.Client.Sysctl(reordering))
+		byCount := threshold <= 5 && !(withSACK && s.Client.Sysctl(recovery)&noDupThresh != 0)
+		client, server := distant(s, s.Server.Listen(80, 1), "client")
+		if noRoom(s, client, 7, "third-duplicate-ack-resends", "no-timer-was-needed", "sack-says-what-arrived", "only-the-hole-is-resent", "a-lost-segment-waits-for-the-timer") {
+			return
+		}
+		client.Write("hello") // or the first ACK would be a window update, and no duplicate
+		client.Idle(roundTrip)
+		s.Wire.Of(client).Carry(client)
+		server.Read()
+
+		s.Part("Six segments, and the first is lost")
+		mss := int(client.Info().SndMSS)
+		client.Write(full(client, 6))
+		client.Idle(roundTrip)
+		wire := s.Wire.Of(client)
+		first := wire.Next("client:data")
+		first.Drop()
+		var again, third *lab.Segment
+		duplicates := 0
+		for range 5 {
+			wire.Pass("client:data")
+			ack := wire.Next("server:ACK")
+			ack.Deliver()
+			if again != nil {
+				continue
+			}
+			duplicates++
+			third = ack
+			if again = wire.Take("client:data again"); again != nil {
+				again.Hold()
+			}
+		}
+		atOnce := again != nil
+		if !atOnce {
+			again = wire.Retransmission("client:data")
+		}
+		if byCount {
+			s.Expect("third-duplicate-ack-resends",
+				lab.Is("duplicate ACKs", duplicates, threshold),
+				lab.Is("seq sent again", again.Seq, first.Seq))
+			s.Expect("no-timer-was-needed", lab.Is("at once", atOnce, true))
+			s.Expect("a-lost-segment-waits-for-the-timer", lab.Is("waits for a timer", !atOnce, true))
+		} else {
+			s.Inapplicable("with these settings no number of duplicate ACKs is enough",
+				"third-duplicate-ack-resends", "no-timer-was-needed", "a-lost-segment-waits-for-the-timer")
+		}
+		if withSACK {
+			s.Expect("sack-says-what-arrived",
+				lab.Is("ack", third.Ack, first.Seq),
+				lab.Is("sack", third.SACK, between(int(first.Seq), mss, (1+duplicates)*mss)))
+		} else {
+			s.Inapplicable("one of the hosts does without SACK", "sack-says-what-arrived")
+		}
+
+		s.Part("The hole is filled")
+		again.Deliver()
+		wire.Carry(client)
+		s.Expect("only-the-hole-is-resent",
+			lab.Is("sent again", s.Client.Counter("RetransSegs"), 1),
+			lab.Is("server has", server.Received(), 6*mss))
+	},
+}
+
+// noThreshold is a control: no number of duplicate ACKs tells that a segment is lost.
+func noThreshold(s *lab.Script) { s.Client.SetSysctl(recovery, "5") }

@@ -1,0 +1,183 @@
+package transfer
+
+import (
+	"time"
+
+	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/sockopt"
+)
+
+const slowStartAfterIdle = "net.ipv4.tcp_slow_start_after_idle"
+
+// The congestion window, round trip by round trip.
+var slowStart = lab.Lab{
+	Name:  "slowstart",
+	Title: "A sender begins with ten segments and doubles them each round trip",
+	Look:  "how many segments leave in each round trip: ten, and then twice as many",
+	Long: `Nobody tells a sender how much the network can carry. So it keeps a congestion window
+(cwnd): the number of segments that may be on their way at once. It begins with ten and
+grows by one for each segment that is acknowledged, so it doubles each round trip: slow
+start. When a timeout says that the network is congested, it is one segment. And what an
+idle connection knew of the network is out of date after a while: it begins anew. Here a
+round trip is a step of the story: all segments arrive, then all their ACKs.`,
+	Why: `tcp_init_cwnd (net/ipv4/tcp_input.c) gives a new connection TCP_INIT_CWND, 10, unless its
+route says otherwise (initcwnd). tcp_write_xmit sends as long as tcp_cwnd_test leaves room.
+tcp_slow_start (net/ipv4/tcp_cong.c) adds what was acknowledged, up to ssthresh; above that
+tcp_cong_avoid_ai adds one segment a round trip. Only a window that was in use grows
+(tcp_is_cwnd_limited).
+
+tcp_enter_loss, at a timeout, sets ssthresh to half of what was in use (reno) and cwnd to
+one segment: that which is sent again.
+
+tcp_slow_start_after_idle_check (include/net/tcp.h) is asked when a program writes and
+nothing is on its way. For each retransmission timeout that has passed, tcp_cwnd_restart
+halves cwnd, but never below the first window. Programs that send now and then, a stream
+of video or a pool of connections, begin anew each time, unless
+tcp_slow_start_after_idle is 0.`,
+	Try: []lab.Try{
+		{Command: "slowstart --after-idle 0", Says: "the window outlives the pause"},
+		{Command: "ecn", Says: "a router's mark halves the window, and nothing is lost"},
+		{Command: "fastretransmit", Says: "a loss that is found without a timeout costs less"},
+	},
+	Knobs: []lab.Knob{
+		lab.Turns("after-idle", "client:"+slowStartAfterIdle, "the client's net.ipv4.tcp_slow_start_after_idle"),
+	},
+	Sockopts: []string{"SO_SNDBUF"},
+	Claims: []lab.Claim{{
+		ID:     "initial-window-is-ten",
+		Text:   "A new connection sends ten full segments, and the rest waits for an acknowledgement.",
+		Source: "net/ipv4/tcp_input.c: tcp_init_cwnd; include/net/tcp.h: TCP_INIT_CWND",
+		Control: lab.Control{
+			Says: "a timeout has come before", Before: "client:write",
+			Do: func(s *lab.Script) {
+				client := s.Sock("client")
+				client.Write("x")
+				s.Wire.Of(client).Next("client:data").Drop()
+				s.Wire.Of(client).Retransmission("client:data").Drop()
+			},
+		},
+	}, {
+		ID:     "doubles-per-round-trip",
+		Text:   "In each round trip the window grows by what was acknowledged: it doubles.",
+		Source: "RFC 9293 §3.8.2 (MUST-19); net/ipv4/tcp_cong.c: tcp_slow_start",
+		Control: lab.Control{
+			Says: "a segment of the second round trip is lost", Segment: "client:data#15",
+		},
+	}, {
+		ID:     "idle-starts-again",
+		Text:   "After an idle time of some retransmission timeouts the connection begins with ten segments again.",
+		Source: "Documentation/networking/ip-sysctl.rst: tcp_slow_start_after_idle; net/ipv4/tcp_output.c: tcp_cwnd_restart",
+		Control: lab.Control{
+			Says: "tcp_slow_start_after_idle is switched off behind the story's back", Before: "client:write#3", Do: keepWindow,
+		},
+	}, {
+		ID:     "idle-keeps-the-window",
+		Text:   "A connection that is kept open keeps what its congestion window has grown to.",
+		Source: "widely taught, as a reason for connections that are kept open",
+		Myth:   true,
+		Truth:  "While it is idle the window shrinks, back to the first one after some retransmission timeouts, unless tcp_slow_start_after_idle is 0.",
+		Control: lab.Control{
+			Says: "tcp_slow_start_after_idle is switched off behind the story's back", Before: "client:write#3", Do: keepWindow,
+		},
+	}, {
+		ID:     "after-rto-one",
+		Text:   "After a retransmission timeout the window is one segment.",
+		Source: "net/ipv4/tcp_input.c: tcp_enter_loss",
+		Control: lab.Control{
+			Says: "an acknowledgement comes at the same time", Segment: "client:data again",
+			Do: func(s *lab.Script) {
+				s.Sock("server").Craft(lab.Craft{Flags: "ACK", Seq: 1, Ack: 50681, Win: 60}).Deliver()
+			},
+		},
+	}},
+	Script: func(s *lab.Script) {
+		if s.Client.Sysctl(mtuProbing) > 1 {
+			s.Inapplicable("the client sends probes of the path's MTU, which are no full segments", "initial-window-is-ten",
+				"doubles-per-round-trip", "idle-starts-again", "idle-keeps-the-window", "after-rto-one")
+			return
+		}
+		if leastRTO(s.Client) < kernelsRTOMin {
+			s.Inapplicable("with so short timeouts any pause of the story is an idle time", "initial-window-is-ten",
+				"doubles-per-round-trip", "idle-starts-again", "idle-keeps-the-window", "after-rto-one")
+			return
+		}
+		if !isReno(s, "initial-window-is-ten", "doubles-per-round-trip", "idle-starts-again", "idle-keeps-the-window", "after-rto-one") {
+			return
+		}
+		restarts := s.Client.Sysctl(slowStartAfterIdle) != 0
+		client, server := s.Connection()
+		lab.Set(client, sockopt.SndBuf, 65536)
+		if noRoom(s, client, 22, "initial-window-is-ten", "doubles-per-round-trip", "idle-starts-again", "idle-keeps-the-window", "after-rto-one") {
+			return
+		}
+		wire := s.Wire.Of(client)
+		// burst takes all that the client has on the wire.
+		burst := func() (all []*lab.Segment) {
+			for d := wire.Take("client:data"); d != nil; d = wire.Take("client:data") {
+				all = append(all, d)
+			}
+			return all
+		}
+		// round is a round trip of all that the client has on the wire.
+		round := func(all []*lab.Segment) {
+			for _, d := range all {
+				d.Deliver()
+			}
+			server.TryReadSome(aLot)
+			for ack := wire.Take("server:ACK"); ack != nil; ack = wire.Take("server:ACK") {
+				ack.Deliver()
+				client.Cwnd()
+			}
+		}
+
+		client.Cwnd()
+		s.Part("The first round trip")
+		client.Write(full(client, 12))
+		first := burst()
+		s.Expect("initial-window-is-ten",
+			lab.Is("segments", len(first), 10))
+		round(first)
+		grown := client.Cwnd()
+		round(burst()) // the two that had to wait
+
+		s.Part("The second round trip")
+		before := client.Cwnd()
+		client.Write(full(client, before))
+		second := burst()
+		round(second)
+		s.Expect("doubles-per-round-trip",
+			lab.Is("cwnd after the first", grown, 20),
+			lab.Is("segments of the second", len(second), before),
+			lab.Is("cwnd after it", client.Cwnd(), 2*before))
+		wire.Carry(client)
+		before = client.Cwnd()
+
+		s.Part("After an idle time")
+		client.Idle(3*client.RTO() + 100*time.Millisecond)
+		client.Write(full(client, 12))
+		after := client.Cwnd()
+		lost := burst()
+		if restarts {
+			s.Expect("idle-starts-again",
+				lab.Is("cwnd", after, 10),
+				lab.Is("segments", len(lost), 10))
+			s.Expect("idle-keeps-the-window", lab.Is("cwnd", after, before))
+		} else {
+			s.Inapplicable("tcp_slow_start_after_idle is 0", "idle-starts-again", "idle-keeps-the-window")
+		}
+
+		s.Part("A timeout")
+		for _, d := range lost {
+			d.Drop()
+		}
+		again := wire.Retransmission("client:data")
+		s.Expect("after-rto-one", lab.Is("cwnd", client.Cwnd(), 1))
+		again.Deliver()
+	},
+}
+
+// aLot is more than a socket of these stories has to read.
+const aLot = 1 << 18
+
+// keepWindow is a control: an idle connection keeps its window.
+func keepWindow(s *lab.Script) { s.Client.SetSysctl(slowStartAfterIdle, "0") }

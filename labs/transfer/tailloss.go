@@ -1,0 +1,134 @@
+package transfer
+
+import (
+	"time"
+
+	"github.com/tcplab/tcplab/labs/lab"
+)
+
+const earlyRetrans = "net.ipv4.tcp_early_retrans"
+
+// The last segments of what was written are lost.
+var tailLoss = lab.Lab{
+	Name:  "tailloss",
+	Title: "A probe finds a lost tail before the retransmission timer does",
+	Look:  "the probe (TLP) that comes sooner than the retransmission timer would",
+	Long: `If the last segments are lost, nothing follows them: no duplicate ACK tells of the
+loss. The sender would have to wait for its retransmission timeout, which is 200 ms at
+least. So Linux sends a tail loss probe (TLP) after some two round-trip times: the last
+segment once more. The ACK for it says by SACK what is missing, and fast retransmit does
+the rest. The lab loses the last two of three segments, with the probe and without.`,
+	Why: `tcp_schedule_loss_probe (net/ipv4/tcp_output.c) sets the probe's timer instead of the
+retransmission timer: to two smoothed round-trip times and 2 jiffies, or a little more than
+the least retransmission timeout if only one segment is on its way, because its ACK may be
+put off. It is never set to more than what is left of the retransmission timeout. So for a
+single segment on a fast path the probe comes no sooner than the timeout would; but it is
+no timeout, and the congestion window stays.
+
+tcp_send_loss_probe sends a segment that was not sent yet, if the window allows it, and
+otherwise the last one again. If the answer says that something before it is missing,
+tcp_rack_detect_loss (net/ipv4/tcp_recovery.c) takes that for lost.`,
+	Try: []lab.Try{
+		{Command: "tailloss --early-retrans 0", Says: "no probes: both times the timeout finds it"},
+		{Command: "fastretransmit", Says: "more segments after the lost one: no timer at all"},
+		{Command: "lostdata", Says: "one segment, and nothing else on its way"},
+	},
+	Knobs: []lab.Knob{
+		lab.Turns("early-retrans", "client:"+earlyRetrans, "the client's net.ipv4.tcp_early_retrans").Pin("3"),
+	},
+	Reads: []string{"client:" + sack},
+	Claims: []lab.Claim{{
+		ID:     "probe-comes-before-the-rto",
+		Text:   "A timer that is shorter than the retransmission timeout makes the sender send the last segment again, and no timeout is counted.",
+		Source: "net/ipv4/tcp_output.c: tcp_schedule_loss_probe, tcp_send_loss_probe",
+		Control: lab.Control{
+			Says: "the probe is switched off behind the story's back", Before: "client:write",
+			Do: func(s *lab.Script) { s.Client.SetSysctl(earlyRetrans, "0") },
+		},
+	}, {
+		ID:     "sack-shows-the-rest",
+		Text:   "The ACK of the probe says by SACK that a segment before it is missing, and that is sent again at once.",
+		Source: "net/ipv4/tcp_recovery.c: tcp_rack_detect_loss",
+		Control: lab.Control{
+			Says: "the ACK of the probe is lost", Segment: "server:ACK sack",
+		},
+	}, {
+		ID:     "nothing-but-the-rto-finds-it",
+		Text:   "If the last segments are lost, only the retransmission timeout finds it.",
+		Source: "widely taught, from before tail loss probes",
+		Myth:   true,
+		Truth:  "With tcp_early_retrans, which is on by default, a tail loss probe does, some two round trips later.",
+		Control: lab.Control{
+			Says: "the probe is switched off behind the story's back", Before: "client:write",
+			Do: func(s *lab.Script) { s.Client.SetSysctl(earlyRetrans, "0") },
+		},
+	}, {
+		ID:     "without-tlp-the-rto",
+		Text:   "Without the probe the retransmission timeout has to run out, and then the first lost segment is sent again.",
+		Source: "Documentation/networking/ip-sysctl.rst: tcp_early_retrans; net/ipv4/tcp_timer.c: tcp_retransmit_timer",
+		Control: lab.Control{
+			Says: "the probe is switched on behind the story's back", Before: "late client:write",
+			Do: func(s *lab.Script) { s.Client.SetSysctl(earlyRetrans, "3") },
+		},
+	}},
+	Script: func(s *lab.Script) {
+		// tail writes three segments and loses the last two. It returns these, the
+		// first that is sent again, and what the timer that has sent it had left,
+		// and would have if it were the retransmission timeout.
+		tail := func(client *lab.Sock) (lost, last, again *lab.Segment, timer lab.TimeLeft, rto time.Duration) {
+			wire := s.Wire.Of(client)
+			client.Write(full(client, 3))
+			first := wire.Next("client:data")
+			lost, last = wire.Next("client:data"), wire.Next("client:data")
+			lost.Drop()
+			last.Drop()
+			first.Deliver()
+			wire.Pass("server:ACK")
+			_, timer = client.Timer()
+			rto = client.RTO()
+			return lost, last, wire.Retransmission("client:data"), timer, rto
+		}
+		probes := s.Client.ProbesTail() && s.Client.Sysctl(sack) > 0 && s.Server.Sysctl(sack) > 0
+		listener := s.Server.Listen(80, 1)
+		client, _ := distant(s, listener, "client")
+		if noRoom(s, client, 3, "probe-comes-before-the-rto", "sack-shows-the-rest", "nothing-but-the-rto-finds-it", "without-tlp-the-rto") {
+			return
+		}
+		s.Part("The last two of three are lost")
+		_, last, again, timer, rto := tail(client)
+		// What is sent again, and answered sooner than the least round-trip time, tells
+		// the kernel nothing: the answer may be that to the first one (tcp_rack_advance).
+		client.TimerBelow(client.RTO() - roundTrip*5/4)
+		again.Deliver()
+		wire := s.Wire.Of(client)
+		wire.Deliver("server:ACK")
+		rest := wire.Take("client:data again")
+		if probes {
+			s.Expect("probe-comes-before-the-rto",
+				lab.Is("shorter", timer.Left < rto, true),
+				lab.Is("seq sent again", again.Seq, last.Seq),
+				lab.Is("timeouts", s.Client.Counter("TCPTimeouts"), 0))
+			s.Expect("sack-shows-the-rest",
+				lab.Is("at once", rest != nil, true))
+			s.Expect("nothing-but-the-rto-finds-it",
+				lab.Is("timeouts", s.Client.Counter("TCPTimeouts"), 1))
+		} else {
+			s.Inapplicable("the client sends no tail loss probe",
+				"probe-comes-before-the-rto", "sack-shows-the-rest", "nothing-but-the-rto-finds-it")
+		}
+		if rest != nil {
+			rest.Deliver()
+		}
+		wire.Carry(client)
+
+		s.Client.SetSysctl(earlyRetrans, "0")
+		client, _ = distant(s, listener, "late client")
+		s.Part("The same without the probe")
+		lost, _, again, timer, rto := tail(client)
+		s.Expect("without-tlp-the-rto",
+			lab.Left("timer", timer, rto),
+			lab.Is("seq sent again", again.Seq, lost.Seq))
+		again.Deliver()
+		s.Wire.Of(client).Carry(client)
+	},
+}
