@@ -68,6 +68,7 @@ func testMain(m *testing.M) (status int, err error) {
 	}
 	binary = filepath.Join(dir, "tcplab")
 	build := exec.Command("go", "build", "-buildvcs=false", "-o", binary, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // static as make build's, for a virtual machine
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
 		return 0, fmt.Errorf("go build: %w", err)
