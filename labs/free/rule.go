@@ -70,8 +70,9 @@ var Grammar = []struct{ Form, Says, Example string }{
 }
 
 // GrammarNote follows the Grammar.
-const GrammarNote = "SEGMENT is [client:|server:]FLAGS [seq=N] [ack=N] [len=N] [win=N] [sack] [again] [#n], " +
-	"as in client:SYN#2; data stands for any segment with data, and each before it has #n count in each connection by itself. " +
+const GrammarNote = "SEGMENT is [client:|server:]FLAGS [seq=N] [ack=N] [len=N] [win=N] [OPTION] [again] [#n], " +
+	"as in client:SYN#2; data stands for any segment with data; OPTION is mss, wscale, sackOK, sack, TS, md5 or tfo " +
+	"(mss=N and wscale=N name the value as well); each before it has #n count in each connection by itself. " +
 	"SIDE is client, server or both. Rules about segments go first: of those the first that fits acts. " +
 	"Those about a side act, all of them, on what is left."
 

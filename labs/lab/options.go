@@ -1,20 +1,14 @@
 package lab
 
 import (
-	"strings"
-
 	"github.com/tcplab/tcplab/labs/internal/segment"
 )
 
 // Offers reports whether the segment has a TCP option, by the name that tcpdump gives
 // it: "mss", "sackOK", "TS", "wscale", "tfo".
 func (s *Segment) Offers(option string) bool {
-	for one := range strings.SplitSeq(s.packet.OptionsText(), ",") {
-		if name, _, _ := strings.Cut(one, " "); name == option {
-			return true
-		}
-	}
-	return false
+	kind := segment.OptionNamed(option)
+	return kind != 0 && segment.Kinds(s.packet.Options).Has(kind)
 }
 
 // MSS is the segment size that the segment announces; 0 without the option.

@@ -1,12 +1,14 @@
 // Package pattern is how a segment is named: one grammar for stories, controls,
 // rules and story files.
 //
-//	[sender:]FLAGS [seq=N] [ack=N] [len=N|data] [win=N] [sack] [again] [#n]
+//	[sender:]FLAGS [seq=N] [ack=N] [len=N|data] [win=N] [OPTION] [again] [#n]
 //
 // FLAGS are the header's names joined by commas ("SYN,ACK"), without those of
 // ECN, or "data" for a segment with data, whatever its flags. "ACK" is a segment
 // that does nothing but acknowledge: one with data is "data". A number may be a
-// range ("len=1-1448"). Sequence numbers are relative to the initial ones.
+// range ("len=1-1448"). Sequence numbers are relative to the initial ones. OPTION
+// is one that the segment has, by the name that tcpdump gives it: mss, wscale,
+// sackOK, sack, TS, md5 or tfo; "mss=536" and "wscale=0-7" name its value, too.
 package pattern
 
 import (
@@ -27,8 +29,10 @@ type Pattern struct {
 	Data     bool // with data
 	Seq, Ack Range
 	Len, Win Range
-	SACK     bool // with SACK blocks
-	Again    bool // sent before
+	Options  segment.Options // with all of these
+	// MSS and WScale are the values of these two options.
+	MSS, WScale Range
+	Again       bool // sent before
 	// Nth is which of those that the pattern's user meets is meant, from 1; 0
 	// for all.
 	Nth int
@@ -60,7 +64,9 @@ type Segment struct {
 	Seq, Ack uint32 // relative
 	Len      int
 	Win      uint16
-	SACK     bool
+	Options  []byte // as they are on the wire
+	MSS      int    // as in segment.Segment
+	WScale   int
 	Again    bool
 }
 
@@ -82,7 +88,9 @@ func (p Pattern) Matches(s Segment) bool {
 		return false
 	case p.Data && s.Len == 0, !p.AnyFlags && p.Flags == segment.ACK && !p.Data && !p.Len.set && s.Len > 0:
 		return false
-	case p.SACK && !s.SACK, p.Again && !s.Again:
+	case p.Again && !s.Again, p.Options != 0 && !segment.Kinds(s.Options).Has(p.Options):
+		return false
+	case !p.MSS.Has(uint32(s.MSS)), !p.WScale.Has(uint32(s.WScale)):
 		return false
 	}
 	return p.Seq.Has(s.Seq) && p.Ack.Has(s.Ack) && p.Len.Has(uint32(s.Len)) && p.Win.Has(uint32(s.Win))
@@ -120,8 +128,8 @@ func (p *Pattern) word(word string) (err error) {
 	switch {
 	case word == "data":
 		p.Data = true
-	case word == "sack":
-		p.SACK = true
+	case !number && segment.OptionNamed(word) != 0:
+		p.Options |= segment.OptionNamed(word)
 	case word == "again":
 		p.Again = true
 	case strings.HasPrefix(word, "#"):
@@ -137,8 +145,14 @@ func (p *Pattern) word(word string) (err error) {
 		p.Len, err = parseRange(word, value)
 	case number && key == "win":
 		p.Win, err = parseRange(word, value)
+	case number && key == "mss":
+		p.Options |= segment.OptionNamed(key)
+		p.MSS, err = parseRange(word, value)
+	case number && key == "wscale":
+		p.Options |= segment.OptionNamed(key)
+		p.WScale, err = parseRange(word, value)
 	default:
-		return fmt.Errorf("%s: want seq=N, ack=N, len=N, win=N, data, sack, again or #n", word)
+		return fmt.Errorf("%s: want seq=N, ack=N, len=N, win=N, mss=N, wscale=N, data, again, #n or an option (mss, wscale, sackOK, sack, TS, md5, tfo)", word)
 	}
 	return err
 }
@@ -173,13 +187,16 @@ func (p Pattern) String() string {
 	for _, r := range []struct {
 		name string
 		Range
-	}{{"seq", p.Seq}, {"ack", p.Ack}, {"len", p.Len}, {"win", p.Win}} {
+	}{{"seq", p.Seq}, {"ack", p.Ack}, {"len", p.Len}, {"win", p.Win}, {"mss", p.MSS}, {"wscale", p.WScale}} {
 		if r.set {
 			fmt.Fprintf(&b, " %s=%v", r.name, r.Range)
 		}
 	}
-	if p.SACK {
-		b.WriteString(" sack")
+	for _, name := range p.Options.Names() {
+		if name == "mss" && p.MSS.set || name == "wscale" && p.WScale.set {
+			continue // written with its value
+		}
+		b.WriteString(" " + name)
 	}
 	if p.Again {
 		b.WriteString(" again")

@@ -152,7 +152,7 @@ func (h *Host) Drain() error { return h.drain(itself) }
 func (g *Rig) Subject(p *wire.Packet) pattern.Segment {
 	return pattern.Segment{
 		From: g.Hosts[p.From].Name, Flags: p.Flags, Seq: p.RelSeq, Ack: p.RelAck, Len: p.Len, Win: p.Window,
-		SACK: len(p.SACK) > 0, Again: p.Retransmission,
+		Options: p.Options, MSS: p.MSS, WScale: p.WScale, Again: p.Retransmission,
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -23,6 +24,47 @@ const (
 	optMD5        = 19
 	optFastOpen   = 34
 )
+
+// An Options is a set of kinds of options, each once: which ones a segment has.
+type Options uint8
+
+// optionNames are the names of the kinds in an Options, as tcpdump prints them.
+var optionNames = [...]string{"mss", "wscale", "sackOK", "sack", "TS", "md5", "tfo"}
+
+// optionKinds are the kinds, in the order of optionNames.
+var optionKinds = [...]byte{optMSS, optWScale, optSACKOK, optSACK, optTimestamps, optMD5, optFastOpen}
+
+// OptionNamed returns the set of the one kind that tcpdump calls so: "mss", "wscale",
+// "sackOK", "sack", "TS", "md5" or "tfo". The empty set stands for any other name.
+func OptionNamed(name string) Options {
+	if i := slices.Index(optionNames[:], name); i >= 0 {
+		return 1 << i
+	}
+	return 0
+}
+
+// Has reports whether all of the kinds in some are in the set.
+func (o Options) Has(some Options) bool { return o&some == some }
+
+// Names returns the names of the kinds in the set.
+func (o Options) Names() (names []string) {
+	for i, name := range optionNames {
+		if o&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Kinds returns which options a list of them has.
+func Kinds(list []byte) (o Options) {
+	for kind := range options(list) {
+		if i := slices.Index(optionKinds[:], kind); i >= 0 {
+			o |= 1 << i
+		}
+	}
+	return o
+}
 
 // md5Size is how long the signature of a segment is (RFC 2385).
 const md5Size = 16
