@@ -114,6 +114,31 @@ func TestLateAndBroken(t *testing.T) {
 	}
 }
 
+// A story that waits in vain for what ought to come at once is not late for the timers
+// that run out while it waits: its mistake is told, and not blamed on the machine.
+func TestInVain(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		story func(s *lab.Script, client, listener *lab.Sock)
+		want  string
+	}{
+		"a segment":    {func(s *lab.Script, _, _ *lab.Sock) { s.Wire.Next("SYN,ACK") }, "wire: no SYN,ACK came"},
+		"a connection": {func(_ *lab.Script, _, listener *lab.Sock) { listener.Accept() }, "accept(3): EAGAIN"},
+		"the outcome":  {func(_ *lab.Script, client, _ *lab.Sock) { client.Outcome() }, "connect(3): it does not complete"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := tell(t, lab.Options{Patience: 1200 * time.Millisecond}, func(s *lab.Script) { // the SYN's timer ends after 1 s
+				listener := s.Server.Listen(80, 1)
+				test.story(s, s.Client.Connect(listener), listener)
+			})
+			if r.Outcome != record.Broken || r.Late != nil || !strings.Contains(r.Error, test.want) || strings.Contains(r.Error, "held up") {
+				t.Errorf("%s: %s; late %+v; want %q", r.Outcome, r.Error, r.Late, test.want)
+			}
+		})
+	}
+}
+
 // What a timer has sent while a story was held up is not taken for what the next
 // delivery has led to: no word that is not about timers sees it.
 func TestLateRetransmission(t *testing.T) {

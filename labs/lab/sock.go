@@ -252,8 +252,10 @@ func (s *Sock) Connected() string { return s.connected(time.Now()) }
 
 // Outcome waits for connect to complete and returns OK or the name of an errno.
 func (s *Sock) Outcome() string {
+	inVain := s.program.run.rig.Expect("connect")
 	outcome := s.connected(s.program.run.rig.Deadline())
 	if outcome == unix.ErrnoName(unix.EINPROGRESS) {
+		inVain()
 		s.fail("connect", "it does not complete")
 	}
 	return outcome
@@ -278,9 +280,11 @@ func (s *Sock) connected(until time.Time) string {
 
 // Accept takes the next connection from the listener's queue: accept(2).
 func (s *Sock) Accept() *Sock {
+	inVain := s.program.run.rig.Expect("a connection")
 	s.ready(unix.POLLIN, s.program.run.rig.Deadline())
 	conn, outcome := s.TryAccept()
 	if outcome != OK {
+		inVain()
 		s.refused("accept", outcome)
 	}
 	return conn
@@ -366,9 +370,11 @@ func (s *Sock) Send(data string) {
 // Read waits for something to read and reads it: read(2). It returns "" at the
 // end of the stream.
 func (s *Sock) Read() string {
+	inVain := s.program.run.rig.Expect("data")
 	s.ready(unix.POLLIN, s.program.run.rig.Deadline())
 	data, outcome := s.TryRead()
 	if outcome != OK {
+		inVain()
 		s.refused("read", outcome)
 	}
 	return data

@@ -37,19 +37,27 @@ func (w *Wire) Of(conn *Sock) *Wire {
 func (w *Wire) Next(name string) *Segment {
 	g := w.run.rig
 	p := w.parse(name)
-	for late, until := false, g.Deadline(); ; {
-		if s := w.take(p); s != nil {
-			return s
-		}
-		if late {
-			w.run.fail(fmt.Errorf("wire: no %s came; on the wire: %s", name, w.run.onTheWire()))
-		}
+	if s := w.take(p); s != nil {
+		return s
+	}
+	inVain := g.Expect(name)
+	until := g.Deadline()
+	if due := g.SendsDue().Add(g.Patience()); due.After(until) {
+		until = due
+	}
+	for late := false; !late; {
 		late = !time.Now().Before(until) // then this look is the last, whatever holds it up
 		// What does not come at once may be sent by a timer.
 		g.Plan(name, g.SendsDue())
 		w.run.must(g.Carry(until))
 		g.Planned()
+		if s := w.take(p); s != nil {
+			return s
+		}
 	}
+	inVain()
+	w.run.fail(fmt.Errorf("wire: no %s came; on the wire: %s", name, w.run.onTheWire()))
+	return nil
 }
 
 // Take takes the next segment of that name from the wire if it is there now,
@@ -197,6 +205,7 @@ func (w *Wire) Sent() int {
 func (w *Wire) Carry(from *Sock) (all bool) {
 	g, e := w.run.rig, from.End.rig
 	to := from.Peer().rig
+	inVain := g.Expect("an acknowledgement")
 	for until := g.Deadline(); from.Unacknowledged() > 0; {
 		next := w.pick(func(p *wire.Packet) bool { return sent(to, p) && !p.ByTimer() })
 		if next == nil {
@@ -216,6 +225,7 @@ func (w *Wire) Carry(from *Sock) (all bool) {
 			w.run.must(g.Carry(until))
 			g.Planned()
 		default:
+			inVain()
 			w.run.fail(fmt.Errorf("wire: %d bytes of %s's are not acknowledged; on the wire: %s",
 				e.Seen.WQueue, e.Host.Name, w.run.onTheWire()))
 		}

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"go.starlark.net/resolve"
 	"go.starlark.net/starlark"
@@ -27,6 +28,11 @@ const (
 	maxSockets = 10_000    // that it makes, open or not
 	maxWords   = 200_000   // that act: each may be an event of the record
 )
+
+// Patience is how long a story waits for a segment that the kernel sends at once, or
+// not at all. Labs wait longer: their segments come. An author's mistake, such as
+// wire.next("SNY,ACK") for "SYN,ACK", is to be told soon.
+const Patience = 2 * time.Second
 
 // dialect is Starlark with what a script needs beside what a configuration does. A
 // story always ends: there is no while, and no recursion.

@@ -150,6 +150,18 @@ func (g *Rig) Plan(what string, until time.Time) {
 	}
 }
 
+// Expect notes that the story begins to wait for what ought to come at once. Where it
+// never comes, inVain is to be called: the timers that ran out meanwhile did so because
+// the story waited, and it was not late for them.
+func (g *Rig) Expect(what string) (inVain func()) {
+	g.clock.mark(time.Now(), "the wait for "+what)
+	late, heldUp := g.clock.late, g.clock.heldUp
+	return func() {
+		g.clock.mark(time.Now(), what)
+		g.clock.late, g.clock.heldUp = late, heldUp
+	}
+}
+
 // Planned notes that such a wait is over.
 func (g *Rig) Planned() {
 	now := time.Now()

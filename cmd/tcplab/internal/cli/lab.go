@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -90,7 +91,8 @@ func labCommand(l *lab.Lab, flags bool) *cobra.Command {
 type telling struct {
 	ipv6, trace, hostSysctls bool
 	sysctls                  []string
-	sweeps                   []string // of one lab or story
+	sweeps                   []string      // of one lab or story
+	patience                 time.Duration // see lab.Options; 0 for a lab's
 }
 
 func (t *telling) flags(cmd *cobra.Command) {
@@ -103,7 +105,7 @@ func (t *telling) flags(cmd *cobra.Command) {
 
 func (t *telling) options() (lab.Options, error) {
 	settings, err := parseSysctls(t.sysctls)
-	return lab.Options{IPv6: t.ipv6, Sysctls: settings, HostSysctls: t.hostSysctls, Version: versionText(), Trace: t.trace}, err
+	return lab.Options{IPv6: t.ipv6, Sysctls: settings, HostSysctls: t.hostSysctls, Version: versionText(), Trace: t.trace, Patience: t.patience}, err
 }
 
 // tell runs a lab and shows the record; with --sweep several, and the comparison.

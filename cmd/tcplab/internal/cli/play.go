@@ -12,6 +12,7 @@ import (
 
 	"github.com/tcplab/tcplab/labs/lab"
 	"github.com/tcplab/tcplab/labs/machine"
+	"github.com/tcplab/tcplab/labs/play"
 )
 
 // playing is how stories in files are told.
@@ -59,6 +60,7 @@ docs/stories.md is the guide.`,
 	}
 	p.view.flags(cmd)
 	p.telling.flags(cmd)
+	p.patience = play.Patience
 	sweepFlag(cmd, &p.sweeps)
 	p.view.tap.addTo(cmd)
 	p.view.files.junit.addTo(cmd, "junit", junitHelp)

@@ -15,7 +15,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/tcplab/tcplab/labs/lab"
 	"github.com/tcplab/tcplab/labs/record"
@@ -38,10 +37,6 @@ type Config struct {
 	Asking bool
 }
 
-// patience is for how long somebody who types waits for what does not come, as in
-// wire.next("SNY").
-const patience = 2 * time.Second
-
 // Name is what a typed story is called: its errors begin with that.
 const Name = "prompt"
 
@@ -57,9 +52,6 @@ type Outcome struct {
 func Run(ctx context.Context, in, out, errs *os.File, c Config) (Outcome, error) {
 	s := &session{Config: c, out: out, errs: errs}
 	var lines console
-	if c.Asking {
-		s.Options.Patience = patience
-	}
 	if c.Editing {
 		e, err := newEditor(in, out)
 		if err != nil {
