@@ -59,7 +59,7 @@ func TryGet(s *Sock, option sockopt.Entry, question any) (v any, outcome string)
 
 // hasGot takes in what getsockopt has said.
 func (s *Sock) hasGot(option sockopt.Spec, v any, errno error) {
-	args := []string{s.arg(), option.Name}
+	args := []string{s.arg(), option.Level.String(), option.Name}
 	result := -1
 	if errno == nil {
 		args, result = append(args, "["+shown(v)+"]"), 0

@@ -3,6 +3,8 @@ package rig
 import (
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/tcplab/tcplab/labs/internal/wire"
 	"github.com/tcplab/tcplab/labs/record"
 )
@@ -13,7 +15,17 @@ import (
 // story does to a socket may set them, and they may have run out before the story has
 // looked. They are set to two jiffies at least (TCP_TIMEOUT_MIN), the first of which
 // may be nearly over.
-const quickest = time.Millisecond
+var quickest = tick()
+
+// tick is how long a jiffy of this kernel's is: the coarse clocks go by them
+// (kernel/time/posix-timers.c: posix_get_coarse_res).
+func tick() time.Duration {
+	var res unix.Timespec
+	if err := unix.ClockGetres(unix.CLOCK_MONOTONIC_COARSE, &res); err != nil || res.Nano() <= 0 {
+		return time.Millisecond // the shortest that a kernel is built with
+	}
+	return time.Duration(res.Nano())
+}
 
 // window is the least time after which RACK's timer runs out: a quarter of the least
 // round-trip time is its reordering window, where the segments have left together.
