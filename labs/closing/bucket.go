@@ -80,22 +80,19 @@ other side: thousands of them do no harm.`,
 		s.Part("The client's room for TIME_WAIT is bounded")
 		s.Client.SetSysctl(maxBuckets, strconv.Itoa(limit))
 		for i := range limit {
-			client, server := s.Connection(strconv.Itoa(i + 1))
-			closeInOrder(s, client, server)
+			client, _ := closeInOrder(s, strconv.Itoa(i+1))
 			s.Wire.Of(client).Deliver("client:ACK")
 		}
 
-		client, server := s.Connection("over")
+		client, server := closeInOrder(s, "over")
 		wire := s.Wire.Of(client)
-		closeInOrder(s, client, server)
 		s.Expect("over-the-limit-no-time-wait",
 			lab.Is("in TIME_WAIT", s.Client.Count(record.TimeWait), limit),
 			lab.Is("client", client.State(), record.Close),
 			lab.Is("TCPTimeWaitOverflow", s.Client.Counter("TCPTimeWaitOverflow"), 1))
 		wire.Next("client:ACK").Drop()
 		wire.Retransmission("server:FIN,ACK").Deliver()
-		answer := wire.Waiting(s.Client)
-		wire.Deliver("client:RST")
+		answer := wire.DeliverAll(s.Client)
 		s.Expect("lost-ack-then-resets",
 			lab.Is("client's host sends", answer, "RST"),
 			lab.Is("server", server.State(), record.Close))
@@ -104,22 +101,13 @@ other side: thousands of them do no harm.`,
 		wire = s.Wire.Of(client)
 		s.Part("The limit is lowered to 0; the client closes, and the server does not yet")
 		s.Client.SetSysctl(maxBuckets, "0")
-		client.Close()
-		wire.Pass("client:FIN,ACK", "server:ACK")
-		state := client.State()
-		small := s.Client.Sysctl(finTimeout) <= 60 // TCP_TIMEWAIT_LEN
-		if small {
-			s.Expect("finwait2-goes-too", lab.Is("client", state, record.Close))
-		}
+		client.Finish()
+		small := s.Unless(s.Client.Sysctl(finTimeout) > 60, "with a "+finTimeout+" above 60 s FIN_WAIT2 is no small socket yet")
+		small.Expect("finwait2-goes-too", lab.Is("client", client.State(), record.Close))
 		server.Close()
-		wire.Next("server:FIN,ACK").Deliver()
-		answer = wire.Waiting(s.Client)
-		wire.Deliver("client:RST")
-		if !small {
-			s.Inapplicable("with a "+finTimeout+" above 60 s FIN_WAIT2 is no small socket yet", "finwait2-goes-too", "lowering-it-cures")
-			return
-		}
-		s.Expect("lowering-it-cures",
+		wire.Pass("server:FIN,ACK")
+		answer = wire.DeliverAll(s.Client)
+		small.Expect("lowering-it-cures",
 			lab.Seen("still in TIME_WAIT", s.Client.Count(record.TimeWait)),
 			lab.Is("the server's FIN is answered by a RST", answer == "RST", false))
 	},
@@ -127,11 +115,13 @@ other side: thousands of them do no harm.`,
 
 const maxBuckets = "net.ipv4.tcp_max_tw_buckets"
 
-// closeInOrder closes a connection from the client on, up to its last ACK, which waits.
-func closeInOrder(s *lab.Script, client, server *lab.Sock) {
-	wire := s.Wire.Of(client)
+// closeInOrder makes a connection and closes it from the client on, up to its last ACK,
+// which waits.
+func closeInOrder(s *lab.Script, name string) (client, server *lab.Sock) {
+	client, server = s.Connection(name)
 	client.Close()
-	wire.Next("client:FIN,ACK").Deliver()
+	s.Wire.Of(client).Pass("client:FIN,ACK")
 	server.Close()
-	wire.Next("server:FIN,ACK").Deliver()
+	s.Wire.Of(client).Pass("server:FIN,ACK")
+	return client, server
 }

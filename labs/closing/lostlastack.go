@@ -70,8 +70,7 @@ not arrive. They are orphans, and end as in the lab lostfin.`,
 		wire, rto := s.Wire.Of(client), server.RTO()
 
 		s.Part("Both sides close, and the last ACK is lost")
-		client.Close()
-		wire.Pass("client:FIN,ACK", "server:ACK")
+		client.Finish()
 		server.Close()
 		fin := wire.Next("server:FIN,ACK").Deliver()
 		wire.Next("client:ACK").Drop()
@@ -87,14 +86,13 @@ not arrive. They are orphans, and end as in the lab lostfin.`,
 			lab.SentAgain("after", again, fin, rto))
 		before := client.TimerBelow(timeWaitLength*time.Second - 150*time.Millisecond) // or one could not tell
 		again.Deliver()
-		_, after := client.Timer()
+		after := client.TimeLeft()
 		s.Expect("time-wait-restarts",
 			lab.Is("client", client.State(), record.TimeWait),
 			lab.Is("started anew", after.SetSince(before), true),
 			lab.Seen("left before_ms", before.Left.Milliseconds()),
 			lab.Seen("left after_ms", after.Left.Milliseconds()))
-		answer := wire.Waiting(s.Client)
-		wire.Deliver("client:ACK")
+		answer := wire.DeliverAll(s.Client)
 		s.Expect("time-wait-acks-again",
 			lab.Is("client sends", answer, "ACK"),
 			lab.Is("server", server.State(), record.Close))

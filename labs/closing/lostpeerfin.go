@@ -66,8 +66,7 @@ program learns of it.`,
 		client, server := s.Connection()
 		wire, rto := s.Wire.Of(client), server.RTO()
 		s.Part("Both sides close, and the server's FIN is lost")
-		client.Close()
-		wire.Pass("client:FIN,ACK", "server:ACK")
+		client.Finish()
 		server.Close()
 		fin := wire.Next("server:FIN,ACK").Drop()
 
@@ -90,13 +89,11 @@ program learns of it.`,
 		wire = s.Wire.Of(client)
 		s.Part("On this one the server closes too late")
 		s.Client.SetSysctl(finTimeout, "1")
-		client.Close()
-		wire.Pass("client:FIN,ACK", "server:ACK")
+		client.Finish()
 		client.Await(record.Close)
 		server.Close()
-		wire.Next("server:FIN,ACK").Deliver()
-		answer := wire.Waiting(s.Client)
-		wire.Deliver("client:RST")
+		wire.Pass("server:FIN,ACK")
+		answer := wire.DeliverAll(s.Client)
 		s.Expect("late-fin-gets-reset",
 			lab.Is("client sends", answer, "RST"),
 			lab.Is("server", server.State(), record.Close))

@@ -141,14 +141,12 @@ func inTimeWait(s *lab.Script, name string, listener *lab.Sock) (client *lab.Soc
 	s.Part("A connection that the server closes first")
 	client = s.Client.Named(name).Connect(listener)
 	wire := s.Wire.Of(client)
-	syn = wire.Next("client:SYN")
-	syn.Deliver()
+	syn = wire.Next("client:SYN").Deliver()
 	wire.Pass("server:SYN,ACK", "client:ACK")
 	listener.Accept().Close()
 	wire.Pass("server:FIN,ACK", "client:ACK")
 	client.Close()
-	fin = wire.Next("client:FIN,ACK")
-	fin.Deliver()
+	fin = wire.Next("client:FIN,ACK").Deliver()
 	wire.Deliver("server:ACK")
 	return client, syn, fin
 }

@@ -24,6 +24,14 @@ func (s *Sock) shutdown(how int, name string) {
 	s.acted()
 }
 
+// Finish closes the descriptor, as Close does, and carries the FIN to the other side,
+// with the acknowledgement that comes back: it waits for that where the other side's
+// kernel puts it off.
+func (s *Sock) Finish() {
+	s.Close()
+	s.script.Wire.Of(s).Pass(s.program.Name()+":FIN,ACK", s.Peer().rig.Host.Name+":ACK")
+}
+
 // Close closes the descriptor: close(2). With the last one of a socket SO_LINGER is
 // off, as it is by default, unless the story has set it. With a time it may block,
 // and the story with it: Took says for how long.

@@ -29,6 +29,17 @@ func (h *Host) Reconnect(earlier *Sock) *Sock {
 	return s
 }
 
+// CrossConnect makes a socket on this host and one on another, each bound to a port,
+// that connect to each other: both SYNs are on the wire then.
+func (h *Host) CrossConnect(port int, other *Host, otherPort int) (own, others *Sock) {
+	own, others = h.Socket(), other.Socket()
+	own.Bind(h.Addr(port))
+	others.Bind(other.Addr(otherPort))
+	own.Connect(other.Addr(otherPort))
+	others.Connect(h.Addr(port))
+	return own, others
+}
+
 // TryConnect is Connect where the call may have another outcome than to be in
 // progress: OK, or the name of an errno.
 func (s *Sock) TryConnect(to netip.AddrPort) (outcome string) {

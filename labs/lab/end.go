@@ -98,6 +98,18 @@ func (e *End) Timer() (string, TimeLeft) {
 	return timer, left
 }
 
+// RunsTimer looks whether a timer of the kernel is running for the socket.
+func (e *End) RunsTimer() bool {
+	timer, _ := e.Timer()
+	return timer != ""
+}
+
+// TimeLeft looks what the timer that is running for the socket has left.
+func (e *End) TimeLeft() TimeLeft {
+	_, left := e.Timer()
+	return left
+}
+
 // TimerBelow looks at the timer when it has less left than limit, and waits for
 // that where the story has come too soon.
 func (e *End) TimerBelow(limit time.Duration) TimeLeft {

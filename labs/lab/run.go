@@ -122,6 +122,7 @@ type run struct {
 	disturbed bool
 	at        atomic.Value // a string: where in its text the story is, if it says so
 	failure   error        // ends the story: the outcome is Broken
+	stopped   bool         // by the story itself: see Script.StopIf
 	// faulty is set where the instrument has failed, which no lateness explains.
 	faulty bool
 }
@@ -165,7 +166,7 @@ func (r *run) tell(g *rig.Rig) {
 		if wrong := recover(); wrong != nil { // a mistake in the story is no claim's fault
 			r.failure = fmt.Errorf("the story panicked: %v", wrong)
 		}
-		if !ended && r.failure == nil {
+		if !ended && !r.stopped && r.failure == nil {
 			r.failure = errors.New("the story ended its goroutine")
 		}
 		r.end()

@@ -278,44 +278,6 @@ func (s *Sock) connected(until time.Time) string {
 	return outcome
 }
 
-// Accept takes the next connection from the listener's queue: accept(2).
-func (s *Sock) Accept() *Sock {
-	inVain := s.program.run.rig.Expect("a connection")
-	s.ready(unix.POLLIN, s.program.run.rig.Deadline())
-	conn, outcome := s.TryAccept()
-	if outcome != OK {
-		inVain()
-		s.refused("accept", outcome)
-	}
-	return conn
-}
-
-// TryAccept is Accept without waiting. The outcome is OK or the name of an errno.
-func (s *Sock) TryAccept() (conn *Sock, outcome string) {
-	s.before(s.name, "accept")
-	fd, from, err := s.accept4()
-	if err != nil {
-		errno := s.call("accept", fd, err, []string{s.arg()}, unix.EAGAIN, unix.EINVAL, unix.EMFILE)
-		s.acted()
-		return nil, unix.ErrnoName(errno)
-	}
-	name := s.as
-	s.as = ""
-	if host := s.program.Name(); name == "" && s.script.socks[host] == nil {
-		name = host
-	}
-	conn = s.hold(fd, name)
-	s.call("accept", conn.num, nil, []string{s.arg()})
-	conn.bound = s.bound
-	if s.bound.Addr().IsUnspecified() {
-		conn.bound = unmapped(conn.own())
-	}
-	conn.met(rig.Pair{Local: conn.bound, Remote: unmapped(addrPort(from))}, true)
-	s.acted()
-	conn.look()
-	return conn, OK
-}
-
 // ofTransfer are the errnos that write and read may have: the call's own, and those
 // that a socket keeps for the next call on it.
 var ofTransfer = []unix.Errno{
@@ -382,6 +344,22 @@ func (s *Sock) Read() string {
 
 // TryRead is Read without waiting. The outcome is OK or the name of an errno.
 func (s *Sock) TryRead() (data, outcome string) { return s.TryReadSome(4096) }
+
+// Reads is TryRead in one value: the data, EOF at the end of the stream, or the name of
+// an errno.
+func (s *Sock) Reads() string {
+	data, outcome := s.TryRead()
+	switch {
+	case outcome != OK:
+		return outcome
+	case data == "":
+		return EOF
+	}
+	return data
+}
+
+// EOF is what Reads returns at the end of the stream, where read(2) returns 0.
+const EOF = "end of stream"
 
 // maxRead is how many bytes one call reads at most.
 const maxRead = 1 << 24

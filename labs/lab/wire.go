@@ -75,6 +75,44 @@ func (w *Wire) Deliver(names ...string) {
 	}
 }
 
+// Drop loses the next segment of each of the names where there is one, as Deliver
+// delivers them.
+func (w *Wire) Drop(names ...string) {
+	for _, name := range names {
+		if s := w.Take(name); s != nil {
+			s.Drop()
+		}
+	}
+}
+
+// DeliverAll names the segments from a host that wait on the wire, as Waiting does, and
+// delivers them.
+func (w *Wire) DeliverAll(from *Host) string {
+	names, all := w.takeAll(from)
+	for _, s := range all {
+		s.Deliver()
+	}
+	return names
+}
+
+// DropAll names the segments from a host that wait on the wire, as Waiting does, and
+// loses them.
+func (w *Wire) DropAll(from *Host) string {
+	names, all := w.takeAll(from)
+	for _, s := range all {
+		s.Drop()
+	}
+	return names
+}
+
+func (w *Wire) takeAll(from *Host) (names string, all []*Segment) {
+	names = w.Waiting(from)
+	for s := w.pick(w.from(from)); s != nil; s = w.pick(w.from(from)) {
+		all = append(all, s)
+	}
+	return names, all
+}
+
 // Pass delivers, one after another, the next segment of each of the names, which
 // must come: see Next.
 func (w *Wire) Pass(names ...string) {
@@ -150,7 +188,15 @@ func (r *run) onTheWire() string {
 // "SYN,ACK", "ACK ACK".
 func (w *Wire) Waiting(from *Host) string {
 	w.run.must(from.rig.Drain())
-	return w.run.named(from.rig, func(p *wire.Packet) bool { return !p.ByTimer() && w.carries(p) })
+	return w.run.named(from.rig, w.from(from))
+}
+
+// from returns the test for a segment from a host that words see which are not about
+// timers.
+func (w *Wire) from(host *Host) func(*wire.Packet) bool {
+	return func(p *wire.Packet) bool {
+		return w.run.rig.Hosts[p.From] == host.rig && !p.ByTimer() && w.carries(p)
+	}
 }
 
 // OnTheWire names the segments that wait on the wire and that nothing was done with

@@ -117,13 +117,13 @@ type word struct {
 
 // looks are the methods that are written without parentheses.
 var looks = []string{
-	"State", "Queue", "Limit", "Held", "Received", "Unacknowledged", "Peer", "Timer", "RTO", "Name",
+	"State", "Queue", "Limit", "Held", "Received", "Unacknowledged", "Peer", "Timer", "RunsTimer", "TimeLeft", "RTO", "Name",
 }
 
 // spelled are the methods whose word is another than their own name: a story in a file
 // takes the outcome of a call that may fail, and does not end with it.
 var spelled = map[string]string{
-	"TryWrite": "write", "TryRead": "read", "TryBind": "bind", "Write": "", "Read": "", "Bind": "",
+	"TryWrite": "write", "TryRead": "read", "TryBind": "bind", "Write": "", "Read": "", "Reads": "", "Bind": "",
 }
 
 var (

@@ -117,8 +117,7 @@ connection, and nothing if only a SYN was sent.`,
 
 		s.Part("The same in SYN_SENT")
 		client.Connect(to)
-		syn := s.Wire.Next("SYN")
-		syn.Hold()
+		syn := s.Wire.Next("SYN").Hold()
 		client.Disconnect()
 		sent := s.Wire.Waiting(s.Client)
 		syn.Deliver()

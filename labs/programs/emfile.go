@@ -94,10 +94,9 @@ something. (EMFILE is the process's limit. ENFILE is the whole system's.)`,
 		first := s.Client.Named("first").Connect(listener)
 		s.Wire.Handshake(first)
 		server := listener.Named("server").Accept()
-		_, empty := listener.TryAccept()
 		s.Expect("emfile-comes-before-eagain",
 			lab.Is("queue", listener.Queue(), 0),
-			lab.Is("accept", empty, "EMFILE"))
+			lab.Is("accept", lab.Outcome(listener.TryAccept()), "EMFILE"))
 
 		s.Part("A second client")
 		second := s.Client.Named("second").Connect(listener)
@@ -106,12 +105,11 @@ something. (EMFILE is the process's limit. ENFILE is the whole system's.)`,
 		before := listener.Poll()
 		_, outcome := listener.TryAccept()
 		after := listener.Poll()
-		_, again := listener.TryAccept()
 		s.Expect("accept-says-emfile-again-and-again",
 			lab.Is("poll", before, "IN"),
 			lab.Is("accept", outcome, "EMFILE"),
 			lab.Is("poll again", after, "IN"),
-			lab.Is("accept again", again, "EMFILE"))
+			lab.Is("accept again", lab.Outcome(listener.TryAccept()), "EMFILE"))
 		s.Expect("connection-stays-queued",
 			lab.Is("queue", listener.Queue(), 1),
 			lab.Is("state", second.Peer().State(), record.Established),

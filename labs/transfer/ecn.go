@@ -98,8 +98,7 @@ ssthresh is half the window, and the next new segment says CWR (tcp_ecn_queue_cw
 
 		s.Part("The sender answers")
 		client.Write("hello")
-		cwr := wire.Next("client:data")
-		cwr.Deliver()
+		cwr := wire.Next("client:data").Deliver()
 		last := wire.Take("server:ACK")
 		s.Expect("ce-is-echoed-until-cwr",
 			lab.Is("the mark's ACK has ECE", echo.Has("ECE"), true),
@@ -114,8 +113,7 @@ ssthresh is half the window, and the next new segment says CWR (tcp_ecn_queue_cw
 		falls := !s.Client.Has(ecnFallback) || s.Client.Sysctl(ecnFallback) != 0
 		late := s.Client.Named("late").Connect(s.Sock("listener"))
 		wire = s.Wire.Of(late)
-		syn := wire.Next("SYN")
-		syn.Drop()
+		syn := wire.Next("SYN").Drop()
 		again := wire.Retransmission("client:SYN")
 		if falls {
 			s.Expect("retransmitted-syn-drops-ecn",

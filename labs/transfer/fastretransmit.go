@@ -105,14 +105,12 @@ congestion window shrinks to one half, not to one segment as after a timeout.`,
 		client.Write(full(client, 6))
 		client.Idle(roundTrip)
 		wire := s.Wire.Of(client)
-		first := wire.Next("client:data")
-		first.Drop()
+		first := wire.Next("client:data").Drop()
 		var again, third *lab.Segment
 		duplicates := 0
 		for range 5 {
 			wire.Pass("client:data")
-			ack := wire.Next("server:ACK")
-			ack.Deliver()
+			ack := wire.Next("server:ACK").Deliver()
 			if again != nil {
 				continue
 			}

@@ -87,8 +87,7 @@ has seen, up to tcp_max_reordering.`,
 			wire := s.Wire.Of(client)
 			client.Write(full(client, others+1))
 			client.Idle(roundTrip)
-			late = wire.Next("client:data")
-			late.Hold()
+			late = wire.Next("client:data").Hold()
 			for range others {
 				wire.Pass("client:data")
 				if now := wire.Take("server:ACK"); now != nil {

@@ -87,10 +87,8 @@ the flag, which moves the byte into the stream.`,
 			wire := s.Wire.Of(client)
 			client.Write("ab")
 			client.SendOOB("cd!")
-			first = wire.Next("client:data")
-			first.Deliver()
-			oob = wire.Next("client:PSH,ACK,URG data")
-			oob.Deliver()
+			first = wire.Next("client:data").Deliver()
+			oob = wire.Next("client:PSH,ACK,URG data").Deliver()
 			wire.Carry(client)
 			client.Write("ef")
 			wire.Carry(client)
@@ -117,9 +115,8 @@ the flag, which moves the byte into the stream.`,
 		lab.Set(server, sockopt.OOBInline, true)
 		s.Part("In the stream")
 		sends(client)
-		_, outcome := server.TryReadOOB()
 		s.Expect("inline-if-asked",
-			lab.Is("MSG_OOB", outcome, "EINVAL"),
+			lab.Is("MSG_OOB", lab.Outcome(server.TryReadOOB()), "EINVAL"),
 			lab.Is("stream", server.Drain(), "abcd!ef"))
 	},
 }
