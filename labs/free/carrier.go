@@ -2,11 +2,9 @@ package free
 
 import (
 	"container/heap"
-	"net/netip"
 	"slices"
 	"time"
 
-	"github.com/tcplab/tcplab/labs/internal/pattern"
 	"github.com/tcplab/tcplab/labs/internal/rig"
 	"github.com/tcplab/tcplab/labs/internal/segment"
 	"github.com/tcplab/tcplab/labs/internal/wire"
@@ -29,94 +27,7 @@ type carrier struct {
 	others  map[string]int // packets that are not TCP, by protocol
 	strays  int            // packets for no host
 	ended   bool           // the run is over: see over
-}
-
-// A stream is what one side of a connection sends.
-type stream struct{ src, dst netip.AddrPort }
-
-// A connection is known by its two addresses, the lesser first.
-type connection struct{ a, b netip.AddrPort }
-
-func connectionOf(p *wire.Packet) connection {
-	if p.Dst.Compare(p.Src) < 0 {
-		return connection{p.Dst, p.Src}
-	}
-	return connection{p.Src, p.Dst}
-}
-
-func streamOf(p *wire.Packet) stream { return stream{p.Src, p.Dst} }
-
-// streamState is what the carrier knows of a stream.
-type streamState struct {
-	arrived bool   // something of it has
-	next    uint32 // the sequence number that its receiver waits for
-	// notBefore is when what was delayed arrives: what is sent after it does not
-	// overtake it.
-	notBefore time.Time
-	looked    time.Time // when its receiver was last looked at for what was only counted
-}
-
-func (c *carrier) stream(p *wire.Packet) *streamState {
-	s := c.streams[streamOf(p)]
-	if s == nil {
-		s = &streamState{}
-		c.streams[streamOf(p)] = s
-	}
-	return s
-}
-
-// due reports whether the receiver of what is only counted is to be looked at: to do so
-// each time would take a quarter of what carrying takes.
-func (s *streamState) due() bool {
-	now := time.Now()
-	if now.Sub(s.looked) < glance {
-		return false
-	}
-	s.looked = now
-	return true
-}
-
-// arrive takes in that a packet has reached its receiver.
-func (s *streamState) arrive(p *wire.Packet) {
-	end := p.Seq + p.SeqLen()
-	switch {
-	case !s.arrived || p.Flags&segment.SYN != 0:
-		s.arrived, s.next = true, end
-	case int32(p.Seq-s.next) <= 0 && int32(end-s.next) > 0:
-		s.next = end
-	}
-}
-
-// A heldPacket waits on the wire until its rule lets it go.
-type heldPacket struct {
-	packet *wire.Packet
-	rule   *Rule
-}
-
-// A latePacket arrives at a time.
-type latePacket struct {
-	due    time.Time
-	order  int
-	packet *wire.Packet
-}
-
-type lateness []latePacket
-
-func (l lateness) Len() int { return len(l) }
-func (l lateness) Less(i, j int) bool {
-	if !l[i].due.Equal(l[j].due) {
-		return l[i].due.Before(l[j].due)
-	}
-	return l[i].order < l[j].order
-}
-func (l lateness) Swap(i, j int) { l[i], l[j] = l[j], l[i] }
-func (l *lateness) Push(x any)   { *l = append(*l, x.(latePacket)) }
-func (l *lateness) Pop() any {
-	last := len(*l) - 1
-	p := (*l)[last]
-	(*l)[last].packet = nil
-	*l = (*l)[:last]
-	return p
+	latest  record.HoldUp  // of the packets that were to be late: see heldUp
 }
 
 // next is when the next of the late packets arrives; the zero time for none.
@@ -137,9 +48,11 @@ func (c *carrier) step() (any bool, err error) {
 		if c.ended {
 			continue
 		}
+		c.arrivesLate(p, time.Now())
 		if err := c.deliver(p.packet); err != nil {
 			return true, err
 		}
+		c.g.Done(p.packet)
 		any = true
 	}
 	packets, err := c.g.Sent()
@@ -161,6 +74,7 @@ func (c *carrier) take(p *wire.Packet) error {
 		return c.g.Hand(p)
 	}
 	s := c.g.Subject(p)
+	c.stream(p).clock.take(p, s.From)
 	c.sent.add(s)
 	for _, e := range c.expect {
 		e.meets(s)
@@ -265,7 +179,11 @@ func (c *carrier) passLink(p *wire.Packet) error {
 		c.schedule(p, due)
 		return nil
 	}
-	return c.deliver(p)
+	if err := c.deliver(p); err != nil {
+		return err
+	}
+	c.g.Done(p)
+	return nil
 }
 
 // deliver lets a segment arrive, and what was held for it.
@@ -331,65 +249,6 @@ func (c *carrier) hand(p *wire.Packet, fate record.Fate, forged bool) error {
 		return to.Count()
 	}
 	return nil
-}
-
-// resetBoth gives both ends of a segment's connection a RST, each with the sequence
-// number that it waits for: another is not obeyed (RFC 5961 §3.2).
-func (c *carrier) resetBoth(p *wire.Packet) error {
-	back := c.streams[stream{p.Dst, p.Src}]
-	answer := segment.TCP{SrcPort: p.Dst.Port(), DstPort: p.Src.Port(), Flags: segment.RST}
-	switch {
-	case back != nil:
-		answer.Seq = back.next
-	case p.Flags&segment.ACK != 0:
-		answer.Seq = p.Ack
-	default: // a SYN: its sender goes by the acknowledgement number
-		answer.Flags, answer.Ack = segment.RST|segment.ACK, p.Seq+p.SeqLen()
-	}
-	if there := c.streams[streamOf(p)]; there != nil {
-		on := segment.TCP{SrcPort: p.Src.Port(), DstPort: p.Dst.Port(), Flags: segment.RST, Seq: there.next}
-		if err := c.forge(p.Src, p.Dst, on); err != nil {
-			return err
-		}
-	}
-	return c.forge(p.Dst, p.Src, answer)
-}
-
-// forge hands over a segment that no host has sent.
-func (c *carrier) forge(src, dst netip.AddrPort, t segment.TCP) error {
-	raw, err := segment.Build(src.Addr(), dst.Addr(), t)
-	if err != nil {
-		return err
-	}
-	from, err := c.g.Peer(src.Addr())
-	if err != nil {
-		return err
-	}
-	p, err := c.g.Craft(from.End(rig.Pair{Local: src, Remote: dst}, false), raw)
-	if err != nil {
-		return err
-	}
-	return c.hand(p, record.Injected, true)
-}
-
-// seenSegments are how often hosts have sent which segments, for the message about a
-// rule that has never acted.
-type seenSegments struct {
-	count map[string]int
-	order []string
-}
-
-func (s *seenSegments) add(p pattern.Segment) {
-	name := p.From + ":" + pattern.Plain(p.Flags).String()
-	if p.Len > 0 {
-		name = p.From + ":data"
-	}
-	if s.count == nil {
-		s.count = map[string]int{}
-	}
-	if s.count[name]++; s.count[name] == 1 {
-		s.order = append(s.order, name)
-	}
 }
 
 func newCarrier(g *rig.Rig, rules []*Rule, expect []*Expectation, fold int) *carrier {

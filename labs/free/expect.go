@@ -37,30 +37,11 @@ const (
 	stillRuns
 )
 
-// Expectations says how expectations are written, with an example each.
-var Expectations = []struct{ Form, Says, Example string }{
-	{"SEGMENT seen", "a host has sent it; #n: so many of them", "server:RST#1 seen"},
-	{"SEGMENT not seen", "no host has", "client:SYN#2 not seen"},
-	{"HOST is STATE at end", "all its connections are in that state; gone for none left", "client is CLOSE_WAIT at end"},
-	{"HOST was STATE", "one of its connections was", "server was SYN_RECV"},
-	{"HOST has N STATE at end", "so many are; N may be a range", "server has 0 CLOSE_WAIT at end"},
-	{"HOST exits N", "the host's program ends with that exit status", "client exits 28"},
-	{"HOST runs at end", "its program has not ended by then; the client's is to be stopped by --timeout", "client runs at end"},
-}
-
-// ErrExpectation is wrapped by the errors of ParseExpectation, whose text has the
-// grammar.
-var ErrExpectation = errors.New("wrong expectation")
-
-// ParseExpectation reads an expectation: see Expectations.
+// ParseExpectation reads an expectation: see Expectations. The error is a *GrammarError.
 func ParseExpectation(text string) (*Expectation, error) {
 	e := &Expectation{text: strings.Join(strings.Fields(text), " ")}
 	if err := e.parse(strings.Fields(text)); err != nil {
-		var forms []string
-		for _, f := range Expectations {
-			forms = append(forms, f.Form)
-		}
-		return nil, fmt.Errorf("%w %q: %w; want %s", ErrExpectation, text, err, strings.Join(forms, ", or "))
+		return nil, &GrammarError{"expectation", text, err, Expectations}
 	}
 	return e, nil
 }

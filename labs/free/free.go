@@ -44,7 +44,11 @@ type Options struct {
 	Rules  []*Rule
 	Expect []*Expectation
 
-	IPv6        bool
+	IPv6 bool
+	// Fast lets the hosts send bursts of segments, as they give them to a network card
+	// with TSO: for much data. A segment of the record, or of a rule, may then be a
+	// burst of many.
+	Fast        bool
 	Sysctls     []Sysctl // later ones win
 	HostSysctls bool     // the hosts have this machine's own values instead of the pinned ones
 	// Fold is how many segments of a connection in a row that are nothing but data are
@@ -95,7 +99,7 @@ func Run(ctx context.Context, o Options) (*record.Run, error) {
 		return nil, err
 	}
 	_, err = rig.Do(ctx, rig.Config{
-		Hosts: r.hosts(), Configure: r.configure, Patience: patience, Budget: forever,
+		Hosts: r.hosts(), Configure: r.configure, Live: true, Patience: patience, Budget: forever,
 	}, r.tell)
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -125,7 +129,11 @@ func (r *run) hosts() []*stack.Host {
 	if r.o.IPv6 {
 		network = network6
 	}
-	return []*stack.Host{stack.New(Client, network[0]), stack.New(Server, network[1])}
+	hosts := []*stack.Host{stack.New(Client, network[0]), stack.New(Server, network[1])}
+	for _, h := range hosts {
+		h.Offload = r.o.Fast
+	}
+	return hosts
 }
 
 // newRun fills in what o leaves to Run.

@@ -1,13 +1,9 @@
 package free
 
 import (
-	"encoding/binary"
-	"encoding/hex"
 	"fmt"
 	"net/netip"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -68,12 +64,13 @@ func (r *run) elsewhere() string {
 // it listens on.
 func (r *run) listens() (bool, error) {
 	h := r.server.host
-	if err := h.Enter(); err != nil {
-		return false, err
-	}
-	all, err := listeners()
+	addresses, err := h.Listeners()
 	if err != nil {
 		return false, h.Wrap(err)
+	}
+	var all []listener
+	for _, a := range addresses {
+		all = append(all, listener{a})
 	}
 	up, loopback := false, false
 	for _, l := range all {
@@ -96,43 +93,4 @@ func (r *run) listens() (bool, error) {
 		r.notef("the server listens on its loopback interface alone%s: nothing that comes over the wire gets there", r.elsewhere())
 	}
 	return up, nil
-}
-
-// listeners are those of the calling thread's network namespace.
-func listeners() ([]listener, error) {
-	var all []listener
-	for _, file := range []string{"tcp", "tcp6"} {
-		text, err := os.ReadFile("/proc/thread-self/net/" + file)
-		if os.IsNotExist(err) {
-			continue // a kernel without IPv6
-		}
-		if err != nil {
-			return nil, err
-		}
-		for line := range strings.Lines(string(text)) {
-			const listen = "0A" // TCP_LISTEN, proc_pid_net(5)
-			if f := strings.Fields(line); len(f) > 3 && f[3] == listen {
-				if a, ok := readAddress(f[1]); ok {
-					all = append(all, listener{a})
-				}
-			}
-		}
-	}
-	return all, nil
-}
-
-// readAddress reads an address as /proc/net/tcp has it: each word of it in the
-// machine's byte order, then the port.
-func readAddress(text string) (netip.AddrPort, bool) {
-	address, port, _ := strings.Cut(text, ":")
-	b, err := hex.DecodeString(address)
-	n, err2 := strconv.ParseUint(port, 16, 16)
-	if err != nil || err2 != nil || len(b)%4 != 0 {
-		return netip.AddrPort{}, false
-	}
-	for i := 0; i < len(b); i += 4 {
-		binary.BigEndian.PutUint32(b[i:], binary.NativeEndian.Uint32(b[i:]))
-	}
-	a, ok := netip.AddrFromSlice(b)
-	return netip.AddrPortFrom(a, uint16(n)), ok
 }

@@ -100,22 +100,19 @@ func pythonServer(t *testing.T) string {
 
 func command(text string) func(*testing.T) string { return func(*testing.T) string { return text } }
 
-// heldUp is how long two segments of a run may be apart before a timer of a kernel may
-// have acted in between: the least is that of a delayed ACK, 40 ms.
-const heldUp = 30 * time.Millisecond
-
-// punctual reports whether the machine has let a run go on.
+// punctual reports whether the machine has let a run go on: no timer of a kernel may have
+// acted between two segments.
 func punctual(r *record.Run) bool {
 	var last time.Duration
 	for _, e := range r.Events {
 		if s, ok := e.Body.(*record.Segment); ok {
-			if last > 0 && e.At-last > heldUp || s.Retransmission {
+			if last > 0 && e.At-last > tellsHoldUp || s.Retransmission {
 				return false
 			}
 			last = e.At
 		}
 	}
-	return true
+	return r.HeldUp.For < tellsHoldUp
 }
 
 // A rule makes the same of the same programs each time. A run that the machine has

@@ -53,33 +53,7 @@ const (
 	rate
 )
 
-// Grammar says how rules are written, a line each, with an example.
-var Grammar = []struct{ Form, Says, Example string }{
-	{"drop SEGMENT", "the segment is lost", "drop server:SYN,ACK#1"},
-	{"hold SEGMENT for TIME", "it waits on the wire, and others pass it by", "hold client:FIN,ACK for 3s"},
-	{"hold SEGMENT until SEGMENT", "it waits until the other segment has arrived", "hold server:data#1 until server:data#2"},
-	{"delay SEGMENT TIME", "it is late, and what follows it on its connection waits behind it", "delay server:data#1 200ms"},
-	{"duplicate SEGMENT", "it arrives twice", "duplicate client:data#1"},
-	{"reorder SEGMENT", "the next segment of its host on its connection overtakes it", "reorder server:data#2"},
-	{"reset SEGMENT", "it is lost, and both ends get a RST", "reset server:data#2"},
-	{"reset after N SEGMENT", "as soon as N such segments have arrived, both ends get a RST", "reset after 3 data"},
-	{"vanish SIDE after SEGMENT", "once the segment has arrived, all that the side sends is lost", "vanish server after client:data#2"},
-	{"delay SIDE TIME", "all that a side sends is so much later", "delay both 10ms"},
-	{"loss SIDE PERCENT [seed N]", "by chance, but the same in each run that sends the same", "loss both 1% seed 7"},
-	{"rate SIDE RATE", "so many bits go over the wire in a second: kbit, mbit, gbit", "rate both 10mbit"},
-}
-
-// GrammarNote follows the Grammar.
-const GrammarNote = "SEGMENT is [client:|server:]FLAGS [seq=N] [ack=N] [len=N] [win=N] [OPTION] [again] [#n], " +
-	"as in client:SYN#2; data stands for any segment with data; OPTION is mss, wscale, sackOK, sack, TS, md5 or tfo " +
-	"(mss=N and wscale=N name the value as well); each before it has #n count in each connection by itself. " +
-	"SIDE is client, server or both. Rules about segments go first: of those the first that fits acts. " +
-	"Those about a side act, all of them, on what is left."
-
-// ErrRule is wrapped by the errors of ParseRule, whose text has the grammar.
-var ErrRule = errors.New("wrong rule")
-
-// ParseRule reads a rule: see Grammar.
+// ParseRule reads a rule: see Grammar. The error is a *GrammarError.
 func ParseRule(text string) (*Rule, error) {
 	r := &Rule{text: strings.Join(strings.Fields(text), " "), seen: map[any]int{}, dice: map[string]*rand.Rand{}, frees: map[string]time.Time{}}
 	verb, rest, _ := strings.Cut(r.text, " ")
@@ -109,24 +83,9 @@ func ParseRule(text string) (*Rule, error) {
 		err = fmt.Errorf("nothing is called %q", verb)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w %q: %w; want %s", ErrRule, text, err, formsOf(verb))
+		return nil, &GrammarError{"rule", text, err, formsOf(verb)}
 	}
 	return r, nil
-}
-
-// formsOf are the forms that begin with a verb, or all of them.
-func formsOf(verb string) string {
-	var some, all []string
-	for _, g := range Grammar {
-		all = append(all, g.Form)
-		if strings.HasPrefix(g.Form, verb+" ") {
-			some = append(some, fmt.Sprintf("%s (%s)", g.Form, g.Example))
-		}
-	}
-	if some == nil {
-		some = all
-	}
-	return strings.Join(some, ", or ")
 }
 
 // String returns the rule as it was written.

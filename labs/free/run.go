@@ -1,11 +1,8 @@
 package free
 
 import (
-	"errors"
 	"fmt"
-	"net/netip"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -65,6 +62,11 @@ func (r *run) begin() error {
 	r.environment.Tcplab, r.environment.Sysctls = r.o.Version, r.sysctls
 	if r.o.OnStart != nil {
 		if err := r.o.OnStart(r.beginning()); err != nil {
+			return err
+		}
+	}
+	if r.o.Fast {
+		if err := g.Journal.Add(&record.Note{Text: "--fast: a segment may be a burst of many"}); err != nil {
 			return err
 		}
 	}
@@ -240,210 +242,4 @@ func (r *run) quiet() (bool, error) {
 		}
 	}
 	return true, nil
-}
-
-// end takes in what is left to be seen, judges, and ends the programs.
-func (r *run) end() {
-	note := func(err error) {
-		if err != nil && (r.failure == nil || !broken(r.failure)) {
-			r.failure = err
-		}
-	}
-	r.duration = r.g.Journal.Since(time.Now())
-	if r.client != nil && r.server != nil {
-		note(r.lastLook())
-		r.judge()
-		note(r.tellFailures())
-	}
-	r.ending = true
-	note(r.endPrograms())
-	var err error
-	r.counters, err = r.g.Counters()
-	note(err)
-	note(r.g.Intact())
-}
-
-// lastLook tells what was only counted, and looks at all sockets once more.
-func (r *run) lastLook() error {
-	if err := r.carrier.tellAll(); err != nil {
-		return err
-	}
-	for _, h := range r.g.Hosts {
-		for _, e := range h.Ends() {
-			if !e.Known {
-				continue
-			}
-			if err := e.GlimpseApart(false); err != nil {
-				return err
-			}
-		}
-	}
-	for _, text := range r.remarks() {
-		if err := r.g.Journal.Add(&record.Note{Text: text}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// remarks are what the user is to know besides.
-func (r *run) remarks() []string {
-	c := r.carrier
-	var all []string
-	if n := len(c.held); n > 0 {
-		all = append(all, count(n, "segment was", "segments were")+" held to the end: what was to let go has not come")
-	}
-	var protocols []string
-	for p := range c.others {
-		protocols = append(protocols, p)
-	}
-	slices.Sort(protocols)
-	for _, p := range protocols {
-		all = append(all, count(c.others[p], "packet of "+p+" has", "packets of "+p+" have")+" passed untouched")
-	}
-	if c.strays > 0 {
-		all = append(all, count(c.strays, "packet was lost that was", "packets were lost that were")+" for neither host")
-	}
-	return append(all, r.notes...)
-}
-
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
-
-// tellFailures tells which program has failed. The client may where its exit status is
-// expected.
-func (r *run) tellFailures() error {
-	c := r.client
-	foreseen := slices.ContainsFunc(r.expect, func(e *Expectation) bool {
-		return e.host == Client && (e.kind == exits && c.ended || e.kind == stillRuns)
-	})
-	switch {
-	case foreseen:
-		c.why = ""
-	case c.failed():
-		c.fails("the client's program has ended with %s", c.how())
-	}
-	for _, p := range []*program{r.client, r.server} {
-		if p.why == "" {
-			continue
-		}
-		err := r.g.Journal.Add(&record.Program{Host: p.host.Name, Command: p.command, Does: record.Fails, Status: p.status, Signal: p.signal, Why: p.why})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// endPrograms ends the programs, and carries what they send meanwhile, so that no
-// socket of theirs outlives the run for long.
-func (r *run) endPrograms() error {
-	if r.client == nil || r.server == nil {
-		return nil
-	}
-	if r.carrier != nil {
-		r.carrier.over()
-	}
-	for _, p := range []*program{r.client, r.server} {
-		if err := p.pid1.End(); err != nil {
-			p.over = true // it has ended before
-		}
-	}
-	if r.g.Ended() {
-		return nil
-	}
-	return r.until(time.Time{}, func() (bool, error) { return r.client.over && r.server.over, nil })
-}
-
-// beginning is the record of a run that has just begun.
-func (r *run) beginning() *record.Run {
-	return &record.Run{
-		Lab: "run", Title: r.title(), Outcome: record.Expected, Environment: r.environment,
-		States: record.Live, Given: r.o.Given,
-	}
-}
-
-func (r *run) title() string {
-	if r.o.Server == "" {
-		return commandText(r.o.Client)
-	}
-	return commandText(r.o.Client) + "  to  " + r.o.Server
-}
-
-// record makes the record.
-func (r *run) record() *record.Run {
-	rec := r.beginning()
-	rec.Duration, rec.Counters, rec.Claims = r.duration, r.counters, r.claims
-	if r.g.Journal != nil {
-		rec.Events = r.g.Journal.Events()
-	}
-	for _, c := range rec.Claims {
-		if c.Surprise {
-			rec.Outcome = record.Surprise
-		}
-	}
-	switch {
-	case errors.Is(r.failure, errInterrupted):
-		rec.Outcome = record.Interrupted
-	case r.failure != nil:
-		rec.Outcome, rec.Error = record.Broken, r.failure.Error()
-		for i := range rec.Claims {
-			c := &rec.Claims[i]
-			c.Reason, c.Verdict, c.Surprise = fmt.Sprintf("the run broke; until then it was %s", c.Verdict), record.VerdictBroken, false
-		}
-	}
-	return rec
-}
-
-// judge judges the rules and the expectations.
-func (r *run) judge() {
-	for _, rule := range r.rules {
-		r.claims = append(r.claims, *rule.judge(&r.carrier.sent))
-	}
-	o := outcome{now: map[string][]string{}, was: map[string]map[string]bool{}, exit: map[string]string{
-		Client: r.client.how(), Server: r.server.how(),
-	}}
-	for _, h := range r.g.Hosts {
-		for _, e := range h.Ends() {
-			if e.Known && e.Remote != (netip.AddrPort{}) {
-				o.now[h.Name] = append(o.now[h.Name], e.Seen.State)
-			}
-		}
-	}
-	for _, e := range r.g.Journal.Events() {
-		if s, ok := e.Body.(*record.State); ok && s.Remote.IsValid() {
-			if o.was[s.Host] == nil {
-				o.was[s.Host] = map[string]bool{}
-			}
-			o.was[s.Host][s.To] = true
-		}
-	}
-	for _, e := range r.expect {
-		r.claims = append(r.claims, *e.judge(o))
-	}
-}
-
-// judge says whether the rule has acted: one that has not has tested nothing.
-func (r *Rule) judge(sent *seenSegments) *record.Claim {
-	c := &record.Claim{
-		ID: r.text, Source: "--rule", Text: "The rule acts.", Verdict: record.Confirmed,
-		Evidence: record.Evidence{{Name: "acted", Value: int64(r.hits)}},
-	}
-	if r.hits > 0 {
-		return c
-	}
-	c.Verdict, c.Surprise = record.Refuted, true
-	c.Text = "The rule acts. It never has: the run has not tested what it was to test."
-	var words []string
-	for _, name := range sent.order {
-		words = append(words, fmt.Sprintf("%d %s", sent.count[name], name))
-	}
-	if words != nil {
-		c.Evidence = append(c.Evidence, record.Fact{Name: "sent", Value: strings.Join(words, ", ")})
-	}
-	return c
 }

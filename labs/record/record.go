@@ -57,7 +57,8 @@ const (
 )
 
 // A HoldUp is a time for which the story made no progress though it waited for
-// nothing: the machine, a debugger or a signal has stopped it.
+// nothing: the machine, a debugger or a signal has stopped it. In a Live run it is how
+// late, at the most, a segment was carried.
 type HoldUp struct {
 	For    time.Duration
 	Before string // what came next: "client: close(3)"

@@ -109,48 +109,46 @@ func failureText(r *record.Run) string {
 
 // liveSummary is a run of programs in one sentence.
 func liveSummary(r *record.Run) string {
-	var not []string
-	for _, c := range r.Claims {
-		if c.Surprise {
-			not = append(not, c.ID)
-		}
-	}
 	text := r.Lab + ": "
-	switch rules, expected := ofSource(r, "--rule"), ofSource(r, "--expect"); {
-	case rules+expected == 0:
-		text += "no rule, nothing expected"
-	case len(not) > 0:
-		text += "not as it was to be: " + strings.Join(not, "; ")
-	default:
-		var words []string
-		if rules > 0 {
-			words = append(words, plural(rules, "rule")+" acted")
-		}
-		if expected > 0 {
-			words = append(words, plural(expected, "expectation")+" met")
-		}
-		text += strings.Join(words, ", ")
+	if r.Outcome == record.Broken {
+		return text + "BROKEN: " + r.Error
 	}
+	var words []string
+	for _, kind := range []struct{ source, what, did, not string }{
+		{"--rule", "rule", "acted", "never acted"}, {"--expect", "expectation", "met", "not met"},
+	} {
+		n, not := ofSource(r, kind.source)
+		if n > len(not) {
+			words = append(words, plural(n-len(not), kind.what)+" "+kind.did)
+		}
+		if len(not) > 0 {
+			words = append(words, plural(len(not), kind.what)+" "+kind.not+" ("+strings.Join(not, "; ")+")")
+		}
+	}
+	if words == nil {
+		words = []string{"no rule, nothing expected"}
+	}
+	text += strings.Join(words, ", ")
 	if failed := failureText(r); failed != "" {
 		text += "; FAILED: " + failed
 	}
-	switch r.Outcome {
-	case record.Broken:
-		return text + "; BROKEN: " + r.Error
-	case record.Interrupted:
+	if r.Outcome == record.Interrupted {
 		return text + "; interrupted before its end"
 	}
 	return text
 }
 
-func ofSource(r *record.Run, source string) int {
-	n := 0
+// ofSource counts the claims of a source, and names those that came out otherwise.
+func ofSource(r *record.Run, source string) (n int, not []string) {
 	for _, c := range r.Claims {
-		if c.Source == source {
-			n++
+		if c.Source != source {
+			continue
+		}
+		if n++; c.Surprise {
+			not = append(not, c.ID)
 		}
 	}
-	return n
+	return n, not
 }
 
 func plural(n int, what string) string {

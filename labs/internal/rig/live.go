@@ -11,21 +11,22 @@ import (
 
 // What stands here is for a wire that carries what programs send, as they send it.
 // They go on while a socket is looked at, so a state is what it was just after an
-// event; and no clock is kept, for there is no story that could be late.
+// event; and the clock takes every timer for awaited, for there is no story that could
+// be late.
+
+// forever is longer than any run.
+const forever = 100 * 365 * 24 * time.Hour
 
 // PassOthers hands what is no TCP segment over to the host that it is for, as it is,
 // and tells of each such packet. lost reports that it is for no host.
 func (g *Rig) PassOthers(tell func(from *Host, raw []byte, lost bool)) {
-	g.wire.Other = func(from int, raw []byte) error {
+	g.wire.Other = func(from int, raw []byte) int {
 		to := -1
 		if dst, ok := segment.Destination(raw); ok {
 			to = g.wire.At(dst)
 		}
 		tell(g.Hosts[from], raw, to < 0)
-		if to < 0 {
-			return nil
-		}
-		return g.Hosts[to].Wrap(g.wire.Write(to, raw))
+		return to
 	}
 }
 
@@ -70,11 +71,15 @@ func (g *Rig) Hand(p *wire.Packet) error {
 	}
 	g.acted = time.Now()
 	g.wire.Begin(g.acted)
-	if err := to.Wrap(g.wire.Write(to.index, p.Raw)); err != nil {
+	if err := to.Wrap(g.wire.Hand(to.index, p)); err != nil {
 		return err
 	}
 	return to.drain(delivery)
 }
+
+// Done takes back what a packet takes of memory. Nobody may look into it afterwards; what
+// the journal has of it stays.
+func (g *Rig) Done(p *wire.Packet) { g.wire.Recycle(p) }
 
 // Glimpse looks at the End's socket and reports whether its state has changed. Only
 // then, or with always, does it record what it has found; first is called before that,

@@ -3,6 +3,7 @@ package rig
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -106,7 +107,10 @@ func (h *Host) drain(by sender) error {
 	if g.wire.Seen() == known {
 		return nil
 	}
-	h.sentData(known)
+	live := g.config.Live
+	if !live {
+		h.sentData(known)
+	}
 	waiting := g.wire.Waiting()
 	for i := len(waiting) - 1; i >= 0 && waiting[i].ID > known; i-- {
 		p := waiting[i]
@@ -114,13 +118,15 @@ func (h *Host) drain(by sender) error {
 		if e == nil {
 			continue
 		}
-		h.acks(p, by)
+		if !live {
+			h.acks(p, by)
+		}
 		due := e.timer.index != 0 && !e.timer.due.After(time.Now())
 		if p.Provoked && p.Retransmission && (due || e.ranOut || p.Flags&(segment.SYN|segment.ACK) == segment.SYN) {
 			// Its timer may have sent it just now; a SYN nothing else sends again.
 			p.Provoked = false
 		}
-		if p.Provoked && p.Retransmission && p.Len > 0 {
+		if !live && p.Provoked && p.Retransmission && p.Len > 0 {
 			if err := e.doubt(p); err != nil {
 				return err
 			}
@@ -177,12 +183,20 @@ func (g *Rig) Decide(p *wire.Packet, fate record.Fate, forged bool) error {
 	if err != nil {
 		return err
 	}
+	if p.Partial { // its receiver takes it as it is, but a reader of the record does not
+		segment.SetSum(p.Raw)
+		p.Partial = false
+	}
+	raw := p.Raw
+	if g.wire.Recycles { // the record is to have one of its own
+		raw = slices.Clone(raw)
+	}
 	return g.Journal.Add(&record.Segment{
 		From: g.Hosts[p.From].Name, To: to.Name, Src: p.Src, Dst: p.Dst,
 		Flags: p.Flags.String(), Seq: p.RelSeq, Ack: p.RelAck, Win: p.Window, Len: p.Len, Options: p.OptionsText(),
 		ECN: ecn[p.ECN], Urgent: p.Urgent, SACK: SACKText(p),
 		Fate: fate, Retransmission: p.Retransmission, Cause: g.cause(p), Forged: forged, Timestamp: timestamp(p),
-		ID: p.ID, SentAt: g.Journal.Since(p.SentAt), Raw: p.Raw,
+		ID: p.ID, SentAt: g.Journal.Since(p.SentAt), Raw: raw,
 	})
 }
 
@@ -229,7 +243,7 @@ func (g *Rig) Deliver(p *wire.Packet, fate record.Fate, forged bool) error {
 	}
 	g.begin(what)
 	g.account.Receives(to.Name, p.ID)
-	if err := to.Wrap(g.wire.Write(to.index, p.Raw)); err != nil {
+	if err := to.Wrap(g.wire.Hand(to.index, p)); err != nil {
 		return err
 	}
 	if err := g.ReadAccount(); err != nil {

@@ -19,17 +19,19 @@ import (
 	"github.com/tcplab/tcplab/labs/internal/journal"
 	"github.com/tcplab/tcplab/labs/internal/netns"
 	"github.com/tcplab/tcplab/labs/internal/stack"
+	"github.com/tcplab/tcplab/labs/internal/tun"
 	"github.com/tcplab/tcplab/labs/internal/wire"
 	"github.com/tcplab/tcplab/labs/record"
 )
 
 // A Config says what a Rig is to be like.
 type Config struct {
-	Hosts []*stack.Host
+	Hosts []*stack.Host // all of them with Offload, or none
 	// Configure is called for each host when it is made, on a thread in its
 	// namespace; for all hosts at once.
 	Configure func(*stack.Host) error
 	Trace     bool // takes the kernel's own account too
+	Live      bool // programs act, and there is no story: see live.go
 	Blind     bool // looks at no socket
 	// Patience bounds every wait for something that the kernel does at once.
 	Patience time.Duration
@@ -155,6 +157,10 @@ func (g *Rig) make() error {
 		ports[i] = wire.Port{Device: h.instruments.Device, Addrs: h.Addrs()}
 	}
 	g.wire = wire.New(g.cancel, ports...)
+	g.wire.Recycles = g.config.Live
+	if g.Hosts[0].Offload {
+		g.wire.Header = tun.HeaderSize
+	}
 	return nil
 }
 
@@ -176,6 +182,9 @@ func (g *Rig) close() {
 func (g *Rig) Begin(observe func(record.Event) error) error {
 	start := time.Now()
 	g.clock.start = start
+	if g.config.Live {
+		g.clock.planned = start.Add(forever)
+	}
 	g.Journal = journal.New(start, g.ReadAccount, observe)
 	return g.account.Begin(start, g.socketName)
 }

@@ -108,6 +108,18 @@ func complete(headers, carried []byte) ([]byte, error) {
 	return packet, nil
 }
 
+// SetSum writes the checksum of a packet's segment. The packet is one that Decode can
+// read.
+func SetSum(raw []byte) {
+	at, end, err := locate(raw)
+	if err != nil {
+		return
+	}
+	t := raw[at:end]
+	binary.BigEndian.PutUint16(t[16:], 0)
+	binary.BigEndian.PutUint16(t[16:], checksum(pseudoHeader(raw[:at], protoTCP, len(t)), t))
+}
+
 // setSum4 writes the checksum of an IPv4 header.
 func setSum4(packet []byte) {
 	header := packet[:int(packet[0]&0xf)*4]

@@ -1,6 +1,7 @@
 package sockdiag
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"net/netip"
@@ -174,4 +175,20 @@ func TestDecodeMinRTT(t *testing.T) {
 			t.Errorf("%s: %v, want %v", test.name, got, test.want)
 		}
 	}
+}
+
+// Nothing that stands where a dump should be is read beyond its end.
+func FuzzDecodeListeners(f *testing.F) {
+	one := answer(10, 0, 0, 0, 0, 1, 1)
+	native.PutUint32(one, uint32(len(one)))
+	done := header(unix.NLMSG_DONE)
+	native.PutUint32(done, headerLen)
+	f.Add(append(bytes.Clone(one), done...))
+	f.Add(one[:headerLen+4])
+	f.Add(failure(unix.EPERM))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if all, _, _ := decodeListeners(b, 0); len(all) > len(b)/answerLen {
+			t.Errorf("%d listeners of %d bytes", len(all), len(b))
+		}
+	})
 }

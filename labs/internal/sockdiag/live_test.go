@@ -77,6 +77,50 @@ func TestGetIPv6(t *testing.T) {
 	})
 }
 
+// All that listens is listed, of both families, and nothing else.
+func TestListeners(t *testing.T) {
+	need.Namespace(t, func(*netns.Thread) {
+		loopbackUp(t)
+		h := open(t)
+		want := map[netip.AddrPort]bool{}
+		for port := uint16(1000); port < 1300; port++ { // more than one message holds
+			a := netip.AddrPortFrom(server.Addr(), port)
+			listen(t, a, 1)
+			want[a] = true
+		}
+		connect(t, netip.AddrPortFrom(server.Addr(), 1000))
+		if _, err := os.Stat("/proc/thread-self/net/if_inet6"); err == nil {
+			a := netip.MustParseAddrPort("[::1]:80")
+			listen(t, a, 1)
+			want[a] = true
+		}
+		all, err := h.conn.Listeners()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[netip.AddrPort]bool{}
+		for _, a := range all {
+			got[a] = true
+		}
+		if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.AddrPort{})); diff != "" || len(all) != len(want) {
+			t.Errorf("%d listeners (-want +got):\n%s", len(all), diff)
+		}
+		h.is("a look-up after that", netip.AddrPortFrom(server.Addr(), 1001), any4, sockdiag.Socket{State: record.Listen, WQueue: 1}, held)
+	})
+}
+
+func BenchmarkListeners(b *testing.B) {
+	need.Namespace(b, func(*netns.Thread) {
+		c, err := sockdiag.Open()
+		must(b, err)
+		defer c.Close()
+		for b.Loop() {
+			_, err := c.Listeners()
+			must(b, err)
+		}
+	})
+}
+
 func BenchmarkGet(b *testing.B) {
 	need.Namespace(b, func(*netns.Thread) {
 		loopbackUp(b)

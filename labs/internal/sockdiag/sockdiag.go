@@ -1,8 +1,8 @@
 // Package sockdiag asks the kernel for the state of one TCP socket, by its
 // exact addresses, through inet_diag (sock_diag(7)).
 //
-// It never dumps: an exact look-up costs microseconds whatever else there is,
-// a dump walks the whole table. It also sees what no descriptor can show:
+// It never dumps connections: an exact look-up costs microseconds whatever else there
+// is, a dump walks the whole table. It also sees what no descriptor can show:
 // request sockets, orphans, and the time-wait mini-sockets that stand for
 // TIME_WAIT and for the FIN_WAIT2 of a closed socket.
 package sockdiag

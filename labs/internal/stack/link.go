@@ -57,10 +57,11 @@ func (h *Host) plugIn() error {
 	}
 	up := nl.NewIfInfomsg(unix.AF_UNSPEC)
 	up.Index, up.Flags, up.Change = index, unix.IFF_UP, unix.IFF_UP
-	changes = append(changes, change{"up", unix.RTM_NEWLINK, 0, []nl.NetlinkRequestData{
-		up, nl.NewRtAttr(unix.IFLA_TXQLEN, nl.Uint32Attr(queueLength)),
-		nl.NewRtAttr(unix.IFLA_GSO_MAX_SEGS, nl.Uint32Attr(segmentsAtOnce)),
-	}})
+	body := []nl.NetlinkRequestData{up, nl.NewRtAttr(unix.IFLA_TXQLEN, nl.Uint32Attr(queueLength))}
+	if !h.Offload {
+		body = append(body, nl.NewRtAttr(unix.IFLA_GSO_MAX_SEGS, nl.Uint32Attr(segmentsAtOnce)))
+	}
+	changes = append(changes, change{"up", unix.RTM_NEWLINK, 0, body})
 	for _, prefix := range h.Prefixes {
 		if prefix.Addr().Is6() {
 			changes = append(changes, takeIn(index, prefix.Addr()))

@@ -24,9 +24,12 @@ const Interface = "wire0"
 type Host struct {
 	Name     string
 	Prefixes []netip.Prefix // of its addresses
-	ns       *netns.Namespace
-	tun      *tun.Device
-	diag     *sockdiag.Conn
+	// Offload is set for a host whose TCP gives the wire bursts of segments as one
+	// packet: see tun.OpenOffload.
+	Offload bool
+	ns      *netns.Namespace
+	tun     *tun.Device
+	diag    *sockdiag.Conn
 }
 
 // New returns a host that is still to be made.
@@ -56,6 +59,9 @@ func (h *Host) Device() *tun.Device { return h.tun }
 func (h *Host) LookUp(local, remote netip.AddrPort) (s sockdiag.Socket, found bool, err error) {
 	return h.diag.Get(local, remote)
 }
+
+// Listeners are the addresses on which the host's sockets listen.
+func (h *Host) Listeners() ([]netip.AddrPort, error) { return h.diag.Listeners() }
 
 // MinRTT is the least round-trip time of one connection: see sockdiag.Conn.MinRTT.
 func (h *Host) MinRTT(local, remote netip.AddrPort) (time.Duration, error) {
@@ -121,7 +127,11 @@ func (h *Host) Make(t *netns.Thread) (err error) {
 	if err := h.settle(); err != nil {
 		return h.Wrap(err)
 	}
-	if h.tun, err = tun.Open(Interface); err != nil {
+	open := tun.Open
+	if h.Offload {
+		open = tun.OpenOffload
+	}
+	if h.tun, err = open(Interface); err != nil {
 		return h.Wrap(&Error{Device, err})
 	}
 	if err := h.plugIn(); err != nil {

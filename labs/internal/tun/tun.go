@@ -24,7 +24,36 @@ type Device struct {
 // Open makes the interface name in the calling thread's network namespace. It
 // outlives the descriptor and goes with the namespace: closing a device that
 // does not waits for an RCU grace period, some 70 ms.
-func Open(name string) (*Device, error) {
+func Open(name string) (*Device, error) { return open(name, unix.IFF_TUN|unix.IFF_NO_PI) }
+
+// HeaderSize is the length of what stands before each packet of a device that is made
+// by OpenOffload, when it is read and when it is written: struct virtio_net_hdr
+// (include/uapi/linux/virtio_net.h). Of a packet that nobody has sent it is all zeros.
+const HeaderSize = 10
+
+// Partial reports whether the packet behind a header has no TCP checksum yet.
+func Partial(header []byte) bool {
+	const needsChecksum = 1 // VIRTIO_NET_HDR_F_NEEDS_CSUM
+	return header[0]&needsChecksum != 0
+}
+
+// OpenOffload is Open for a device that takes from its host what a network card with
+// TSO does: bursts of segments as one packet, and checksums that are still to be made.
+// Another device that is made like it can be given them as they are.
+func OpenOffload(name string) (*Device, error) {
+	d, err := open(name, unix.IFF_TUN|unix.IFF_NO_PI|unix.IFF_VNET_HDR)
+	if err != nil {
+		return nil, err
+	}
+	const offloads = unix.TUN_F_CSUM | unix.TUN_F_TSO4 | unix.TUN_F_TSO6
+	if err := unix.IoctlSetInt(d.fd, unix.TUNSETOFFLOAD, offloads); err != nil {
+		unix.Close(d.fd)
+		return nil, fmt.Errorf("%s: %w", Path, os.NewSyscallError("ioctl TUNSETOFFLOAD", err))
+	}
+	return d, nil
+}
+
+func open(name string, flags uint16) (*Device, error) {
 	ifr, err := unix.NewIfreq(name)
 	if err != nil {
 		return nil, fmt.Errorf("interface name %q: %w", name, err)
@@ -33,7 +62,7 @@ func Open(name string) (*Device, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", Path, os.NewSyscallError("open", err))
 	}
-	ifr.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI)
+	ifr.SetUint16(flags)
 	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, ifr); err != nil {
 		unix.Close(fd)
 		return nil, fmt.Errorf("%s: %w", Path, os.NewSyscallError("ioctl TUNSETIFF", err))
@@ -48,8 +77,8 @@ func Open(name string) (*Device, error) {
 // FD returns the descriptor, for poll.
 func (d *Device) FD() int { return d.fd }
 
-// Read reads the next packet that the host has sent, from its IP header on. It
-// returns 0 where there is none.
+// Read reads the next packet that the host has sent, from its IP header on (but see
+// HeaderSize). It returns 0 where there is none.
 func (d *Device) Read(b []byte) (int, error) {
 	for {
 		n, err := unix.Read(d.fd, b)
@@ -65,7 +94,7 @@ func (d *Device) Read(b []byte) (int, error) {
 	}
 }
 
-// Write lets the host receive one packet, from its IP header on.
+// Write lets the host receive one packet, from its IP header on (but see HeaderSize).
 func (d *Device) Write(b []byte) error {
 	for {
 		_, err := unix.Write(d.fd, b)

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcplab/tcplab/labs/internal/segment"
+	"github.com/tcplab/tcplab/labs/internal/tun"
 )
 
 // A Device is where a host's packets come out and go in: a *tun.Device.
@@ -33,6 +34,9 @@ type Packet struct {
 	ID   int // from 1, in the order in which packets are seen
 	From int // index of the port
 	Raw  []byte
+	// Partial reports that there is no TCP checksum in Raw yet: see Wire.Header.
+	Partial bool
+	frame   []byte // Raw and what stands before it; nil for a packet that nobody has sent
 	segment.Segment
 	SentAt time.Time // when it was seen on the wire, which may be some time later
 	// Begun is when the action began in the course of which it was seen: it was
@@ -61,8 +65,8 @@ type Packet struct {
 // only where it asks: a segment sent before, or a probe, that nothing provoked.
 func (p *Packet) ByTimer() bool { return (p.Retransmission || p.Probe) && !p.Provoked }
 
-// maxPacket is more than any device's MTU here.
-const maxPacket = 65536
+// maxFrame is more than a device gives at once.
+const maxFrame = 65536 + tun.HeaderSize
 
 // A Wire connects ports. Packets that hosts have sent wait on it, in order,
 // until they are taken. It is not safe for concurrent use.
@@ -70,15 +74,22 @@ type Wire struct {
 	ports   []Port
 	cancel  int // descriptor that becomes readable when all waiting must end
 	waiting []*Packet
-	buf     [maxPacket]byte
+	buf     [maxFrame]byte
 	seen    int // packets, and so the latest one's ID
 	sent    int // by hosts, but for what timers have sent
 	begun   time.Time
 	streams map[stream]*sent
 
+	// Header is what stands before each packet on its way from one device to another:
+	// 0, or tun.HeaderSize where all devices are made by tun.OpenOffload.
+	Header int
 	// Other, if not nil, is given each packet that is no TCP segment, or no whole one,
-	// while raw is valid. Without it such packets are lost.
-	Other func(from int, raw []byte) error
+	// while raw is valid, and returns the port that receives it, or -1 where it is lost.
+	// Without it such packets are lost.
+	Other func(from int, raw []byte) (to int)
+	// Recycles is set where a packet's Raw is nobody's any more after Recycle.
+	Recycles bool
+	buffers  buffers
 }
 
 type stream struct{ src, dst netip.AddrPort }
@@ -145,8 +156,21 @@ func (w *Wire) At(a netip.Addr) int {
 	return slices.IndexFunc(w.ports, func(p Port) bool { return slices.Contains(p.Addrs, a) })
 }
 
-// Write lets the host at port to receive a packet.
-func (w *Wire) Write(to int, raw []byte) error { return w.ports[to].Device.Write(raw) }
+// Write lets the host at port to receive a packet that nobody has sent.
+func (w *Wire) Write(to int, raw []byte) error {
+	if w.Header > 0 {
+		raw = append(make([]byte, w.Header, w.Header+len(raw)), raw...)
+	}
+	return w.ports[to].Device.Write(raw)
+}
+
+// Hand lets the host at port to receive a packet.
+func (w *Wire) Hand(to int, p *Packet) error {
+	if p.frame == nil {
+		return w.Write(to, p.Raw)
+	}
+	return w.ports[to].Device.Write(p.frame)
+}
 
 // Begin notes that an action of the story begins: a system call, or a delivery.
 func (w *Wire) Begin(now time.Time) { w.begun = now }
@@ -212,12 +236,19 @@ func Poll(fds []unix.PollFd, deadline time.Time) error {
 
 // add puts a packet on the wire. What is not TCP (router solicitations,
 // multicast reports) is no part of any story and is lost here, if there is no Other.
-func (w *Wire) add(from int, raw []byte, provoked bool) error {
-	raw = slices.Clone(raw) // what is decoded points into it
+func (w *Wire) add(from int, frame []byte, provoked bool) error {
+	if len(frame) < w.Header {
+		return fmt.Errorf("a frame of %d bytes", len(frame))
+	}
+	frame = w.clone(frame) // what is decoded points into it
+	raw := frame[w.Header:]
 	seg, err := segment.Decode(raw)
 	switch {
 	case err != nil && w.Other != nil:
-		return w.Other(from, raw)
+		if to := w.Other(from, raw); to >= 0 {
+			return w.ports[to].Device.Write(frame)
+		}
+		return nil
 	case errors.Is(err, segment.ErrNotTCP):
 		return nil
 	}
@@ -226,9 +257,10 @@ func (w *Wire) add(from int, raw []byte, provoked bool) error {
 	}
 	w.seen++
 	p := &Packet{
-		ID: w.seen, From: from, Raw: raw, Segment: seg,
+		ID: w.seen, From: from, Raw: raw, frame: frame, Segment: seg,
 		SentAt: time.Now(), Begun: w.begun, Provoked: provoked,
 	}
+	p.Partial = w.Header > 0 && tun.Partial(frame)
 	w.relate(p)
 	if !p.ByTimer() {
 		w.sent++

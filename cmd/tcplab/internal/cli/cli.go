@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/tcplab/tcplab/labs"
+	"github.com/tcplab/tcplab/labs/free"
 	"github.com/tcplab/tcplab/labs/lab"
 	"github.com/tcplab/tcplab/labs/machine"
 	"github.com/tcplab/tcplab/labs/record"
@@ -168,9 +169,9 @@ func message(err error) string {
 const maxLines = 20
 
 // linesOf are the lines of a message: one, but for mistakes in what was written, which
-// have one each.
+// have one each, and for what says how rules are written.
 func linesOf(err error, text string) []string {
-	if !errors.As(err, new(mistakes)) {
+	if !errors.As(err, new(mistakes)) && !errors.As(err, new(*free.GrammarError)) {
 		return []string{text}
 	}
 	lines := strings.Split(text, "\n")

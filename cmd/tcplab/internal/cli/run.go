@@ -54,12 +54,13 @@ recipes.`,
 
 // running are the flags of tcplab run.
 type running struct {
-	view                       view
-	server                     string
-	port, fold                 int
-	wait, linger, timeout      time.Duration
-	rules, expect, sysctls     []string
-	ipv6, hostSysctls, explain bool
+	view                   view
+	server                 string
+	port, fold             int
+	wait, linger, timeout  time.Duration
+	rules, expect, sysctls []string
+	ipv6, fast, trace      bool
+	hostSysctls, explain   bool
 }
 
 func (c *running) flags(cmd *cobra.Command) {
@@ -74,6 +75,9 @@ func (c *running) flags(cmd *cobra.Command) {
 	f.DurationVar(&c.timeout, "timeout", 0, helpText("end the run when the client has not ended after this time (default: never)"))
 	f.IntVar(&c.fold, "fold", free.DefaultFold, helpText("tell so many segments in a row that are nothing but data, and only count the rest; 0 tells all"))
 	f.BoolVar(&c.ipv6, "ipv6", false, "run on IPv6")
+	f.BoolVar(&c.fast, "fast", false, helpText("for much data: the hosts send bursts, as to a network card with TSO, and rules count these as segments"))
+	f.BoolVar(&c.trace, "trace", false, "refused: see options")
+	_ = f.MarkHidden("trace") // it is there
 	sysctlFlag(cmd, &c.sysctls)
 	f.BoolVar(&c.hostSysctls, "host-sysctls", false,
 		helpText("give the private hosts this machine's own values of TCP's sysctls, instead of the pinned ones"))
@@ -132,11 +136,14 @@ func programFailure(r *record.Run) error {
 	return nil
 }
 
+// moreOnRules follows the grammar in a refusal.
+const moreOnRules = "\n  (tcplab run --explain-rules says what they do)"
+
 // options checks all that can be checked before anything is opened.
 func (c *running) options(cmd *cobra.Command, args []string) (free.Options, error) {
 	o := free.Options{
 		Server: c.server, Client: args, Port: c.port, Wait: c.wait, Linger: c.linger, Timeout: c.timeout,
-		IPv6: c.ipv6, HostSysctls: c.hostSysctls, Fold: c.fold, Version: versionText(), Stdin: os.Stdin,
+		IPv6: c.ipv6, Fast: c.fast, HostSysctls: c.hostSysctls, Fold: c.fold, Version: versionText(), Stdin: os.Stdin,
 	}
 	refuse := func(format string, a ...any) (free.Options, error) {
 		return o, usageError{fmt.Errorf(format, a...)}
@@ -152,6 +159,8 @@ func (c *running) options(cmd *cobra.Command, args []string) (free.Options, erro
 		return refuse("run: want the client's command after --, as in: tcplab run --server 'python3 -m http.server' -- curl http://server:8000/")
 	case dash != 0:
 		return refuse("run: want -- before the client's command: %q", args[0])
+	case c.trace:
+		return refuse("--trace is not for run: the kernel does not say which of its events are your programs'")
 	case c.port < 0 || c.port > 65535:
 		return refuse("--port %d: want a whole number from 1 to 65535", c.port)
 	case c.wait < 0, c.linger < 0, c.timeout < 0:
@@ -171,14 +180,14 @@ func (c *running) options(cmd *cobra.Command, args []string) (free.Options, erro
 	for _, text := range c.rules {
 		r, err := free.ParseRule(text)
 		if err != nil {
-			return refuse("--rule: %w", err)
+			return refuse("--rule: %w%s", err, moreOnRules)
 		}
 		o.Rules = append(o.Rules, r)
 	}
 	for _, text := range c.expect {
 		e, err := free.ParseExpectation(text)
 		if err != nil {
-			return refuse("--expect: %w", err)
+			return refuse("--expect: %w%s", err, moreOnRules)
 		}
 		o.Expect = append(o.Expect, e)
 	}
@@ -205,7 +214,7 @@ func given(cmd *cobra.Command, args []string) []string {
 			}
 		case f.Name == "server", f.Name == "port", f.Name == "wait", f.Name == "linger", f.Name == "timeout", f.Name == "fold":
 			words = append(words, "--"+f.Name+"="+f.Value.String())
-		case f.Name == "host-sysctls":
+		case f.Name == "host-sysctls", f.Name == "fast":
 			words = append(words, "--"+f.Name)
 		}
 	})

@@ -89,6 +89,9 @@ func complain(stderr io.Writer, err error) {
 		fmt.Fprint(stderr, clearLine) // of what was being waited for
 	}
 	for _, l := range linesOf(err, text) {
-		fmt.Fprintln(stderr, "tcplab: "+oneLine(l))
+		if !strings.HasPrefix(l, "  ") { // which belongs to the line before
+			l = "tcplab: " + l
+		}
+		fmt.Fprintln(stderr, oneLine(l))
 	}
 }

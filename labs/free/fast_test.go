@@ -1,0 +1,85 @@
+package free
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/tcplab/tcplab/labs/internal/segment"
+	"github.com/tcplab/tcplab/labs/record"
+)
+
+// With Fast the hosts send bursts, and all else is as it was: rules act, what they forge
+// is obeyed, and what is recorded has checksums.
+func TestFast(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		client []string
+		rules  []string
+		expect []string
+		ipv6   bool
+	}{
+		{"IPv4", own("get", "http://server/3000000"), nil, []string{"client exits 0"}, false},
+		{"IPv6", own("get", "http://server/3000000"), nil, []string{"client exits 0"}, true},
+		{"a burst is lost", own("get", "http://server/3000000"), []string{"drop server:data#3"}, []string{"client exits 0", "server:data again seen"}, false},
+		{"a burst comes twice", own("get", "http://server/3000000"), []string{"duplicate server:data#3"}, []string{"client exits 0"}, false},
+		{"a RST is forged", own("get", "http://server/3000000"), []string{"reset server:data#5"}, []string{"client exits 1", "client is gone at end", "server is gone at end"}, false},
+		{"a RST is forged on IPv6", own("get", "http://server/3000000"), []string{"reset server:data#5"}, []string{"client exits 1", "client is gone at end", "server is gone at end"}, true},
+		{"UDP and ICMP", own("udp"), nil, []string{"client exits 0"}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			r := runs(t, Options{
+				Server: ownServer("http"), Client: test.client, Port: 80, Fast: true, IPv6: test.ipv6,
+				Rules: rules(t, test.rules...), Expect: expectations(t, test.expect...),
+			})
+			held(t, r)
+			longest := 0
+			for _, e := range r.Events {
+				if s, ok := e.Body.(*record.Segment); ok {
+					longest = max(longest, s.Len)
+					whole := bytes.Clone(s.Raw)
+					if segment.SetSum(whole); !bytes.Equal(whole, s.Raw) {
+						t.Errorf("%s %s of %d bytes is recorded with a wrong checksum", s.From, s.Flags, s.Len)
+					}
+				}
+			}
+			const mss = 1460
+			if test.client[2] == "get" && longest <= mss {
+				t.Errorf("no burst is recorded: the longest segment has %d bytes", longest)
+			}
+		})
+	}
+}
+
+// Nothing is lost that no rule loses, however much there is of it.
+func TestNothingLost(t *testing.T) {
+	t.Parallel()
+	const runsEach, size = 10, 20_000_000
+	for name, fast := range map[string]bool{"plain": false, "fast": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for range runsEach {
+				r := runs(t, Options{
+					Server: ownServer("http"), Client: own("get", "http://server/"+strconv.Itoa(size)), Port: 80, Fast: fast,
+					Expect: expectations(t, "client exits 0"),
+				})
+				held(t, r)
+				for host, counters := range r.Counters {
+					// A gap before what has come, and the drops that make one.
+					for _, name := range []string{"TCPOFOQueue", "TCPBacklogDrop", "TCPRcvQDrop", "PruneCalled", "RcvPruned"} {
+						if n := counters[name]; n > 0 {
+							t.Errorf("%s of the %s: %d", name, host, n)
+						}
+					}
+				}
+				if lost := slices.DeleteFunc(segments(r), func(s string) bool { return !strings.HasSuffix(s, " dropped") }); len(lost) > 0 {
+					t.Errorf("lost: %v", lost)
+				}
+			}
+		})
+	}
+}
