@@ -27,7 +27,11 @@ func TestHostUntouched(t *testing.T) {
 	if inUserNamespace(t) {
 		return
 	}
-	for _, args := range []string{"all", "all --ipv6", "selfconnect --accident", "doctor"} {
+	commands := []string{"all", "all --ipv6", "selfconnect --accident", "doctor"}
+	for _, run := range programVictims() {
+		commands = append(commands, run, strings.Replace(run, "run ", "run --fast ", 1))
+	}
+	for _, args := range commands {
 		t.Run(args, func(t *testing.T) {
 			t.Parallel()
 			var before, after host
@@ -167,6 +171,7 @@ func lookHere() (host, error) {
 	for what, see := range map[string]func() (string, error){
 		"links": links, "routes": routes, "nftables": firewall, "sockets": sockets,
 		"mounts": func() (string, error) { return fileText("/proc/thread-self/mountinfo") },
+		"names":  names,
 	} {
 		text, err := see()
 		if err != nil {
@@ -180,6 +185,27 @@ func lookHere() (host, error) {
 func fileText(file string) (string, error) {
 	text, err := os.ReadFile(file)
 	return string(text), err
+}
+
+// names are the files by which names are resolved, in which a host of programs has others.
+func names() (string, error) {
+	var all strings.Builder
+	for _, file := range []string{"/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf"} {
+		info, err := os.Stat(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			fmt.Fprintln(&all, file, "is not there")
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		text, err := fileText(file)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintln(&all, file, info.ModTime(), info.Mode(), text)
+	}
+	return all.String(), nil
 }
 
 // restless are the sysctls of a host of its own that change whatever tcplab does:

@@ -66,7 +66,7 @@ func TestRecipes(t *testing.T) {
 		t.Fatal(err)
 	}
 	files, setUp, all := readRecipes(string(text))
-	if len(all) != 10 || len(files) != 4 || setUp == "" {
+	if len(all) != 11 || len(files) != 4 || setUp == "" {
 		t.Fatalf("%d recipes, %d files, set up by %q", len(all), len(files), setUp)
 	}
 	updated := string(text)

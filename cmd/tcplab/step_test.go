@@ -281,3 +281,23 @@ func TestStepRun(t *testing.T) {
 		})
 	}
 }
+
+// A run of programs can be gone through, too, once it is over. What its client reads is
+// the terminal.
+func TestStepPrograms(t *testing.T) {
+	t.Parallel()
+	labs.orSkip(t)
+	requireProgram(t, "tmux")
+	requireProgram(t, "nc")
+	w := openWindow(t, os.Getuid(), 80, 24, binary+" run --step --server 'nc -lN 80 </proc/sys/kernel/ostype' --expect 'client exits 0' -- sh -c 'nc server 80 </dev/null; read word; echo it was $word'")
+	w.sees("client: Linux")
+	w.types("this", "Enter")
+	w.sees("The server's program starts", "step 1 of")
+	w.types("Right", "Right", "Right")
+	w.sees("step 4 of", "SYN_SENT", "The client's socket", "[LISTEN]")
+	if screen := w.sees("step 4 of"); strings.Contains(screen, "a timer of the kernel") {
+		t.Errorf("a timer is said to have made the connection:\n%s", screen)
+	}
+	w.types("q")
+	w.sees("so it is: client exits 0", "ended with 0", sane)
+}

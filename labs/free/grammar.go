@@ -26,7 +26,7 @@ var Grammar = []Form{
 
 // GrammarNote follows the Grammar.
 const GrammarNote = "SEGMENT is [client:|server:]FLAGS [seq=N] [ack=N] [len=N] [win=N] [OPTION] [again] [#n], " +
-	"as in client:SYN#2; data stands for any segment with data; OPTION is mss, wscale, sackOK, sack, TS, md5 or tfo " +
+	"as in client:SYN#2 or client:SYN TS; data stands for any segment with data; OPTION is mss, wscale, sackOK, sack, TS, md5 or tfo " +
 	"(mss=N and wscale=N name the value as well); each before it has #n count in each connection by itself. " +
 	"SIDE is client, server or both. Rules about segments go first: of those the first that fits acts. " +
 	"Those about a side act, all of them, on what is left."

@@ -10,11 +10,11 @@ import (
 	"github.com/tcplab/tcplab/labs/internal/rig"
 )
 
-// A listener is an address that a socket of the server listens on.
-type listener struct{ netip.AddrPort }
-
-// reachable reports whether what comes over the wire gets to it.
-func (l listener) reachable() bool { return !l.Addr().IsLoopback() }
+// reachable reports whether what comes over the wire gets to a listener. One on an address of
+// IPv6 may take IPv4, too; not the other way round.
+func (r *run) reachable(l netip.AddrPort) bool {
+	return !l.Addr().IsLoopback() && (!r.o.IPv6 || l.Addr().Is6())
+}
 
 // awaitListen carries until the server listens, and reports false where it does not.
 func (r *run) awaitListen() (bool, error) {
@@ -64,33 +64,28 @@ func (r *run) elsewhere() string {
 // it listens on.
 func (r *run) listens() (bool, error) {
 	h := r.server.host
-	addresses, err := h.Listeners()
+	all, err := h.Listeners()
 	if err != nil {
 		return false, h.Wrap(err)
 	}
-	var all []listener
-	for _, a := range addresses {
-		all = append(all, listener{a})
-	}
-	up, loopback := false, false
+	var there []netip.AddrPort // where it is to
 	for _, l := range all {
 		if !slices.Contains(r.listening, l) {
 			r.listening = append(r.listening, l)
-			if err := h.End(rig.Pair{Local: l.AddrPort}, true).GlimpseApart(true); err != nil {
+			if err := h.End(rig.Pair{Local: l}, true).GlimpseApart(true); err != nil {
 				return false, err
 			}
 		}
-		if r.o.Port != 0 && int(l.Port()) != r.o.Port {
-			continue
+		if r.o.Port == 0 || int(l.Port()) == r.o.Port {
+			there = append(there, l)
 		}
-		up = true
-		loopback = loopback || !l.reachable()
 	}
-	reachable := slices.ContainsFunc(all, func(l listener) bool {
-		return l.reachable() && (r.o.Port == 0 || int(l.Port()) == r.o.Port)
-	})
-	if up && loopback && !reachable {
-		r.notef("the server listens on its loopback interface alone%s: nothing that comes over the wire gets there", r.elsewhere())
+	if len(there) > 0 && !slices.ContainsFunc(there, r.reachable) {
+		alone := "its loopback interface"
+		if slices.ContainsFunc(there, func(l netip.AddrPort) bool { return !l.Addr().IsLoopback() }) {
+			alone = "IPv4"
+		}
+		r.notef("the server listens on %s alone%s: nothing that comes over the wire gets there", alone, r.elsewhere())
 	}
-	return up, nil
+	return len(there) > 0, nil
 }

@@ -39,6 +39,7 @@ func TestMain(m *testing.M) {
 //	take                  a server that reads one connection to its end, and closes it
 //	give N PIECE          a server that waits for a byte and then writes N, in pieces
 //	local                 a server that listens on the loopback interface alone
+//	local4                a server that listens on IPv4 alone
 //	refused               a client that is refused
 //	udp                   sends a packet that nobody waits for
 //	nobody                sends a packet to nobody
@@ -82,6 +83,11 @@ func programMain(args []string) int {
 		})
 	case "local":
 		err = http.ListenAndServe("127.0.0.1:80", nil)
+	case "local4":
+		var l net.Listener
+		if l, err = net.Listen("tcp4", "0.0.0.0:80"); err == nil {
+			err = http.Serve(l, nil)
+		}
 	case "refused":
 		if _, err = dial(); errors.Is(err, syscall.ECONNREFUSED) {
 			err = nil

@@ -67,6 +67,9 @@ func TestRealPrograms(t *testing.T) {
 			[]string{"redis-server", "redis-cli"}, command("exec redis-server --save '' --protected-mode no --dir /proc"), 6379,
 			"redis-cli -h server ping", false, "PONG",
 		},
+		"PostgreSQL": {
+			[]string{"psql", "unshare"}, postgres, 5432, "psql -h server -U tcplab -d postgres -Atc 'select 6*7'", false, "client: 42",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -96,6 +99,27 @@ func pythonServer(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return "exec python3 -m http.server 8080 --directory " + dir
+}
+
+// postgres is a new PostgreSQL. It does not start as root, which a program here is: so it
+// is somebody else in a user namespace of its own. Debian has it in no PATH.
+func postgres(t *testing.T) string {
+	t.Helper()
+	programs, err := filepath.Glob("/usr/lib/postgresql/*/bin")
+	if err != nil || len(programs) == 0 {
+		needs(t, "postgres", "initdb")
+	}
+	dir := t.TempDir()
+	script := strings.NewReplacer("DIR", dir, "BIN", strings.Join(programs, ":")).Replace(`export PATH=$PATH:BIN LC_ALL=C
+initdb -D DIR/data -U tcplab -A trust --no-sync >DIR/log
+echo host all all all trust >>DIR/data/pg_hba.conf
+exec postgres -D DIR/data -c listen_addresses='*' -c unix_socket_directories= -c fsync=off
+`)
+	file := filepath.Join(dir, "postgres.sh")
+	if err := os.WriteFile(file, []byte(script), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return "exec unshare --user --map-user=1000 --map-group=1000 sh -eu " + file
 }
 
 func command(text string) func(*testing.T) string { return func(*testing.T) string { return text } }

@@ -2,6 +2,7 @@ package free
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"strings"
 	"time"
@@ -23,8 +24,8 @@ type run struct {
 	g              *rig.Rig
 	carrier        *carrier
 	client, server *program
-	listening      []listener
-	ending         bool // the programs are being ended
+	listening      []netip.AddrPort // that were seen
+	ending         bool             // the programs are being ended
 	environment    record.Environment
 	claims         []record.Claim
 	counters       map[string]map[string]int64

@@ -27,6 +27,10 @@ func TestRules(t *testing.T) {
 			expect: []string{"client exits 0", "server:SYN,ACK#2 seen", "server was SYN_RECV"},
 			has:    []string{"server:SYN,ACK dropped"}, slow: 900 * time.Millisecond,
 		}, {
+			rules: []string{"drop client:SYN wscale TS mss=1000-2000 #1"}, server: ownServer("http"), client: get("10"),
+			expect: []string{"client exits 0", "client:SYN TS again seen"},
+			has:    []string{"client:SYN dropped", "client:SYN again delivered"}, slow: 900 * time.Millisecond,
+		}, {
 			rules: []string{"hold client:FIN,ACK for 300ms"}, server: ownServer("take"), client: own("send", "5", "5"),
 			expect: []string{"client exits 0", "client was FIN_WAIT1", "client was TIME_WAIT", "server is gone at end"},
 			has:    []string{"client:FIN,ACK held", "client:FIN,ACK delivered"}, slow: 300 * time.Millisecond,
@@ -218,11 +222,12 @@ func TestOddPrograms(t *testing.T) {
 		{"the client reads what there is not", "", []string{"cat"}, 0, "", ""},
 		{"UDP", "", own("udp"), 0, "", "1 packet of udp has passed untouched"},
 		{"the server listens on localhost alone", ownServer("local"), own("refused"), 0, "", "loopback interface alone; it listens on 127.0.0.1:80"},
+		{"the server listens on IPv4 alone", ownServer("local4"), own("refused"), 0, "", "the server listens on IPv4 alone; it listens on 0.0.0.0:80"},
 		{"for nobody", "", own("nobody"), 0, "", "1 packet was lost that was for neither host"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			r := runs(t, Options{Server: test.server, Client: test.client, Wait: test.wait})
+			r := runs(t, Options{Server: test.server, Client: test.client, Wait: test.wait, IPv6: strings.Contains(test.server, "local4")})
 			failed, notes := "", ""
 			for _, e := range r.Events {
 				switch v := e.Body.(type) {

@@ -153,7 +153,11 @@ func says(r *row) string {
 	case len(r.states) == 0:
 		return joined(saysKernel(r), saysCounts(r))
 	}
-	return joined("Something has changed that no call or segment shows: a timer of the kernel has run out.", saysMoves(r), saysKernel(r), saysCounts(r))
+	why := "Something has changed that no call or segment shows: a timer of the kernel has run out."
+	if len(r.moves) > 0 && r.moves[0].now.Apart {
+		why = "" // most often a program has made a call, which nobody has seen
+	}
+	return joined(why, saysMoves(r), saysKernel(r), saysCounts(r))
 }
 
 // joined puts sentences together.
