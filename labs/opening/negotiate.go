@@ -117,7 +117,7 @@ the socket announces, and what it sends (tcp_mss_clamp in include/linux/tcp.h).`
 		s.Part("A client that asks for ECN")
 		s.Client.SetSysctl(ecn, "1")
 		s.Server.SetSysctl(ecn, "2")
-		h := handshakeOf(s, s.Client.Named("ecn").Connect(listener))
+		h := handshakeOf(s, listener, s.Client.Named("ecn").Connect(listener))
 		s.Expect("ecn-setup-is-asked-in-syn",
 			lab.Is("SYN has ECE and CWR", h.syn.Has("ECE,CWR"), true),
 			lab.Is("SYN,ACK has ECE", h.synack.Has("ECE"), true),
@@ -129,7 +129,7 @@ the socket announces, and what it sends (tcp_mss_clamp in include/linux/tcp.h).`
 		lab.Set(small, sockopt.MaxSeg, s.Int("maxseg"))
 		small.Bind(s.Client.Addr(40010))
 		small.Connect(s.Server.Addr(80))
-		h = handshakeOf(s, small)
+		h = handshakeOf(s, listener, small)
 		if why := shrinks(small, s.Int("maxseg")); why != "" {
 			s.Inapplicable(why, "maxseg-limits-both-directions")
 		} else {
@@ -176,8 +176,9 @@ func shrinks(from *lab.Sock, mss int) string {
 	return ""
 }
 
-// handshakeOf delivers the handshake of a client that connects.
-func handshakeOf(s *lab.Script, client *lab.Sock) shake {
+// handshakeOf delivers the handshake of a client that connects, and accepts: the queue
+// may have room for one connection alone.
+func handshakeOf(s *lab.Script, listener, client *lab.Sock) shake {
 	h, wire := shake{client: client}, s.Wire.Of(client)
 	for _, next := range []struct {
 		name string
@@ -186,6 +187,7 @@ func handshakeOf(s *lab.Script, client *lab.Sock) shake {
 		*next.at = wire.Next(next.name)
 		(*next.at).Deliver()
 	}
+	listener.Accept()
 	return h
 }
 
@@ -234,7 +236,7 @@ func agreed(s *lab.Script, listener *lab.Sock) {
 	for _, key := range []string{windowScaling, timestamps, sack} {
 		s.Server.SetSysctl(key, "0")
 	}
-	h := handshakeOf(s, s.Client.Named("plain").Connect(listener))
+	h := handshakeOf(s, listener, s.Client.Named("plain").Connect(listener))
 	expect := func(id, key, option string, after lab.Check) {
 		if s.Client.Sysctl(key) == 0 {
 			s.Inapplicable("the client does not offer it", id)
