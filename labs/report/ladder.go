@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -116,17 +115,6 @@ func (d *drawing) command(r *record.Run) {
 	d.paragraph(plain, "", dim, commandText(r)+kernelVersion(r))
 }
 
-// commandText is the command that was run, and kernelVersion on which kernel.
-func commandText(r *record.Run) string { return "tcplab " + r.Lab + flags(r) }
-
-func kernelVersion(r *record.Run) string {
-	text := " on Linux " + r.Environment.Kernel
-	if r.States == record.Live {
-		text += " (states as seen just after)"
-	}
-	return text
-}
-
 // hosts names the hosts.
 func (d *drawing) hosts() {
 	if d.narrow {
@@ -138,42 +126,6 @@ func (d *drawing) hosts() {
 		right = cut(d.clean(d.heads[1]), d.right)
 	}
 	d.columns(d.stamp("ms"), d.paint(bold, left), d.lifeline(), strings.Repeat(" ", d.mid), d.lifeline(), d.paint(bold, right))
-}
-
-// flags writes the flags that were given, as they are typed.
-func flags(r *record.Run) string {
-	var b strings.Builder
-	words, program := r.Given, []string(nil) // that stands behind --
-	if i := slices.Index(words, "--"); i >= 0 {
-		words, program = words[:i], words[i:]
-	}
-	for _, word := range words {
-		if name, value, ok := strings.Cut(word, "="); ok && strings.HasPrefix(name, "--") && shellWord(name) == name {
-			word = name + "=" + shellWord(value)
-		} else {
-			word = shellWord(word)
-		}
-		b.WriteString(" " + word)
-	}
-	if r.Environment.IPv6 {
-		b.WriteString(" --ipv6")
-	}
-	if r.Environment.Trace != nil {
-		b.WriteString(" --trace")
-	}
-	for _, word := range program {
-		b.WriteString(" " + shellWord(word))
-	}
-	return b.String()
-}
-
-// shellWord is a word as a shell takes it.
-func shellWord(word string) string {
-	bare := func(c rune) bool { return c > ' ' && c < 0x7f && !strings.ContainsRune("\"'`$\\&|;<>()*?[]{}!#~", c) }
-	if word != "" && !strings.ContainsFunc(word, func(c rune) bool { return !bare(c) }) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 func (d *drawing) lifeline() string { return d.paint(dim, "│") }
@@ -341,77 +293,6 @@ func (d *drawing) segmentRow(r row) {
 	arrow, missed := d.arrow(r, toRight)
 	d.columns(d.time(r.at), left, lineL, arrow, lineR, right)
 	d.side(noTime, r.host, d.below(r.host, missed, states[1:], look), look)
-}
-
-func (d *drawing) arrowStyle(r row) style {
-	if r.segment.Fate == record.Dropped {
-		return red
-	}
-	return blue
-}
-
-// Marks of an arrow to the right; mirror turns them around.
-const (
-	lostMark = "╳ lost "
-	heldMark = "● held "
-	heldTill = "     ●" // where a segment that was held goes on
-)
-
-// end is the mark at the head of a segment that does not arrive.
-func end(s *record.Segment) string {
-	switch s.Fate {
-	case record.Dropped:
-		return lostMark
-	case record.Held:
-		return heldMark
-	}
-	return ""
-}
-
-// arrow draws the wire's part of a segment's row, and returns what it has no room
-// for.
-func (d *drawing) arrow(r row, toRight bool) (drawn, missed string) {
-	start, end := "", end(r.segment)
-	if r.again {
-		start = heldTill
-	}
-	room := d.mid - length(start) - length(end)
-	if end == "" {
-		room-- // the head
-	}
-	label, missed := labelIn(r, room-3)
-	dashes := max(0, room-length(label))
-	body := strings.Repeat("─", dashes/2) + label + strings.Repeat("─", dashes-dashes/2)
-	switch {
-	case toRight && end == "":
-		body = start + body + "▶"
-	case toRight:
-		body = start + body + end
-	case end == "":
-		body = "◀" + body + mirror(start)
-	default:
-		body = mirror(end) + body + mirror(start)
-	}
-	return d.paint(d.arrowStyle(r), body), missed
-}
-
-// center puts a text into the middle of a column.
-func center(text string, width int) string {
-	before := strings.Repeat(" ", max(0, width-length(text))/2)
-	return before + text + pad(before+text, width)
-}
-
-// mirror turns a mark around for an arrow to the left: "● held " → " held ●".
-func mirror(mark string) string {
-	switch mark {
-	case lostMark:
-		return " lost ╳"
-	case heldMark:
-		return " held ●"
-	case heldTill:
-		return "●     "
-	}
-	return mark
 }
 
 // remark draws what is about both hosts.
