@@ -15,6 +15,7 @@ func TestSweepFound(t *testing.T) {
 	t.Parallel()
 	for _, found := range []struct{ setting, lab string }{
 		{"net.core.somaxconn=1", "negotiate"},
+		{"net.core.somaxconn=2", "lostack"},
 		{"net.ipv4.tcp_ecn_fallback=0", "ecn"},
 		{"net.ipv4.tcp_fin_timeout=1000", "bucket"},
 		{"net.ipv4.tcp_mtu_probing=2", "negotiate"},

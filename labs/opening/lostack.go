@@ -41,7 +41,7 @@ listener that has no request for a segment with an ACK answers with a RST.`,
 		lab.Turns("retries", "server:"+synackRetries, "the server's net.ipv4.tcp_synack_retries"),
 	},
 	Sockopts: []string{"SO_ERROR"},
-	Backlog:  2,
+	Backlog:  3,
 	Claims: []lab.Claim{{
 		ID:     "client-established-server-syn-recv",
 		Text:   "Without the third segment connect succeeds and the client is ESTABLISHED, while the server stays in SYN_RECV.",

@@ -164,9 +164,10 @@ func (w *Wire) Write(to int, raw []byte) error {
 	return w.ports[to].Device.Write(raw)
 }
 
-// Hand lets the host at port to receive a packet.
+// Hand lets the host at port to receive a packet. Where devices have a header, Raw is as
+// it came.
 func (w *Wire) Hand(to int, p *Packet) error {
-	if p.frame == nil {
+	if w.Header == 0 || p.frame == nil {
 		return w.Write(to, p.Raw)
 	}
 	return w.ports[to].Device.Write(p.frame)
