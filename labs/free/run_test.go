@@ -20,7 +20,9 @@ func TestRules(t *testing.T) {
 		client []string
 		expect []string
 		has    []string
-		slow   time.Duration // the client takes that long at least
+		// counters are the kernels' that rise: "client TCPOFOQueue".
+		counters []string
+		slow     time.Duration // the client takes that long at least
 	}{
 		{
 			rules: []string{"drop server:SYN,ACK#1"}, server: ownServer("http"), client: get("10"),
@@ -36,18 +38,18 @@ func TestRules(t *testing.T) {
 			has:    []string{"client:FIN,ACK held", "client:FIN,ACK delivered"}, slow: 300 * time.Millisecond,
 		}, {
 			rules: []string{"hold server:data#1 until server:data#2"}, server: ownServer("give", "20", "10"), client: own("send", "1", "1"),
-			expect: []string{"client exits 0", "client:ACK sack seen"},
-			has:    []string{"server:PSH,ACK data len=10 held"},
+			expect: []string{"client exits 0", "client:ACK sack seen"}, counters: []string{"client TCPOFOQueue"},
+			has: []string{"server:PSH,ACK data len=10 held"},
 		}, {
 			rules: []string{"reorder server:data#1"}, server: ownServer("give", "20", "10"), client: own("send", "1", "1"),
-			expect: []string{"client exits 0", "client:ACK sack seen"},
+			expect: []string{"client exits 0", "client:ACK sack seen"}, counters: []string{"client TCPOFOQueue"},
 		}, {
 			rules: []string{"delay server:data#1 200ms"}, server: ownServer("give", "20", "10"), client: own("send", "1", "1"),
 			expect: []string{"client exits 0"}, slow: 200 * time.Millisecond,
 		}, {
 			rules: []string{"duplicate client:data#1"}, server: ownServer("take"), client: own("send", "5", "5"),
-			expect: []string{"client exits 0", "client was TIME_WAIT"},
-			has:    []string{"client:PSH,ACK data len=5 delivered", "client:PSH,ACK data len=5 injected"},
+			expect: []string{"client exits 0", "client was TIME_WAIT", "server:ACK sack seen"}, counters: []string{"server TCPDSACKOldSent"},
+			has: []string{"client:PSH,ACK data len=5 delivered", "client:PSH,ACK data len=5 injected"},
 		}, {
 			rules: []string{"reset server:data#1"}, server: ownServer("http"), client: get("10"),
 			expect: []string{"client exits 1", "client is gone at end", "server is gone at end", "server:SYN#1 not seen"},
@@ -71,7 +73,11 @@ func TestRules(t *testing.T) {
 			expect: []string{"client exits 0"}, slow: 400 * time.Millisecond,
 		}, {
 			rules: []string{"loss both 5% seed 7"}, server: ownServer("http"), client: get("200000"),
-			expect: []string{"client exits 0"},
+			expect: []string{"client exits 0", "server:data again seen"}, counters: []string{"client TCPOFOQueue", "server RetransSegs"},
+		}, { // nobody's any more: the kernel sends it again while the wire is still there
+			rules: []string{"drop client:FIN,ACK#1"}, server: ownServer("take"), client: own("write", "5", "5"),
+			expect: []string{"client exits 0", "server exits 0", "client:FIN,ACK again seen", "client was TIME_WAIT"},
+			has:    []string{"client:FIN,ACK dropped", "client:FIN,ACK again delivered"},
 		},
 	} {
 		t.Run(strings.Join(test.rules, "; "), func(t *testing.T) {
@@ -83,6 +89,11 @@ func TestRules(t *testing.T) {
 			held(t, r)
 			for _, want := range test.has {
 				has(t, r, want)
+			}
+			for _, c := range test.counters {
+				if host, name, _ := strings.Cut(c, " "); r.Counters[host][name] == 0 {
+					t.Errorf("%s has not risen: %v", c, r.Counters[host])
+				}
 			}
 			if took := clientTook(r); took < test.slow {
 				t.Errorf("the client takes %v, want %v or more", took, test.slow)
@@ -200,6 +211,9 @@ func TestBulk(t *testing.T) {
 	}
 }
 
+// crash is a server that is killed while it has a connection.
+var crash = ownServer("hold") + " & sleep 0.3; kill -SEGV $!; wait $!"
+
 // Programs that do not do as they are expected to.
 func TestOddPrograms(t *testing.T) {
 	t.Parallel()
@@ -211,6 +225,7 @@ func TestOddPrograms(t *testing.T) {
 		noted        string
 	}{
 		{"no server", "", []string{"true"}, 0, "", ""},
+		{"the server crashes", crash, own("get", "http://server/crash"), 0, "the client's program has ended with 1", ""},
 		{"the client fails", "", []string{"sh", "-c", "exit 5"}, 0, "the client's program has ended with 5", ""},
 		{"the client is killed", "", []string{"sh", "-c", "kill -SEGV $$"}, 0, "the client's program has ended with SIGSEGV", ""},
 		{"the server exits at once", "exit 3", []string{"true"}, 0, "the server has ended (3) before it listened on any port", ""},
