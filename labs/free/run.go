@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -212,7 +213,8 @@ func (r *run) notef(format string, args ...any) {
 	r.notes = append(r.notes, fmt.Sprintf(format, args...))
 }
 
-// linger carries until all connections are closed, or for as long as the user wants;
+// linger carries until all connections are closed, and the server has ended if that is
+// expected, or for as long as the user wants;
 // and for as long as a rule keeps something that it is to let go.
 func (r *run) linger() error {
 	over := time.Now().Add(max(0, r.o.Linger))
@@ -223,8 +225,17 @@ func (r *run) linger() error {
 		if !time.Now().Before(over) {
 			return true, nil
 		}
+		if r.awaitsExit() {
+			return false, nil
+		}
 		return r.quiet()
 	})
+}
+
+// awaitsExit reports whether it matters how the server ends, and it has not yet: its last
+// connection may be closed a moment before.
+func (r *run) awaitsExit() bool {
+	return !r.server.ended && slices.ContainsFunc(r.expect, func(e *Expectation) bool { return e.kind == exits && e.host == Server })
 }
 
 // quiet reports whether nothing more is to be expected of any connection.
