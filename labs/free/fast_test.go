@@ -68,12 +68,12 @@ func TestNothingLost(t *testing.T) {
 					Expect: expectations(t, "client exits 0"),
 				})
 				held(t, r)
-				for host, counters := range r.Counters {
-					// A gap before what has come, and the drops that make one.
-					for _, name := range []string{"TCPOFOQueue", "TCPBacklogDrop", "TCPRcvQDrop", "PruneCalled", "RcvPruned"} {
-						if n := counters[name]; n > 0 {
-							t.Errorf("%s of the %s: %d", name, host, n)
-						}
+				for host, c := range r.Counters {
+					// A gap before what has come. A kernel whose program is too slow may
+					// make one itself, by dropping what it has no room for.
+					own := c["TCPBacklogDrop"] + c["TCPRcvQDrop"] + c["RcvPruned"]
+					if gaps := c["TCPOFOQueue"]; gaps > 0 && own == 0 {
+						t.Errorf("the %s lacked something before %d segments: %v", host, gaps, c)
 					}
 				}
 				if lost := slices.DeleteFunc(segments(r), func(s string) bool { return !strings.HasSuffix(s, " dropped") }); len(lost) > 0 {
