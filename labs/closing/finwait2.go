@@ -108,6 +108,14 @@ a process are half-closed connections, and no sysctl limits them.`,
 			Says: "the option is set to 1", Before: "hasty client:close",
 			Do: func(s *lab.Script) { lab.Set(s.Sock("hasty client"), sockopt.Linger2, 1) },
 		},
+	}, {
+		ID:     "negative-linger2-resets-a-late-close",
+		Text:   "With the same option, close of a socket that is in FIN_WAIT2 already sends a RST.",
+		Source: "net/ipv4/tcp.c: __tcp_close",
+		Control: lab.Control{
+			Says: "the option is set to 1", Before: "shut hasty client:close",
+			Do: func(s *lab.Script) { lab.Set(s.Sock("shut hasty client"), sockopt.Linger2, 1) },
+		},
 	}},
 	Script: tellFinWait2,
 }
@@ -237,6 +245,19 @@ func noFinWait2(s *lab.Script) {
 		lab.Is("client sends", answer, "RST"),
 		lab.Is("client", state, record.Close),
 		lab.Is("server", peer.State(), record.Close))
+
+	closed, _ = s.Connection("shut hasty")
+	s.Part("The same, but shut down before")
+	lab.Set(closed, sockopt.Linger2, -1)
+	closed.Shutdown()
+	finIsAcked(s, closed)
+	closed.Close()
+	wire = s.Wire.Of(closed)
+	answer, state = wire.Waiting(s.Client), closed.State()
+	wire.Deliver("client:RST,ACK")
+	s.Expect("negative-linger2-resets-a-late-close",
+		lab.Is("client sends", answer, "RST,ACK"),
+		lab.Is("client", state, record.Close))
 }
 
 // finIsAcked carries the first two segments of a close.

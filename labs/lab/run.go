@@ -214,8 +214,14 @@ func (r *run) end() {
 // lacksGround judges all claims where a host may not keep as many time-wait
 // sockets, or handshakes and connections that wait, as the story makes. The kernel
 // takes a limit below 0 for a large one (net/ipv4/inet_timewait_sock.c:
-// inet_twsk_alloc).
+// inet_twsk_alloc). It does the same where a host's sockets are never writable.
 func (r *run) lacksGround() bool {
+	for _, h := range r.script.hosts {
+		if all := r.expected(); r.sysctls[h.Name()][notSentLowat] == "0" && len(all) > 0 {
+			r.script.Inapplicable(notSentLowat+" is 0 on the "+h.Name()+": no socket there is ever writable", all...)
+			return true
+		}
+	}
 	for _, need := range []struct {
 		key  string
 		room int
@@ -235,6 +241,10 @@ func (r *run) lacksGround() bool {
 	}
 	return false
 }
+
+// notSentLowat is how many bytes may wait to be sent where a socket is writable: with
+// fewer than one none is, whatever its state (include/net/tcp.h: __tcp_stream_memory_free).
+const notSentLowat = "net.ipv4.tcp_notsent_lowat"
 
 // expected are the claims that are part of this run.
 func (r *run) expected() []string {

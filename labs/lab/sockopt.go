@@ -46,6 +46,12 @@ func Get[T any](s *Sock, option sockopt.Option[T]) T {
 	return v
 }
 
+// HasOption reports whether this kernel has a socket option. Like State it only looks.
+func HasOption[T any](s *Sock, option sockopt.Option[T]) bool {
+	_, err := sockopt.Get(s.fd, option)
+	return s.refusal(err) == nil
+}
+
 // TryGet is Get where it may be refused, of an option as the catalogue has it: question
 // is of the type option.Question, and nil for an option that has none. The outcome is OK
 // or the name of an errno.

@@ -54,7 +54,7 @@ own errno: EHOSTUNREACH for an unreachable host.`,
 		lab.Switch("forever", "where no SYN ever arrives, wait until the kernel's own limits end it: 2 minutes and a quarter, unless --retries is given"),
 		lab.Turns("retries", "client:"+synRetries, "the client's net.ipv4.tcp_syn_retries"),
 	},
-	Reads:    []string{"client:" + rtoMax},
+	Reads:    []string{"client:" + rtoMax, "client:net.ipv4.tcp_syn_linear_timeouts"},
 	Sockopts: []string{"SO_ERROR"},
 	Claims: []lab.Claim{{
 		ID:     "repeated-syn-connects",

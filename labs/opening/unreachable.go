@@ -42,7 +42,7 @@ error only if the connection ends in a timeout.`,
 		},
 	}, {
 		ID:     "errno-follows-the-code",
-		Text:   "The message's type and code decide the errno of connect: a network, a host or a port that is unreachable, and a firewall's refusal, each have their own.",
+		Text:   "The message's type and code decide the errno of connect: a network, a host, a port or a protocol that is unreachable, and a firewall's refusal, each have their own.",
 		Source: "net/ipv4/icmp.c: icmp_err_convert; net/ipv6/icmp.c: icmpv6_err_convert",
 		Control: lab.Control{
 			Says: "a RST comes before the first message", Of: "network", Segment: "client:SYN",
@@ -90,13 +90,14 @@ error only if the connection ends in a timeout.`,
 			lab.Is("connect", host, "EINPROGRESS"))
 
 		s.Part("Other messages, other errors")
-		refusal := "EHOSTUNREACH"
+		refusal, unknown := "EHOSTUNREACH", "ENOPROTOOPT"
 		if s.Client.Addr(0).Addr().Is6() {
-			refusal = "EACCES"
+			refusal, unknown = "EACCES", "EPROTO"
 		}
 		s.Expect("errno-follows-the-code",
 			lab.Is("network unreachable", bounced("network", lab.NetUnreachable).Connected(), "ENETUNREACH"),
 			lab.Is("port unreachable", bounced("port", lab.PortUnreachable).Connected(), "ECONNREFUSED"),
+			lab.Is("protocol unreachable", bounced("protocol", lab.ProtocolUnreachable).Connected(), unknown),
 			lab.Is("administratively prohibited", bounced("filter", lab.AdminProhibited).Connected(), refusal))
 
 		s.Part("A message about a SYN that was never sent")

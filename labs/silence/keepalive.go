@@ -9,7 +9,11 @@ import (
 	"github.com/tcplab/tcplab/sockopt"
 )
 
-const keepAliveTime = "net.ipv4.tcp_keepalive_time"
+const (
+	keepAliveTime   = "net.ipv4.tcp_keepalive_time"
+	keepAliveIntvl  = "net.ipv4.tcp_keepalive_intvl"
+	keepAliveProbes = "net.ipv4.tcp_keepalive_probes"
+)
 
 // Keepalive probes, answered and not.
 var keepAlive = lab.Lab{
@@ -47,7 +51,7 @@ three options on the socket; the sysctls are for programs that do not.`,
 		lab.Number("count", 2, 1, 127, "TCP_KEEPCNT: the probes without an answer"),
 	},
 	Sockopts: []string{"SO_KEEPALIVE", "TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT"},
-	Reads:    []string{"client:" + keepAliveTime},
+	Reads:    []string{"client:" + keepAliveTime, "client:" + keepAliveIntvl, "client:" + keepAliveProbes},
 	Claims: []lab.Claim{{
 		ID:     "off-unless-asked",
 		Text:   "An idle connection has no timer, and sends no probe, unless the program sets SO_KEEPALIVE.",
@@ -65,6 +69,14 @@ three options on the socket; the sysctls are for programs that do not.`,
 		Control: lab.Control{
 			Says: "the sysctl is set to a minute", Before: "client:setsockopt",
 			Do: func(s *lab.Script) { s.Client.SetSysctl(keepAliveTime, "60") },
+		},
+	}, {
+		ID:     "sysctls-for-what-is-not-set",
+		Text:   "What the program does not set is as tcp_keepalive_time, tcp_keepalive_intvl and tcp_keepalive_probes say, and the timer is set to the first of them.",
+		Source: "tcp(7), TCP_KEEPIDLE; include/net/tcp.h: keepalive_time_when, keepalive_intvl_when, keepalive_probes",
+		Control: lab.Control{
+			Says: "the program sets all three", Before: "client:getsockopt",
+			Do: func(s *lab.Script) { probe(s.Sock("client"), 100, 10, 3) },
 		},
 	}, {
 		ID:     "idle-then-interval",
@@ -124,6 +136,11 @@ three options on the socket; the sysctls are for programs that do not.`,
 				lab.Seen("left_ms", left.Left.Milliseconds()),
 				lab.Is("within ten minutes", left.Left <= 10*time.Minute, true))
 		}
+		s.Expect("sysctls-for-what-is-not-set",
+			lab.Is("TCP_KEEPIDLE", lab.Get(client, sockopt.KeepIdle), s.Client.Sysctl(keepAliveTime)),
+			lab.Is("TCP_KEEPINTVL", lab.Get(client, sockopt.KeepIntvl), s.Client.Sysctl(keepAliveIntvl)),
+			lab.Is("TCP_KEEPCNT", lab.Get(client, sockopt.KeepCnt), s.Client.Sysctl(keepAliveProbes)),
+			lab.Left("timer", left, time.Duration(s.Client.Sysctl(keepAliveTime))*time.Second))
 		lab.Set(client, sockopt.KeepAlive, false)
 		lonely, _ := s.Connection("lonely")
 		lonely.Send(greeting)

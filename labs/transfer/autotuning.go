@@ -46,7 +46,7 @@ connection's memory.`,
 		{Command: "zerowindow", Says: "a program that does not read"},
 		{Command: "sockopt SO_RCVBUF", Says: "all about the option"},
 	},
-	Sockopts: []string{"SO_RCVBUF", "SO_SNDBUF"},
+	Sockopts: []string{"SO_RCVBUF", "SO_SNDBUF", "SO_BUF_LOCK"},
 	Reads:    []string{"server:" + moderate},
 	Claims: []lab.Claim{{
 		ID:     "autotuning-moves-the-window",
@@ -74,9 +74,20 @@ connection's memory.`,
 			Says: "autotuning is turned off again", Before: "client:write",
 			Do: func(s *lab.Script) { s.Server.SetSysctl(moderate, "0") },
 		},
+	}, {
+		ID:     "buf-lock-gives-it-back",
+		Text:   "SO_BUF_LOCK 0 gives a buffer that was set back to the kernel, which enlarges it as if nobody had set it.",
+		Source: "net/core/sock.c: sk_setsockopt; net/ipv4/tcp_input.c: tcp_rcv_space_adjust",
+		Control: lab.Control{
+			Says: "the program sets the same size once more", Before: "unlocked client:write",
+			Do: func(s *lab.Script) {
+				server := s.Sock("unlocked server")
+				lab.Set(server, sockopt.RcvBuf, lab.Get(server, sockopt.RcvBuf)/2)
+			},
+		},
 	}},
 	Script: func(s *lab.Script) {
-		claims := []string{"autotuning-moves-the-window", "rcvbuf-ends-autotuning", "a-set-buffer-is-no-worse"}
+		claims := []string{"autotuning-moves-the-window", "rcvbuf-ends-autotuning", "a-set-buffer-is-no-worse", "buf-lock-gives-it-back"}
 		s.Server.SetDefault(moderate, "1")
 		s.Client.SetDefault(slowStartAfterIdle, "0") // so that all of a round is on its way at once
 		if s.Server.Sysctl(moderate) == 0 || s.Server.Sysctl(scaling) == 0 || s.Client.Sysctl(scaling) == 0 {
@@ -101,6 +112,16 @@ connection's memory.`,
 		fixed := client.Info().SndWnd
 		s.Expect("autotuning-moves-the-window", lab.Is("window larger than with the buffer of the beginning", tuned > fixed, true))
 		s.Expect("a-set-buffer-is-no-worse", lab.Is("its window is no smaller", fixed >= tuned, true))
+
+		client, server = s.Connection("unlocked")
+		if !lab.HasOption(server, sockopt.BufLocks) {
+			s.Inapplicable("this kernel has no SO_BUF_LOCK", "buf-lock-gives-it-back")
+			return
+		}
+		lab.Set(server, sockopt.RcvBuf, given/2)
+		lab.Set(server, sockopt.BufLocks, 0)
+		readAll(s, client, server)
+		s.Expect("buf-lock-gives-it-back", lab.Is("window larger than the fixed one's", client.Info().SndWnd > fixed, true))
 	},
 }
 

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/tcplab/tcplab/labs/lab"
@@ -34,8 +35,20 @@ Only an answer of the other program says that it has the data.`,
 		{Command: "sockopt SO_RCVBUF", Says: "what the option does, and how to set it in Go"},
 		{Command: "resetclose", Says: "resets that lose data"},
 	},
-	Sockopts: []string{"SO_RCVBUF", "SO_LINGER"},
+	Sockopts: []string{"SO_RCVBUF", "SO_SNDBUF", "SO_LINGER", "TCP_NOTSENT_LOWAT"},
+	Reads:    []string{"client:" + rmem, "client:" + wmem},
 	Claims: []lab.Claim{{
+		ID:     "sizes-begin-in-the-middle",
+		Text:   "A new socket's buffers are as large as the second numbers of tcp_rmem and tcp_wmem say.",
+		Source: "Documentation/networking/ip-sysctl.rst: tcp_rmem, tcp_wmem; net/ipv4/tcp.c: tcp_init_sock",
+		Control: lab.Control{
+			Says: "the sysctls are changed behind the story's back", Before: "fresh:socket",
+			Do: func(s *lab.Script) {
+				s.Client.SetSysctl(rmem, "4096 20000 4000000")
+				s.Client.SetSysctl(wmem, "4096 20000 4000000")
+			},
+		},
+	}, {
 		ID:     "write-returns-before-anything-arrives",
 		Text:   "write has succeeded when the data is in the sender's buffer: nothing has arrived, and nothing is acknowledged.",
 		Source: "net/ipv4/tcp.c: tcp_sendmsg_locked",
@@ -50,6 +63,24 @@ Only an answer of the other program says that it has the data.`,
 		Control: lab.Control{
 			Says: "the buffer becomes larger", Before: "client:write#3",
 			Do: func(s *lab.Script) { lab.Set(s.Sock("client"), sockopt.SndBuf, 200000) },
+		},
+	}, {
+		ID:     "room-in-the-buffer-is-enough",
+		Text:   "A connection is writable while there is room in its send buffer.",
+		Source: "widely taught, with poll and SO_SNDBUF",
+		Myth:   true,
+		Truth:  "It also has to have fewer bytes unsent than TCP_NOTSENT_LOWAT or tcp_notsent_lowat says, which by default is no limit (include/net/tcp.h: __tcp_stream_memory_free).",
+		Control: lab.Control{
+			Says: "the option is set to 1 MB", Before: "waiting client:poll#2",
+			Do: func(s *lab.Script) { lab.Set(s.Sock("waiting client"), sockopt.NotSentLowat, 1<<20) },
+		},
+	}, {
+		ID:     "notsent-lowat-bounds-what-waits",
+		Text:   "With TCP_NOTSENT_LOWAT, or tcp_notsent_lowat for a socket that sets nothing, a connection is not writable while that many bytes wait to be sent for the first time.",
+		Source: "Documentation/networking/ip-sysctl.rst: tcp_notsent_lowat; include/net/tcp.h: __tcp_stream_memory_free",
+		Control: lab.Control{
+			Says: "all is sent before the program asks", Before: "waiting client:poll#2",
+			Do: func(s *lab.Script) { s.Wire.Of(s.Sock("waiting client")).Carry(s.Sock("waiting client")) },
 		},
 	}, {
 		ID:     "rcvbuf-is-doubled",
@@ -71,6 +102,14 @@ Only an answer of the other program says that it has the data.`,
 		},
 	}},
 	Script: func(s *lab.Script) {
+		s.Part("A new socket")
+		rcv, snd := middle(s.Client, rmem), middle(s.Client, wmem)
+		fresh := s.Client.Named("fresh").Socket()
+		s.Expect("sizes-begin-in-the-middle",
+			lab.Is("SO_RCVBUF", lab.Get(fresh, sockopt.RcvBuf), rcv),
+			lab.Is("SO_SNDBUF", lab.Get(fresh, sockopt.SndBuf), snd))
+		fresh.Close()
+
 		client, server := s.Connection()
 		if noRoom(s, client, 4, "write-returns-before-anything-arrives", "write-blocks-when-full", "rcvbuf-is-doubled", "write-success-means-delivered") {
 			return
@@ -110,5 +149,49 @@ Only an answer of the other program says that it has the data.`,
 		s.Expect("write-success-means-delivered",
 			lab.Is("write", outcome, lab.OK),
 			lab.Is("server reads", data, "hello"))
+		waiting(s)
 	},
+}
+
+const (
+	rmem = "net.ipv4.tcp_rmem"
+	wmem = "net.ipv4.tcp_wmem"
+)
+
+// middle is the second of a sysctl's three numbers.
+func middle(host *lab.Host, key string) int {
+	n, _ := strconv.Atoi(strings.Fields(host.SysctlText(key))[1])
+	return n
+}
+
+// waiting shows a connection of which more is written than the congestion window lets
+// go at once.
+func waiting(s *lab.Script) {
+	claims := []string{"room-in-the-buffer-is-enough", "notsent-lowat-bounds-what-waits"}
+	client, _ := s.Connection("waiting")
+	if noWindow(s, client, 13, claims...) || noWaiting(s, s.Client, claims...) {
+		return
+	}
+	s.Part("Twelve segments are written, and ten may be on their way")
+	lab.Set(client, sockopt.SndBuf, 65536)
+	client.Write(full(client, 12))
+	wire := s.Wire.Of(client)
+	unlimited := client.Poll()
+	if client.Info().NotsentBytes == 0 {
+		s.Inapplicable("with these settings nothing waits", claims...)
+		return
+	}
+	lab.Set(client, sockopt.NotSentLowat, 1)
+	byOption := client.Poll()
+	lab.Set(client, sockopt.NotSentLowat, 0)
+	s.Client.SetSysctl(notSentLowat, "1")
+	bySysctl := client.Poll()
+	wire.Carry(client)
+	s.Expect("room-in-the-buffer-is-enough",
+		lab.Seen("without a limit", unlimited),
+		lab.Is("with TCP_NOTSENT_LOWAT 1", byOption, "OUT"))
+	s.Expect("notsent-lowat-bounds-what-waits",
+		lab.Is("with TCP_NOTSENT_LOWAT 1", byOption, lab.NotReady),
+		lab.Is("with tcp_notsent_lowat 1", bySysctl, lab.NotReady),
+		lab.Is("when all is sent", client.Poll(), "OUT"))
 }

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/tcplab/tcplab/labs/lab"
@@ -35,7 +36,7 @@ what a socket sends, and does nothing for ACKs.`,
 		{Command: "sockopt TCP_QUICKACK", Says: "what the option does, and how to set it in Go"},
 		{Command: "delack --ipv6", Says: "the same on IPv6"},
 	},
-	Sockopts: []string{"TCP_QUICKACK", "TCP_NODELAY"},
+	Sockopts: []string{"TCP_QUICKACK", "TCP_NODELAY", "TCP_DELACK_MAX_US"},
 	Claims: []lab.Claim{{
 		ID:     "first-segments-acked-at-once",
 		Text:   "The first segments of a connection are acknowledged at once.",
@@ -74,6 +75,24 @@ what a socket sends, and does nothing for ACKs.`,
 		Control: lab.Control{
 			Says: "the program switches quick ACKs on as well", Before: "nodelay client:write", Do: quickly("nodelay server"),
 		},
+	}, {
+		ID:     "answers-make-a-dialogue",
+		Text:   "The kernel takes a connection for a dialogue after as many answers as tcp_pingpong_thresh says: one.",
+		Source: "include/net/inet_connection_sock.h: inet_csk_in_pingpong_mode",
+		Control: lab.Control{
+			Says: "the sysctl is raised by one", Before: "talking client:write",
+			Do: func(s *lab.Script) {
+				s.Server.SetSysctl(pingpong, strconv.Itoa(s.Server.Sysctl(pingpong)+1))
+			},
+		},
+	}, {
+		ID:     "delack-max-shortens-the-wait",
+		Text:   "TCP_DELACK_MAX_US bounds a socket's waiting: of two ACKs that wait, the one that began later comes first.",
+		Source: "net/ipv4/tcp_output.c: tcp_send_delayed_ack, tcp_delack_max",
+		Control: lab.Control{
+			Says: "the option is set to 200 ms", Before: "brief client:write",
+			Do: func(s *lab.Script) { lab.Set(s.Sock("brief server"), sockopt.DelackMax, 200000) },
+		},
 	}},
 	Script: func(s *lab.Script) {
 		// arrives lets what the client writes arrive, and reports whether it is
@@ -84,7 +103,8 @@ what a socket sends, and does nothing for ACKs.`,
 			return s.Wire.Of(client).Waiting(s.Server) == "ACK"
 		}
 		client, _ := s.Connection()
-		if noRoom(s, client, 4, "first-segments-acked-at-once", "then-at-most-40-ms", "every-second-full-segment", "quickack-is-not-sticky", "nodelay-turns-it-off") {
+		if noRoom(s, client, 4, "first-segments-acked-at-once", "then-at-most-40-ms", "every-second-full-segment", "quickack-is-not-sticky", "nodelay-turns-it-off",
+			"answers-make-a-dialogue", "delack-max-shortens-the-wait") {
 			return
 		}
 		s.Part("The first segments")
@@ -100,7 +120,8 @@ what a socket sends, and does nothing for ACKs.`,
 		// tcp_delack_max (net/ipv4/tcp_output.c) is a tick below the least timeout.
 		if leastRTO(s.Server) < 40*time.Millisecond+longestTick {
 			s.Inapplicable("with this tcp_rto_min_us an ACK waits for less than 40 ms",
-				"then-at-most-40-ms", "every-second-full-segment", "quickack-is-not-sticky", "nodelay-turns-it-off")
+				"then-at-most-40-ms", "every-second-full-segment", "quickack-is-not-sticky", "nodelay-turns-it-off",
+				"answers-make-a-dialogue", "delack-max-shortens-the-wait")
 			return
 		}
 		client, server := s.Connection("polite")
@@ -152,7 +173,73 @@ what a socket sends, and does nothing for ACKs.`,
 		lab.Set(server, sockopt.QuickAck, false)
 		s.Expect("nodelay-turns-it-off", lab.Is("at once", arrives(client, "hello"), true))
 		s.Wire.Of(client).Pass("server:ACK")
+
+		dialogue(s, arrives)
+		brief(s, arrives)
 	},
+}
+
+const pingpong = "net.ipv4.tcp_pingpong_thresh"
+
+// dialogue lets a server answer until its kernel expects more answers.
+func dialogue(s *lab.Script, arrives func(*lab.Sock, string) bool) {
+	const id = "answers-make-a-dialogue"
+	threshold := 1 // before Linux 6.2 it is fixed
+	if s.Server.Has(pingpong) {
+		threshold = s.Server.Sysctl(pingpong)
+	}
+	if threshold > 3 {
+		s.Inapplicable("tcp_pingpong_thresh is so high that the first quick ACKs are over before", id)
+		return
+	}
+	client, server := s.Connection("talking")
+	s.Part("The server answers, and goes on to answer")
+	wire := s.Wire.Of(client)
+	atOnce := 0
+	took := lab.Took(func() {
+		for range threshold {
+			if arrives(client, "hello") {
+				atOnce++
+			}
+			wire.Deliver("server:ACK")
+			server.Write("bye")
+			wire.Pass("server:data", "client:ACK")
+		}
+	})
+	after := arrives(client, "hello")
+	if took > 30*time.Millisecond {
+		s.TooSlow("the answer was too late to be one", id)
+	} else {
+		s.Expect(id, lab.Is("at once before", atOnce, threshold), lab.Is("at once after them", after, false))
+	}
+	wire.Pass("server:ACK")
+}
+
+// brief lets two servers put an ACK off, and one of them not for long.
+func brief(s *lab.Script, arrives func(*lab.Sock, string) bool) {
+	const id = "delack-max-shortens-the-wait"
+	usual, server := s.Connection("usual")
+	if !lab.HasOption(server, sockopt.DelackMax) {
+		s.Inapplicable("this kernel has no TCP_DELACK_MAX_US", id)
+		return
+	}
+	lab.Set(server, sockopt.QuickAck, false)
+	client, server := s.Connection("brief")
+	lab.Set(server, sockopt.QuickAck, false)
+	lab.Set(server, sockopt.DelackMax, 2*int(longestTick/time.Microsecond))
+	s.Part("Two ACKs wait, the second not for long")
+	took := lab.Took(func() {
+		arrives(usual, "hello")
+		usual.Idle(longestTick / 2)
+		arrives(client, "bye")
+	})
+	first := s.Wire.Next("server:ACK").Deliver() // of both connections
+	if took > longestTick {
+		s.TooSlow("the second began too late", id)
+	} else {
+		s.Expect(id, lab.Is("bytes that the first acknowledges", int(first.Ack)-1, len("bye")))
+	}
+	s.Wire.Pass("server:ACK")
 }
 
 // firstSegments is how many segments the lab sends at first: fewer than

@@ -50,6 +50,7 @@ ESTABLISHED until it writes something itself, or has keepalive on.`,
 		lab.Turns("rto-min", "client:"+rtoMin, "the client's net.ipv4.tcp_rto_min_us"),
 		lab.Turns("rto-max", "client:"+rtoMax, "the client's net.ipv4.tcp_rto_max_ms"),
 	},
+	Sockopts: []string{"IP_RECVERR", "IPV6_RECVERR"},
 	Claims: []lab.Claim{{
 		ID:     "resent-after-rto",
 		Text:   "Data that is not acknowledged is sent again when the retransmission timeout is over, with the same sequence number, and arrives as the first would have.",
@@ -95,6 +96,13 @@ ESTABLISHED until it writes something itself, or has keepalive on.`,
 		Source: "net/ipv4/tcp_ipv4.c: tcp_v4_err; net/ipv4/tcp_timer.c: tcp_write_err",
 		Control: lab.Control{
 			Says: "the message is lost with the data", Of: "bounced client", Segment: "client:data",
+		},
+	}, {
+		ID:     "recverr-tells-at-once",
+		Text:   "If the program has set IP_RECVERR, its next write fails with that error at once; the connection lives on, and the data is sent again and arrives.",
+		Source: "ip(7), IP_RECVERR; net/ipv4/tcp_ipv4.c: tcp_v4_err; net/ipv6/tcp_ipv6.c: tcp_v6_err",
+		Control: lab.Control{
+			Says: "the program takes the option back", Before: "told client:write", Do: func(s *lab.Script) { tellErrors(s.Sock("told client"), false) },
 		},
 	}},
 	Script: func(s *lab.Script) {
@@ -165,7 +173,30 @@ ESTABLISHED until it writes something itself, or has keepalive on.`,
 		s.Expect("icmp-changes-the-error",
 			lab.Is("read", outcome, "EHOSTUNREACH"),
 			lab.GaveUp("last wait", tries, schedule))
+
+		client, server = s.Connection("told")
+		s.Part("A program that wants to hear of it")
+		tellErrors(client, true)
+		client.Write("hello")
+		lost = s.Wire.Of(client).Next("client:data")
+		lost.Bounce(lab.HostUnreachable)
+		outcome = client.TryWrite("!")
+		s.Wire.Of(client).Retransmission("client:data").Deliver()
+		data, _ = server.TryRead()
+		s.Expect("recverr-tells-at-once",
+			lab.Is("write", outcome, "EHOSTUNREACH"),
+			lab.Is("client", client.State(), record.Established),
+			lab.Is("server reads", data, "hello"))
 	},
+}
+
+// tellErrors sets IP_RECVERR, or what it is called on IPv6.
+func tellErrors(client *lab.Sock, on bool) {
+	if client.Host().Addr(0).Addr().Is6() {
+		lab.Set(client, sockopt.IPv6RecvErr, on)
+		return
+	}
+	lab.Set(client, sockopt.IPRecvErr, on)
 }
 
 // tryBriefly is a control: 300 ms after the first retransmission the kernel gives

@@ -34,7 +34,7 @@ has seen, up to tcp_max_reordering.`,
 	Knobs: []lab.Knob{
 		lab.Turns("reordering", "client:"+reordering, "the client's net.ipv4.tcp_reordering"),
 	},
-	Reads: []string{"client:" + recovery, "client:" + sack},
+	Reads: []string{"client:" + recovery, "client:" + sack, "server:" + dsackKey, "client:" + maxReordering},
 	Claims: []lab.Claim{{
 		ID:     "out-of-order-is-kept",
 		Text:   "What arrives beyond a hole is kept, and is acknowledged together with the late segment.",
@@ -74,11 +74,28 @@ has seen, up to tcp_max_reordering.`,
 		Control: lab.Control{
 			Says: "the needless copy is lost", Of: "late client", Segment: "client:data again",
 		},
+	}, {
+		ID:     "a-copy-beyond-the-hole-is-told-of",
+		Text:   "A second copy of what waits beyond the hole is thrown away, and the ACK names it twice: first as the copy (DSACK), then as part of what has arrived.",
+		Source: "net/ipv4/tcp_input.c: tcp_data_queue_ofo, tcp_dsack_extend",
+		Control: lab.Control{
+			Says: "the server's tcp_dsack is 0", Before: "learning client:write",
+			Do: func(s *lab.Script) { s.Server.SetSysctl(dsackKey, "0") },
+		},
+	}, {
+		ID:     "patience-is-learned",
+		Text:   "When a segment that was not sent again fills its hole late, the connection's own tcp_reordering becomes the distance that was seen, at most tcp_max_reordering.",
+		Source: "net/ipv4/tcp_input.c: tcp_check_sack_reordering; Documentation/networking/ip-sysctl.rst: tcp_max_reordering",
+		Control: lab.Control{
+			Says: "the most is lowered behind the story's back", Before: "learning client:write",
+			Do: func(s *lab.Script) { s.Client.SetSysctl(maxReordering, "4") },
+		},
 	}},
 	Script: func(s *lab.Script) {
+		claims := []string{"out-of-order-is-kept", "out-of-order-is-thrown-away", "reordering-causes-no-retransmission",
+			"three-overtake-and-it-is-sent-again", "sack-and-dsack", "a-copy-beyond-the-hole-is-told-of", "patience-is-learned"}
 		if r := s.Client.Sysctl(reordering); r < 3 || r > 8 || s.Client.Sysctl(sack) == 0 || s.Server.Sysctl(sack) == 0 || s.Client.Sysctl(recovery)&noDupThresh != 0 {
-			s.Inapplicable("with these settings the story needs other numbers of segments", "out-of-order-is-kept", "out-of-order-is-thrown-away",
-				"reordering-causes-no-retransmission", "three-overtake-and-it-is-sent-again", "sack-and-dsack")
+			s.Inapplicable("with these settings the story needs other numbers of segments", claims...)
 			return
 		}
 		// overtaken writes segments, of which all but the first arrive at once. It
@@ -99,11 +116,10 @@ has seen, up to tcp_max_reordering.`,
 		}
 		listener := s.Server.Listen(80, 1)
 		client, server := distant(s, listener, "client")
-		if noRoom(s, client, 10, "out-of-order-is-kept", "out-of-order-is-thrown-away", "reordering-causes-no-retransmission",
-			"three-overtake-and-it-is-sent-again", "sack-and-dsack") {
+		if noRoom(s, client, 10, claims...) {
 			return
 		}
-		mss := int(client.Info().SndMSS)
+		mss, told := int(client.Info().SndMSS), s.Server.Sysctl(dsackKey) != 0
 
 		s.Part("Two overtake one")
 		wire := s.Wire.Of(client)
@@ -134,9 +150,46 @@ has seen, up to tcp_max_reordering.`,
 				dsack = answer.SACK
 			}
 		}
-		first := int(late.Seq)
-		s.Expect("sack-and-dsack",
-			lab.Is("SACK", ack.SACK, between(first, mss, (1+threshold)*mss)),
-			lab.Is("DSACK", dsack, between(first, 0, mss)))
+		if !told {
+			s.Inapplicable("the server's tcp_dsack is 0", "sack-and-dsack", "a-copy-beyond-the-hole-is-told-of")
+		} else {
+			first := int(late.Seq)
+			s.Expect("sack-and-dsack",
+				lab.Is("SACK", ack.SACK, between(first, mss, (1+threshold)*mss)),
+				lab.Is("DSACK", dsack, between(first, 0, mss)))
+		}
+		learn(s, listener, mss, told)
 	},
+}
+
+const (
+	dsackKey      = "net.ipv4.tcp_dsack"
+	maxReordering = "net.ipv4.tcp_max_reordering"
+)
+
+// learn lets a segment come last of tcp_reordering and two more, of which but two have
+// overtaken all that is missing: so none of these is taken for lost.
+func learn(s *lab.Script, listener *lab.Sock, mss int, told bool) {
+	most, missing := s.Client.Sysctl(maxReordering), s.Client.Sysctl(reordering)
+	client, _ := distant(s, listener, "learning client")
+	s.Part("Some are late, and two have overtaken all of them; the second comes twice")
+	client.Write(full(client, missing+2))
+	client.Idle(roundTrip)
+	wire := s.Wire.Of(client)
+	late := wire.Next("client:data").Hold()
+	for range missing - 1 {
+		wire.Next("client:data").Hold()
+	}
+	wire.Pass("client:data", "server:ACK")
+	last := wire.Next("client:data").Deliver()
+	wire.Pass("server:ACK")
+	last.Deliver()
+	copied := wire.Next("server:ACK").Deliver().SACK
+	late.Deliver()
+	wire.Pass("server:ACK")
+	if told {
+		s.Expect("a-copy-beyond-the-hole-is-told-of",
+			lab.Is("SACK", copied, between(int(last.Seq), 0, mss)+","+between(int(last.Seq), -mss, mss)))
+	}
+	s.Expect("patience-is-learned", lab.Is("tcpi_reordering", int(client.Info().Reordering), min(missing+2, most)))
 }

@@ -107,7 +107,8 @@ tcp_slow_start_after_idle is 0.`,
 		restarts := s.Client.Sysctl(slowStartAfterIdle) != 0
 		client, server := s.Connection()
 		lab.Set(client, sockopt.SndBuf, 65536)
-		if noRoom(s, client, 22, "initial-window-is-ten", "doubles-per-round-trip", "idle-starts-again", "idle-keeps-the-window", "after-rto-one") {
+		claims := []string{"initial-window-is-ten", "doubles-per-round-trip", "idle-starts-again", "idle-keeps-the-window", "after-rto-one"}
+		if noRoom(s, client, 22, claims...) || noWaiting(s, s.Client, claims...) {
 			return
 		}
 		wire := s.Wire.Of(client)

@@ -70,6 +70,18 @@ tcp_rack_detect_loss (net/ipv4/tcp_recovery.c) takes that for lost.`,
 			Says: "the probe is switched on behind the story's back", Before: "late client:write",
 			Do: func(s *lab.Script) { s.Client.SetSysctl(earlyRetrans, "3") },
 		},
+	}, {
+		ID:     "a-repair-costs-half-the-window",
+		Text:   "If the probe has brought what was lost, the first ACK of anything after it halves the congestion window, though no timeout and no duplicate ACK has told of the loss.",
+		Source: "net/ipv4/tcp_input.c: tcp_process_tlp_ack",
+		Control: lab.Control{
+			Says: "the segment was only late, and arrives as well", Of: "lone client", Segment: "client:data again",
+			Do: func(s *lab.Script) {
+				client := s.Sock("lone client")
+				client.Craft(lab.Craft{Flags: "PSH,ACK", Seq: 1, Ack: 1, Win: 500, Data: full(client, 1)}).Deliver()
+				s.Wire.Of(client).Pass("server:ACK")
+			},
+		},
 	}},
 	Script: func(s *lab.Script) {
 		// tail writes three segments and loses the last two. It returns these, the
@@ -91,7 +103,7 @@ tcp_rack_detect_loss (net/ipv4/tcp_recovery.c) takes that for lost.`,
 		probes := s.Client.ProbesTail() && s.Client.Sysctl(sack) > 0 && s.Server.Sysctl(sack) > 0
 		listener := s.Server.Listen(80, 1)
 		client, _ := distant(s, listener, "client")
-		if noRoom(s, client, 3, "probe-comes-before-the-rto", "sack-shows-the-rest", "nothing-but-the-rto-finds-it", "without-tlp-the-rto") {
+		if noRoom(s, client, 3, "probe-comes-before-the-rto", "sack-shows-the-rest", "nothing-but-the-rto-finds-it", "without-tlp-the-rto", "a-repair-costs-half-the-window") {
 			return
 		}
 		s.Part("The last two of three are lost")
@@ -120,6 +132,11 @@ tcp_rack_detect_loss (net/ipv4/tcp_recovery.c) takes that for lost.`,
 			rest.Deliver()
 		}
 		wire.Carry(client)
+		if probes {
+			repaired(s, listener)
+		} else {
+			s.Inapplicable("the client sends no tail loss probe", "a-repair-costs-half-the-window")
+		}
 
 		s.Client.SetSysctl(earlyRetrans, "0")
 		client, _ = distant(s, listener, "late client")
@@ -131,4 +148,26 @@ tcp_rack_detect_loss (net/ipv4/tcp_recovery.c) takes that for lost.`,
 		again.Deliver()
 		s.Wire.Of(client).Carry(client)
 	},
+}
+
+// repaired lets a probe bring the one segment that was lost.
+func repaired(s *lab.Script, listener *lab.Sock) {
+	const id = "a-repair-costs-half-the-window"
+	if !isReno(s, id) {
+		return
+	}
+	client := s.Client.Named("lone client").Connect(listener)
+	s.Wire.Handshake(client)
+	s.Part("A single segment is lost, and the probe brings it")
+	before := client.Cwnd()
+	wire := s.Wire.Of(client)
+	client.Write(full(client, 1))
+	wire.Next("client:data").Drop()
+	wire.Retransmission("client:data").Deliver()
+	client.Write(full(client, 1)) // before the ACK of the probe comes
+	wire.Next("client:data").Deliver()
+	for ack := wire.Take("server:ACK"); ack != nil; ack = wire.Take("server:ACK") {
+		ack.Deliver()
+	}
+	s.Expect(id, lab.Seen("cwnd before", before), lab.Is("cwnd", client.Cwnd(), before/2))
 }

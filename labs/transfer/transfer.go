@@ -68,6 +68,18 @@ func noWindow(s *lab.Script, from *lab.Sock, segments int, ids ...string) bool {
 	return true
 }
 
+const notSentLowat = "net.ipv4.tcp_notsent_lowat"
+
+// noWaiting judges claims inapplicable, and reports that it has, where the kernel takes
+// no data that has to wait for a window.
+func noWaiting(s *lab.Script, from *lab.Host, ids ...string) bool {
+	if from.Sysctl(notSentLowat) > aLot {
+		return false
+	}
+	s.Inapplicable("with this tcp_notsent_lowat the kernel takes no more data while some waits for a window", ids...)
+	return true
+}
+
 // isReno reports whether the client controls congestion as RFC 5681 says. Where it
 // does not, it judges the claims inapplicable.
 func isReno(s *lab.Script, ids ...string) bool {

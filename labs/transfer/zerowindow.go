@@ -92,16 +92,16 @@ sets it to 0, so that the answers don't depend on the pauses.`,
 		s.Server.SetDefault(ratelimit, "0")
 		s.Client.SetDefault(retries2, "2")
 		retries := s.Client.Sysctl(retries2)
-		if retries == 0 {
-			s.Inapplicable("with tcp_retries2 0 the kernel gives up before it probes",
-				"window-goes-to-zero", "probes-back-off", "probes-for-ever-while-answered", "stalled-reader-times-out",
-				"window-update-resumes", "user-timeout-kills-it-all-the-same")
+		claims := []string{"window-goes-to-zero", "probes-back-off", "probes-for-ever-while-answered", "stalled-reader-times-out",
+			"window-update-resumes", "user-timeout-kills-it-all-the-same"}
+		switch {
+		case retries == 0:
+			s.Inapplicable("with tcp_retries2 0 the kernel gives up before it probes", claims...)
 			return
-		}
-		if s.Server.Sysctl("net.ipv4.tcp_syncookies") == 2 {
-			s.Inapplicable("with tcp_syncookies 2 the window is no multiple of the segments, and does not close altogether",
-				"window-goes-to-zero", "probes-back-off", "probes-for-ever-while-answered", "stalled-reader-times-out",
-				"window-update-resumes", "user-timeout-kills-it-all-the-same")
+		case s.Server.Sysctl("net.ipv4.tcp_syncookies") == 2:
+			s.Inapplicable("with tcp_syncookies 2 the window is no multiple of the segments, and does not close altogether", claims...)
+			return
+		case noWaiting(s, s.Client, claims...):
 			return
 		}
 		listener := s.Server.Listen(80, 1)

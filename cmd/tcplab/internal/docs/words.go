@@ -188,7 +188,7 @@ func (g *glossary) write() error {
 // goAlone says of what package lab exports, and story files do not have, why.
 var goAlone = map[string]string{
 	"AtLeast": "at_least in check", "Between": "between in check", "Is": "check", "OneOf": "one_of in check", "Seen": "seen",
-	"Get": "getsockopt", "Set": "setsockopt", "TryGet": "getsockopt", "TrySet": "setsockopt",
+	"Get": "getsockopt", "Set": "setsockopt", "TryGet": "getsockopt", "TrySet": "setsockopt", "HasOption": "getsockopt",
 	"Number": "knob", "Switch": "knob", "Turns": "knob with sysctl",
 	"Script.Claim": "expect, claim and myth", "Script.ClaimInapplicable": "inapplicable", "Script.Inapplicable": "inapplicable", "Script.TooSlow": "inapplicable",
 	"Script.Expect": "expect, claim and myth", "Script.Int": "what knob returns", "Script.On": "what knob returns", "Script.Note": "print and show", "Script.Part": "part",
