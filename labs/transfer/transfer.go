@@ -25,6 +25,8 @@ var Labs = []*lab.Lab{
 	&mtu,
 	&ecn,
 	&reorder,
+	&spurious,
+	&lostAgain,
 }
 
 // Pictures holds the labs' golden ladders, NAME.ladder and its variants.

@@ -1,0 +1,146 @@
+package transfer
+
+import (
+	"github.com/tcplab/tcplab/labs/lab"
+)
+
+const (
+	timestamps = "net.ipv4.tcp_timestamps"
+	frto       = "net.ipv4.tcp_frto"
+)
+
+// A timeout though nothing is lost.
+var spurious = lab.Lab{
+	Name:  "spurious",
+	Title: "A timeout that came too soon is noticed, and taken back",
+	Look:  "what the client sends after the ACK that follows its timeout: new data, or the same again",
+	Long: `A retransmission timeout says that no acknowledgement came in time, and not that anything
+is lost. If the network has held everything up for a moment, all of it arrives afterwards,
+and what a timeout does is needless: the smallest congestion window, and all that was on
+its way sent once more. So Linux looks for signs that it was mistaken. Timestamps tell it
+with the first acknowledgement: that echoes the time of the first copy, not of the second.
+Without them it sends new data after that acknowledgement (F-RTO), and the next one tells.`,
+	Why: `tcp_enter_loss (net/ipv4/tcp_input.c) takes all that is on its way for lost, and keeps in
+undo_marker, prior_cwnd and prior_ssthresh what it needs to take that back.
+
+In tcp_process_loss tcp_try_undo_loss asks two things at each acknowledgement that is new.
+tcp_packet_delayed compares the echoed timestamp with the time at which the first segment
+was sent again: an earlier one answers the first copy, so that had arrived (the Eifel
+algorithm). That takes one acknowledgement.
+
+F-RTO is for connections without timestamps. The first acknowledgement may belong to either
+copy. So tcp_process_loss lets new data go instead of the next old segment, where there is
+any. If the next acknowledgement is for a segment that was never sent again
+(FLAG_ORIG_SACK_ACKED), the first copies do arrive. Either way tcp_undo_cwnd_reduction
+gives the congestion window back, and no segment counts as lost any more.`,
+	Try: []lab.Try{
+		{Command: "lostdata", Says: "a timeout that was right"},
+		{Command: "reorder", Says: "the same mistake without a timeout, found by a DSACK"},
+		{Command: "slowstart", Says: "what a timeout does to the congestion window"},
+	},
+	Claims: []lab.Claim{{
+		ID:     "the-echo-tells",
+		Text:   "With timestamps the first acknowledgement after the timeout, if it echoes the time of the first copy, gives the congestion window back.",
+		Source: "net/ipv4/tcp_input.c: tcp_process_loss, tcp_try_undo_loss, tcp_packet_delayed",
+		Control: lab.Control{
+			Says: "the client has neither timestamps nor F-RTO", Before: "stamped client:connect", Do: noSigns,
+		},
+	}, {
+		ID:     "a-timeout-sends-all-again",
+		Text:   "After a timeout the client sends again all that was on its way.",
+		Source: "widely taught, as go-back-N",
+		Myth:   true,
+		Truth:  "Only the first segment. What the acknowledgements then say decides: if the timeout was a mistake, nothing more is sent again (net/ipv4/tcp_input.c: tcp_process_loss).",
+		Control: lab.Control{
+			Says: "the client has neither timestamps nor F-RTO", Before: "stamped client:connect", Do: noSigns,
+		},
+	}, {
+		ID:     "frto-sends-new-data",
+		Text:   "Without timestamps the first acknowledgement after a timeout makes the client send new data, and nothing again.",
+		Source: "Documentation/networking/ip-sysctl.rst: tcp_frto; net/ipv4/tcp_input.c: tcp_process_loss",
+		Control: lab.Control{
+			Says: "tcp_frto is 0", Before: "plain client:write",
+			Do: func(s *lab.Script) { s.Client.SetSysctl(frto, "0") },
+		},
+	}, {
+		ID:     "the-second-ack-tells",
+		Text:   "If the acknowledgement after that is for a segment that was not sent again, the congestion window is given back.",
+		Source: "net/ipv4/tcp_input.c: tcp_process_loss, tcp_clean_rtx_queue",
+		Control: lab.Control{
+			Says: "the second segment was lost indeed", Of: "plain client", Segment: "client:data#2",
+		},
+	}, {
+		ID:     "without-both-it-goes-on",
+		Text:   "With neither timestamps nor F-RTO the first acknowledgement makes the client send the next segments again, though they arrive.",
+		Source: "net/ipv4/tcp_input.c: tcp_process_loss",
+		Control: lab.Control{
+			Says: "tcp_frto is set to 2", Before: "late client:write",
+			Do: func(s *lab.Script) { s.Client.SetSysctl(frto, "2") },
+		},
+	}},
+	Script: func(s *lab.Script) {
+		s.StopIf(s.Client.ProbesTail(), lab.TailLossProbe)
+		s.StopIf(s.Client.SysctlText("net.ipv4.tcp_congestion_control") != "reno", "the claims are about reno's congestion window")
+		stamped := s.Both(timestamps)
+		listener := s.Server.Listen(80, 16)
+		// delayed opens a connection whose first segments are all held up until a timer
+		// has sent the first again, and then arrive: so many of them. It returns what
+		// the client sends after each one's acknowledgement, and its congestion window.
+		delayed := func(name string, arrive int) (sent []string, before, after int) {
+			client := s.Client.Named(name).Connect(listener)
+			s.Wire.Handshake(client)
+			listener.Accept()
+			s.StopIf(int(client.Info().SndWnd) < 6*int(client.Info().SndMSS), "the receive buffer has no room for so many segments")
+			before = client.Cwnd()
+			client.Write(full(client, 3))
+			wire := s.Wire.Of(client)
+			var late []*lab.Segment
+			for range 3 {
+				late = append(late, wire.Next("client:data").Hold())
+			}
+			wire.Retransmission("client:data").Hold()
+			client.Write(full(client, 1)) // which has to wait
+			for _, d := range late[:arrive] {
+				d.Deliver()
+				wire.Deliver("server:ACK")
+				what := "nothing"
+				if next := wire.Take("client:data again"); next != nil {
+					what = "data again"
+					next.Drop()
+				} else if next := wire.Take("client:data"); next != nil {
+					what = "new data"
+					next.Hold()
+				}
+				sent = append(sent, what)
+			}
+			return sent, before, client.Cwnd()
+		}
+
+		s.Part("Timestamps")
+		if stamped {
+			sent, before, after := delayed("stamped client", 1)
+			s.Expect("the-echo-tells", lab.Seen("cwnd before", before), lab.Is("cwnd given back", after >= before, true), lab.Seen("client sends", sent[0]))
+			s.Expect("a-timeout-sends-all-again", lab.Is("client sends", sent[0], "data again"))
+		} else {
+			s.Inapplicable("the connection has no timestamps", "the-echo-tells", "a-timeout-sends-all-again")
+		}
+
+		s.Client.SetSysctl(timestamps, "0")
+		s.Part("No timestamps, but F-RTO")
+		s.Client.SetSysctl(frto, "2")
+		sent, before, after := delayed("plain client", 2)
+		s.Expect("frto-sends-new-data", lab.Is("client sends after the first ACK", sent[0], "new data"))
+		s.Expect("the-second-ack-tells", lab.Seen("cwnd before", before), lab.Is("cwnd given back", after >= before, true))
+
+		s.Part("Neither")
+		s.Client.SetSysctl(frto, "0")
+		sent, _, _ = delayed("late client", 1)
+		s.Expect("without-both-it-goes-on", lab.Is("client sends after the first ACK", sent[0], "data again"))
+	},
+}
+
+// noSigns is a control: a client that can't see that its timeout was a mistake.
+func noSigns(s *lab.Script) {
+	s.Client.SetSysctl(timestamps, "0")
+	s.Client.SetSysctl(frto, "0")
+}
