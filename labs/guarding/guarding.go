@@ -11,7 +11,7 @@ import (
 
 // Labs are the section's labs, in teaching order.
 var Labs = []*lab.Lab{
-	&blindRST, &blindSYN, &blindData, &paws, &twSYN, &oldFIN, &signature,
+	&blindRST, &blindSYN, &blindData, &paws, &twSYN, &oldFIN, &signature, &rateLimit,
 }
 
 // Pictures holds the labs' golden ladders, NAME.ladder and its variants.

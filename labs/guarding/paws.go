@@ -68,11 +68,33 @@ is one clock, and no such danger.`,
 		Control: lab.Control{
 			Says: "its number is not exact", Segment: "client:RST,ACK", Change: lab.SeqMore(1),
 		},
+	}, {
+		ID:     "old-acks-get-no-answer",
+		Text:   "An ACK without data that is older in both its number and its timestamp was only overtaken: it is dropped without an answer.",
+		Source: "net/ipv4/tcp_input.c: tcp_disordered_ack, tcp_validate_incoming",
+		Control: lab.Control{
+			Says: "it has the number that is expected now", Of: "overtaken client", Segment: "client:ACK#3", Change: lab.SeqMore(5),
+		},
+	}, {
+		ID:     "a-wrong-echo-resets",
+		Text:   "A SYN,ACK that echoes a time at which the client had not sent a SYN is answered by a RST, and the client stays in SYN_SENT.",
+		Source: "net/ipv4/tcp_input.c: tcp_rcv_synsent_state_process",
+		Control: lab.Control{
+			Says: "the echo is not changed", Of: "fooled", Segment: "server:SYN,ACK#2", Change: lab.EchoMore(longAgo),
+		},
+	}, {
+		ID:     "a-wrong-echo-completes-nothing",
+		Text:   "The ACK of a handshake that echoes a time at which the server had not sent a SYN,ACK is dropped: the server stays in SYN_RECV.",
+		Source: "net/ipv4/tcp_minisocks.c: tcp_check_req",
+		Control: lab.Control{
+			Says: "the echo is not changed", Of: "fooled", Segment: "client:ACK#2", Change: lab.EchoMore(longAgo),
+		},
 	}},
 	Script: func(s *lab.Script) {
 		if s.Client.Sysctl(timestamps) == 0 || s.Server.Sysctl(timestamps) == 0 {
 			s.Inapplicable("the connection has no timestamps", "older-timestamp-is-dropped-and-acked",
-				"timestamps-are-only-for-rtt", "without-timestamp-is-accepted", "rst-is-exempt")
+				"timestamps-are-only-for-rtt", "without-timestamp-is-accepted", "rst-is-exempt", "old-acks-get-no-answer",
+				"a-wrong-echo-resets", "a-wrong-echo-completes-nothing")
 			return
 		}
 		client, server := s.Connection()
@@ -107,7 +129,50 @@ is one clock, and no such danger.`,
 		s.Expect("rst-is-exempt",
 			lab.Is("server", server.State(), record.Close),
 			lab.Is("read", server.Reads(), "ECONNRESET"))
+		overtakenACK(s)
+		wrongEcho(s)
 	},
+}
+
+// overtakenACK lets an ACK come after data that was sent later.
+func overtakenACK(s *lab.Script) {
+	client, server := s.Connection("overtaken")
+	s.Part("An ACK that is late")
+	server.Write(welcome)
+	wire := s.Wire.Of(client)
+	wire.Pass("server:data")
+	ack := wire.Next("client:ACK").Deliver()
+	client.Send("hello")
+	ack.Forge(lab.TimeMore(-longAgo)).Deliver()
+	s.Unless(!s.Server.HasCounter("PAWSOldAck"), "before Linux 6.14 it is answered").
+		Expect("old-acks-get-no-answer",
+			lab.Is("server sends", wire.DropAll(s.Server), "nothing"),
+			lab.Is("PAWSOldAck", s.Server.Counter("PAWSOldAck"), 1))
+}
+
+// wrongEcho shows a handshake in which each side gets an answer to what it has not sent.
+func wrongEcho(s *lab.Script) {
+	listener := s.Server.Named("other listener").Listen(81, 1)
+	client := s.Client.Named("fooled").Connect(listener)
+	s.Part("A handshake with wrong echoes")
+	wire := s.Wire.Of(client)
+	wire.Next("SYN").Deliver()
+	synack := wire.Next("SYN,ACK").Hold()
+	synack.Forge(lab.EchoMore(-longAgo)).Deliver()
+	s.Expect("a-wrong-echo-resets",
+		lab.Is("client sends", wire.DropAll(s.Client), "RST"),
+		lab.Is("client", client.State(), record.SynSent))
+	synack.Deliver()
+	ack := wire.Take("client:ACK")
+	if ack == nil {
+		return
+	}
+	ack.Hold().Forge(lab.EchoMore(-longAgo)).Deliver()
+	s.Unless(!s.Server.HasCounter("TSEcrRejected"), "this kernel does not look at the echo").
+		Unless(!s.Server.KeepsHalfOpen(), lab.NothingHalfOpen).
+		Expect("a-wrong-echo-completes-nothing",
+			lab.Is("server", client.Peer().State(), record.SynRecv),
+			lab.Is("TSEcrRejected", s.Server.Counter("TSEcrRejected"), 1))
 }
 
 // longAgo is by how many milliseconds the old timestamps are older.

@@ -172,5 +172,10 @@ func TimeMore(ms int32) func(*TCP) {
 	return func(t *TCP) { segment.AddTime(t.Options, ms) }
 }
 
+// EchoMore is a change that adds ms to the time that a segment's timestamps option echoes.
+func EchoMore(ms int32) func(*TCP) {
+	return func(t *TCP) { segment.AddEcho(t.Options, ms) }
+}
+
 // SeqMore is a change that adds n to a segment's sequence number.
 func SeqMore(n uint32) func(*TCP) { return func(t *TCP) { t.Seq += n } }

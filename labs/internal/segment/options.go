@@ -125,6 +125,16 @@ func AddTime(list []byte, ms int32) {
 	}
 }
 
+// AddEcho is AddTime for the echo reply of the option.
+func AddEcho(list []byte, ms int32) {
+	for kind, value := range options(list) {
+		if kind == optTimestamps && len(value) == 8 {
+			binary.BigEndian.PutUint32(value[4:], binary.BigEndian.Uint32(value[4:])+uint32(ms))
+			return
+		}
+	}
+}
+
 // SetMSS sets what the MSS option in a list announces, if there is one.
 func SetMSS(list []byte, mss uint16) {
 	for kind, value := range options(list) {
