@@ -21,6 +21,7 @@ var Labs = []*lab.Lab{
 	&slowStart,
 	&buffers,
 	&autoTuning,
+	&window,
 	&urgent,
 	&mtu,
 	&ecn,
