@@ -20,10 +20,10 @@ var chapters = []struct {
 }{
 	{"A connection opens", []string{"handshake", "negotiate", "lifecycle", "noaccept", "nolisten"}},
 	{"A connection closes", []string{"fourway", "threeway", "halfclose", "timewait", "bucket", "finwait2", "closewait"}},
-	{"Data moves", []string{"stream", "delack", "nagle", "buffers", "autotuning", "zerowindow", "slowstart"}},
-	{"Segments are lost", []string{"lostsyn", "lostsynack", "lostack", "lostdata", "fastretransmit", "reorder", "tailloss", "lostfin", "lostfinack", "lostpeerfin", "lostlastack"}},
+	{"Data moves", []string{"stream", "delack", "nagle", "buffers", "autotuning", "window", "zerowindow", "slowstart"}},
+	{"Segments are lost", []string{"lostsyn", "lostsynack", "lostack", "lostdata", "fastretransmit", "reorder", "tailloss", "lostagain", "spurious", "lostfin", "lostfinack", "lostpeerfin", "lostlastack"}},
 	{"A listener has queues", []string{"backlog", "synqueue", "relisten", "deferaccept", "fastopen", "acceptreset", "emfile"}},
-	{"Resets and errors", []string{"earlyclose", "abortclose", "resetclose", "reseterrors", "unreachable", "linger", "blindrst", "blindsyn", "blinddata", "oldfin", "paws", "signature", "destroy"}},
+	{"Resets and errors", []string{"earlyclose", "abortclose", "resetclose", "reseterrors", "unreachable", "linger", "blindrst", "blindsyn", "blinddata", "ratelimit", "oldfin", "paws", "signature", "destroy"}},
 	{"The other side says nothing", []string{"crash", "keepalive", "usertimeout", "halfopen"}},
 	{"What programs see", []string{"readiness", "sharedfd", "shutread", "connecttwice", "urgent", "dualstack"}},
 	{"Ports and addresses", []string{"ports", "bindrules", "reuseport", "twreuse", "twsyn"}},

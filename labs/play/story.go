@@ -175,7 +175,7 @@ var ofScript = map[string]string{"connection": "Connection", "sock": "Sock", "bo
 // functions are those of package lab.
 var functions = map[string]any{
 	"any4": lab.Any4, "any6": lab.Any6, "took": lab.Took, "fin_wait2": lab.FinWait2, "latest_rto": lab.LatestRTO,
-	"announce_mss": lab.AnnounceMSS, "too_big": lab.TooBig, "seq_more": lab.SeqMore, "ack_less": lab.AckLess, "time_more": lab.TimeMore,
+	"announce_mss": lab.AnnounceMSS, "too_big": lab.TooBig, "seq_more": lab.SeqMore, "ack_less": lab.AckLess, "time_more": lab.TimeMore, "echo_more": lab.EchoMore,
 	"left": lab.Left, "left_within": lab.LeftWithin, "lasted": lab.Lasted, "sent_again": lab.SentAgain,
 	"on_schedule": lab.OnSchedule, "gave_up": lab.GaveUp, "gave_up_after": lab.GaveUpAfter,
 }

@@ -109,11 +109,17 @@ gives the congestion window back, and no segment counts as lost any more.`,
 					next.Drop()
 				} else if next := wire.Take("client:data"); next != nil {
 					what = "new data"
-					next.Hold()
+					late = append(late, next.Hold())
 				}
 				sent = append(sent, what)
 			}
-			return sent, before, client.Cwnd()
+			after = client.Cwnd()
+			for _, d := range late[arrive:] {
+				d.Deliver()
+				wire.DeliverAll(s.Server)
+			}
+			wire.Carry(client)
+			return sent, before, after
 		}
 
 		s.Part("Timestamps")
