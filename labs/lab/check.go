@@ -33,13 +33,22 @@ func Is[T value](name string, got, want T) Check {
 }
 
 // AtLeast is the check that got is not less than least.
-func AtLeast(name string, got, least int) Check {
-	return Check{name: name, got: int64(got), want: fmt.Sprintf("at least %d", least), ok: got >= least}
+func AtLeast[N int | float64](name string, got, least N) Check {
+	return Check{name: name, got: digits(got), want: fmt.Sprintf("at least %v", least), ok: got >= least}
 }
 
 // Between is the check that got is neither less than least nor more than most.
-func Between(name string, got, least, most int) Check {
-	return Check{name: name, got: int64(got), want: fmt.Sprintf("%d to %d", least, most), ok: got >= least && got <= most}
+func Between[N int | float64](name string, got, least, most N) Check {
+	return Check{name: name, got: digits(got), want: fmt.Sprintf("%v to %v", least, most), ok: got >= least && got <= most}
+}
+
+// digits is a number as evidence has it: one with a fraction is a text, for a record has
+// whole numbers alone.
+func digits[N int | float64](v N) any {
+	if n, ok := any(v).(int); ok {
+		return int64(n)
+	}
+	return fmt.Sprint(v)
 }
 
 // OneOf is the check that got is one of those that are wanted.

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
@@ -160,14 +161,24 @@ scan:
 // typeOf is the type of an expression, as far as it can be known without asking the
 // kernel; nil where it can't, or has no words.
 func (s *Scene) typeOf(expr syntax.Expr) reflect.Type {
+	if s.types == nil {
+		return s.findType(expr)
+	}
+	t, ok := s.types[expr]
+	if !ok {
+		t = s.findType(expr)
+		s.types[expr] = t
+	}
+	return t
+}
+
+func (s *Scene) findType(expr syntax.Expr) reflect.Type {
 	switch x := expr.(type) {
 	case *syntax.Ident:
 		if t, ok := s.names[x.Name]; ok {
 			return t
 		}
-		if v, ok := predeclared(nil)[x.Name]; ok {
-			return typeOf(v)
-		}
+		return predeclaredTypes()[x.Name]
 	case *syntax.ParenExpr:
 		return s.typeOf(x.X)
 	case *syntax.DotExpr:
@@ -183,17 +194,8 @@ func (s *Scene) typeOf(expr syntax.Expr) reflect.Type {
 			}
 		}
 	case *syntax.CallExpr:
-		switch fn := x.Fn.(type) {
-		case *syntax.DotExpr:
-			if t, w, ok := s.word(fn); ok && w.field == nil && !w.looks {
-				if m := t.Method(w.method).Type; m.NumOut() == 1 {
-					return m.Out(0)
-				}
-			}
-		case *syntax.Ident:
-			if f, ok := functionType(fn.Name); ok && f.NumOut() == 1 {
-				return f.Out(0)
-			}
+		if f := s.called(x); f != nil && f.NumOut() == 1 {
+			return f.Out(0)
 		}
 	case *syntax.IndexExpr:
 		if t := s.typeOf(x.X); t != nil && t.Kind() == reflect.Slice {
@@ -202,6 +204,32 @@ func (s *Scene) typeOf(expr syntax.Expr) reflect.Type {
 	}
 	return nil
 }
+
+// called is the type of the word that a call calls; nil where that is not known.
+func (s *Scene) called(call *syntax.CallExpr) reflect.Type {
+	switch fn := call.Fn.(type) {
+	case *syntax.DotExpr:
+		if t, w, ok := s.word(fn); ok && w.field == nil && !w.looks {
+			return t.Method(w.method).Type
+		}
+	case *syntax.Ident:
+		if f, ok := functionType(fn.Name); ok && !s.Has(fn.Name) {
+			return f
+		}
+	}
+	return nil
+}
+
+// predeclaredTypes are the types of what a story begins with, where these have words.
+var predeclaredTypes = sync.OnceValue(func() map[string]reflect.Type {
+	types := map[string]reflect.Type{}
+	for name, v := range predeclared(nil) {
+		if t := typeOf(v); t != nil {
+			types[name] = t
+		}
+	}
+	return types
+})
 
 // functionType is the type of a word that is called by itself, with no receiver.
 func functionType(name string) (reflect.Type, bool) {

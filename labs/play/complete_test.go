@@ -71,8 +71,8 @@ func TestTyped(t *testing.T) {
 // A claim and an error have the place that they have in the file that the entries make.
 func TestTypedPlaces(t *testing.T) {
 	t.Parallel()
-	scenes, run := sceneOf(t, "# 1", "def f():\n    expect(1, 1)", "f()", "server.nix", "x = 1")
-	if len(scenes) != 3 || run.Error != "typed:5:7: host has no .nix field or method" || run.Claims[0].ID != "line-3" {
+	scenes, run := sceneOf(t, "# 1", "def f():\n    expect(1, 1)", "f()", "[server][0].nix", "x = 1")
+	if len(scenes) != 3 || run.Error != "typed:5:12: host has no .nix field or method" || run.Claims[0].ID != "line-3" {
 		t.Errorf("%d scenes, %s, %+v", len(scenes), run.Error, run.Claims)
 	}
 	_, err := play.CompileTyped("typed", []string{"x = 1", "y = z"}, nil)

@@ -42,17 +42,17 @@ func (st *story) call(name string, fn reflect.Value, args starlark.Tuple, kwargs
 	return st.results(fn.Call(in))
 }
 
-// arguments turns a story's arguments into Go's. A function that takes one struct is
-// called with the names of its fields.
+// arguments turns a story's arguments into Go's. craft is called with the names of the
+// fields of what it takes.
 func (st *story) arguments(name string, t reflect.Type, args starlark.Tuple, kwargs []starlark.Tuple) ([]reflect.Value, error) {
-	if t.NumIn() == 1 && !t.IsVariadic() && t.In(0).Kind() == reflect.Struct && len(args) == 0 {
+	if t.NumIn() == 1 && t.In(0) == craftType && len(args) == 0 {
 		made, err := st.structure(t.In(0), kwargs)
 		return []reflect.Value{made}, err
 	}
-	if len(kwargs) > 0 {
-		return nil, fmt.Errorf("it takes no argument %q", string(kwargs[0][0].(starlark.String)))
+	args, err := inOrder(name, args, kwargs)
+	if err != nil {
+		return nil, err
 	}
-	args = append(slices.Clone(args), missing(name, len(args))...)
 	fixed := t.NumIn()
 	if t.IsVariadic() {
 		fixed--
@@ -83,7 +83,7 @@ func (st *story) structure(t reflect.Type, kwargs []starlark.Tuple) (reflect.Val
 		fields := reflect.VisibleFields(t)
 		i := slices.IndexFunc(fields, func(f reflect.StructField) bool { return f.IsExported() && snake(f.Name) == key })
 		if i < 0 {
-			return reflect.Value{}, fmt.Errorf("it takes no argument %q", key)
+			return reflect.Value{}, fmt.Errorf("it takes no argument %q, but %s", key, strings.Join(parts(t), ", "))
 		}
 		v, err := st.golang(kw[1], fields[i].Type)
 		if err != nil {
@@ -108,15 +108,52 @@ func count(n int, more bool) string {
 	return text
 }
 
-// missing are the arguments that may be left out.
-func missing(name string, given int) starlark.Tuple {
-	if name == "host.listen" && given == 1 {
-		return starlark.Tuple{starlark.MakeInt(defaultBacklog)}
+// inOrder are the arguments of a word as it takes them: those that are given by their
+// names in their places, and those that may be left out, where they are.
+func inOrder(word string, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Tuple, error) {
+	args = slices.Clone(args)
+	var names []string
+	if kwargs != nil {
+		names = paramsOf(word)
 	}
-	return nil
+	for _, kw := range kwargs {
+		name := string(kw[0].(starlark.String))
+		i := slices.Index(names, name)
+		switch {
+		case i < 0 && len(names) > 0:
+			return nil, fmt.Errorf("it takes no argument %q, but %s", name, strings.Join(names, ", "))
+		case i < 0:
+			return nil, fmt.Errorf("it takes no argument %q", name)
+		}
+		args = append(args, make(starlark.Tuple, max(0, i+1-len(args)))...)
+		if args[i] != nil {
+			return nil, fmt.Errorf("it takes %s once", name)
+		}
+		args[i] = kw[1]
+	}
+	for i, v := range optional[word] {
+		if v != nil && i == len(args) {
+			args = append(args, v)
+		}
+	}
+	if i := slices.Index(args, nil); i >= 0 {
+		return nil, fmt.Errorf("it takes %s, too", names[i])
+	}
+	return args, nil
 }
 
-const defaultBacklog = 16
+// optional are the arguments that may be left out, in their places, with their values
+// then.
+var optional = map[string]starlark.Tuple{"host.listen": {nil, starlark.MakeInt(16)}}
+
+// Default is what a word's parameter is where it is left out, if it may be.
+func Default(word string, param int) (value string, ok bool) {
+	all := optional[word]
+	if param >= len(all) || all[param] == nil {
+		return "", false
+	}
+	return all[param].String(), true
+}
 
 var (
 	durationType = reflect.TypeFor[time.Duration]()
@@ -125,6 +162,7 @@ var (
 	prefixType   = reflect.TypeFor[netip.Prefix]()
 	errnoType    = reflect.TypeFor[syscall.Errno]()
 	sockType     = reflect.TypeFor[*lab.Sock]()
+	craftType    = reflect.TypeFor[lab.Craft]()
 	tcpType      = reflect.TypeFor[*lab.TCP]()
 	stringerType = reflect.TypeFor[fmt.Stringer]()
 )
@@ -133,6 +171,12 @@ var (
 func (st *story) golang(v starlark.Value, want reflect.Type) (reflect.Value, error) {
 	wrong := func() (reflect.Value, error) {
 		return reflect.Value{}, fmt.Errorf("it is %s, want %s", v.Type(), english(want))
+	}
+	if a, ok := v.(anything); ok {
+		if made, can := a.golang(want); can {
+			return made, nil
+		}
+		return wrong()
 	}
 	if o, ok := v.(*object); ok {
 		if o.value.Type().AssignableTo(want) {
@@ -328,6 +372,16 @@ func (st *story) list(v starlark.Value, want reflect.Type) (reflect.Value, error
 	return made, nil
 }
 
+// parts are the names of a struct's fields.
+func parts(t reflect.Type) (names []string) {
+	for _, f := range reflect.VisibleFields(t) {
+		if f.IsExported() {
+			names = append(names, snake(f.Name))
+		}
+	}
+	return names
+}
+
 // english names a type for an author.
 func english(t reflect.Type) string {
 	switch {
@@ -346,11 +400,7 @@ func english(t reflect.Type) string {
 	case t.Kind() == reflect.Slice:
 		return "a list"
 	case t.Kind() == reflect.Struct:
-		var parts []string
-		for _, f := range reflect.VisibleFields(t) {
-			parts = append(parts, snake(f.Name))
-		}
-		return "its parts by their names: " + strings.Join(parts, ", ")
+		return "its parts by their names: " + strings.Join(parts(t), ", ")
 	case t.Kind() == reflect.Func:
 		return "a function"
 	case t.Kind() == reflect.Pointer:

@@ -122,7 +122,8 @@ func TestDeepTexts(t *testing.T) {
 		"x = " + many("not ") + "1":         "mine.star:1:3996: excessive nesting",
 		"x = " + many("lambda: ") + "1":     "mine.star:1:4011: excessive nesting",
 		"x = " + many("1 if 1 else ") + "1": "mine.star:1:11862: excessive nesting",
-		"x = client" + many(".a"):           "",
+		"x = client" + many(".a"):           "mine.star:1:11: host has no .a field or method",
+		"x = [client][0]" + many(".a"):      "",
 		"x = 1" + many("+1"):                "",
 		"x = print" + many("()"):            "",
 	} {

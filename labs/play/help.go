@@ -30,6 +30,26 @@ func wordText(keys ...string) (params, says string, ok bool) {
 	return "", "", false
 }
 
+// paramsOf are the names of a word's parameters, but for one that takes any number of
+// arguments. A socket has the words of its end of the connection, and of its host.
+func paramsOf(word string) []string {
+	keys := []string{word}
+	if name, ok := strings.CutPrefix(word, "sock."); ok {
+		keys = append(keys, "end."+name, "host."+name)
+	}
+	params, _, _ := wordText(keys...)
+	var names []string
+	for param := range strings.SplitSeq(strings.Trim(params, "()"), ", ") {
+		if name, _, _ := strings.Cut(param, "="); name != "" {
+			names = append(names, name)
+		}
+	}
+	if n := len(names); n > 0 && names[n-1] == "..." {
+		names = names[:n-2]
+	}
+	return names
+}
+
 // Help says what a text stands for: a name, or what is told of it by dots and calls,
 // as in c.peer.state. For a word that is how it is written, and what it does; for a
 // thing its words, as they are written. It returns nothing where nothing is known.

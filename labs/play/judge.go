@@ -79,25 +79,68 @@ func (m *matcher) Truth() starlark.Bool  { return true }
 func (m *matcher) Hash() (uint32, error) { return 0, fmt.Errorf("unhashable: matcher") }
 
 func atLeast(_ *story, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
-	var least int
+	var least starlark.Value
 	if err := starlark.UnpackPositionalArgs(b.Name(), args, kwargs, 1, &least); err != nil {
 		return nil, err
 	}
-	return &matcher{fmt.Sprintf("at least %d", least), func(name string, got starlark.Value) (lab.Check, error) {
-		n, err := starlark.AsInt32(got)
-		return lab.AtLeast(name, n, least), err
-	}}, nil
+	return number(b, func(name string, n []starlark.Value) lab.Check {
+		if whole, ok := ints(n); ok {
+			return lab.AtLeast(name, whole[0], whole[1])
+		}
+		f := floats(n)
+		return lab.AtLeast(name, f[0], f[1])
+	}, "at least "+least.String(), least)
 }
 
 func between(_ *story, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
-	var least, most int
+	var least, most starlark.Value
 	if err := starlark.UnpackPositionalArgs(b.Name(), args, kwargs, 2, &least, &most); err != nil {
 		return nil, err
 	}
-	return &matcher{fmt.Sprintf("%d to %d", least, most), func(name string, got starlark.Value) (lab.Check, error) {
-		n, err := starlark.AsInt32(got)
-		return lab.Between(name, n, least, most), err
+	return number(b, func(name string, n []starlark.Value) lab.Check {
+		if whole, ok := ints(n); ok {
+			return lab.Between(name, whole[0], whole[1], whole[2])
+		}
+		f := floats(n)
+		return lab.Between(name, f[0], f[1], f[2])
+	}, least.String()+" to "+most.String(), least, most)
+}
+
+// number makes a matcher of numbers, which check is given after the one that is held
+// against them.
+func number(b *starlark.Builtin, check func(name string, n []starlark.Value) lab.Check, says string, bounds ...starlark.Value) (starlark.Value, error) {
+	for _, v := range bounds {
+		if _, ok := starlark.AsFloat(v); !ok {
+			return nil, fmt.Errorf("%s: it takes numbers, and %v is %s", b.Name(), v, v.Type())
+		}
+	}
+	return &matcher{says, func(name string, got starlark.Value) (lab.Check, error) {
+		if _, ok := starlark.AsFloat(got); !ok {
+			return lab.Check{}, fmt.Errorf("%s is %s, want a number", name, got.Type())
+		}
+		return check(name, append([]starlark.Value{got}, bounds...)), nil
 	}}, nil
+}
+
+// ints are some numbers, if all of them are whole, and not too large.
+func ints(values []starlark.Value) ([]int, bool) {
+	var all []int
+	for _, v := range values {
+		n, err := starlark.AsInt32(v)
+		if err != nil {
+			return nil, false
+		}
+		all = append(all, n)
+	}
+	return all, true
+}
+
+func floats(values []starlark.Value) (all []float64) {
+	for _, v := range values {
+		f, _ := starlark.AsFloat(v) // number has seen that they are
+		all = append(all, f)
+	}
+	return all
 }
 
 func oneOf(_ *story, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
@@ -271,6 +314,9 @@ func show(st *story, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark
 	var value starlark.Value
 	if err := starlark.UnpackPositionalArgs(b.Name(), args, kwargs, 2, &name, &value); err != nil {
 		return nil, err
+	}
+	if _, ok := value.(starlark.Callable); ok {
+		return nil, fmt.Errorf("%s: %s is a word that does something: write it with parentheses", b.Name(), st.text.arg(st.position(), 1))
 	}
 	st.script.Note(name + ": " + plain(value))
 	return starlark.None, nil

@@ -38,6 +38,8 @@ func (o *object) text() string {
 		return v.String()
 	case lab.Check:
 		return "<check>"
+	case lab.TimeLeft:
+		return fmt.Sprintf("%v s left", v.Left.Seconds())
 	}
 	if o.value.Kind() != reflect.Struct {
 		return "<" + o.Type() + ">"

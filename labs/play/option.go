@@ -72,11 +72,16 @@ func (st *story) optionOf(args starlark.Tuple) (*lab.Sock, sockopt.Entry, error)
 	if !ok {
 		return nil, sockopt.Entry{}, fmt.Errorf("argument 2: it is %s, want an option's name", args[1].Type())
 	}
+	option, err := optionNamed(name)
+	return sock.Interface().(*lab.Sock), option, err
+}
+
+func optionNamed(name string) (sockopt.Entry, error) {
 	found := sockopt.Find(name)
 	if len(found) != 1 || found[0].Name != name { // one spelling, that of the manual pages
-		return nil, sockopt.Entry{}, fmt.Errorf("no option is called %q%s (tcplab sockopt lists them)", name, meant(found))
+		return sockopt.Entry{}, fmt.Errorf("no option is called %q%s (tcplab sockopt lists them)", name, meant(found))
 	}
-	return sock.Interface().(*lab.Sock), found[0], nil
+	return found[0], nil
 }
 
 // meant names the options that another spelling may stand for.

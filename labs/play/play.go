@@ -4,12 +4,15 @@
 package play
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"go.starlark.net/resolve"
 	"go.starlark.net/starlark"
@@ -47,11 +50,16 @@ func compile(name string, text []byte, y *typing) (*lab.Lab, error) {
 	if len(text) > MaxText {
 		return nil, fmt.Errorf("%s: it has more than %d bytes, and a story has that at most", name, MaxText)
 	}
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // which some editors begin a file with
+	if err := isText(name, text); err != nil {
+		return nil, err
+	}
 	file, err := dialect.Parse(name, text, 0)
 	if err != nil {
-		return nil, told(plainer(err, text))
+		return nil, plainer(err, text)
 	}
 	t := newText(name, string(text), file)
+	wrong := t.check()
 	l := &lab.Lab{Name: name, Title: filepath.Base(name)}
 	if err := t.declare(l); err != nil {
 		return nil, err
@@ -66,8 +74,14 @@ func compile(name string, text []byte, y *typing) (*lab.Lab, error) {
 		return nil, err
 	}
 	program, err := starlark.FileProgram(file, words.Has)
-	if err != nil {
-		return nil, told(err)
+	var unknown resolve.ErrorList
+	switch {
+	case errors.As(err, &unknown):
+		return nil, append(wrong, resolved(unknown)...)
+	case err != nil:
+		return nil, err
+	case wrong != nil:
+		return nil, wrong
 	}
 	if doc := docstring(file); doc != "" {
 		title, long, _ := strings.Cut(doc, "\n")
@@ -90,9 +104,33 @@ func tell(s *lab.Script, t *text, program *starlark.Program, y *typing) {
 	}
 }
 
-// plainer says in other words what the parser says of a word that is one of its own.
+// isText refuses what is no text. At a NUL the parser would end, as if the file did.
+func isText(name string, text []byte) error {
+	line, col := 1, 1
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		switch {
+		case r == 0:
+			return fmt.Errorf("%s:%d:%d: this is no text: there is a NUL in it", name, line, col)
+		case r == utf8.RuneError && size == 1:
+			return fmt.Errorf("%s:%d:%d: this is no text in UTF-8", name, line, col)
+		case r == '\n':
+			line, col = line+1, 0
+		}
+		col++
+		text = text[size:]
+	}
+	return nil
+}
+
+// plainer says in other words what the parser says of a word that is one of its own, or
+// of Python's.
 func plainer(err error, source []byte) error {
 	wrong, ok := err.(syntax.Error)
+	if word, is := strings.CutSuffix(strings.TrimPrefix(wrong.Msg, "got "), ", want primary expression"); is && slices.Contains(pythons, word) {
+		wrong.Msg = "the language has no " + word
+		return wrong
+	}
 	if !ok || wrong.Msg != "not an identifier" {
 		return err
 	}
@@ -109,18 +147,8 @@ func plainer(err error, source []byte) error {
 	return wrong
 }
 
-// told makes of what the parser and the resolver say one line for each mistake.
-func told(err error) error {
-	var all resolve.ErrorList
-	if !errors.As(err, &all) {
-		return err
-	}
-	lines := make([]error, len(all))
-	for i, one := range all {
-		lines[i] = errors.New(one.Error())
-	}
-	return errors.Join(lines...)
-}
+// pythons are the words of Python that the language keeps free, and does not have.
+var pythons = []string{"as", "assert", "async", "await", "class", "del", "except", "finally", "from", "global", "import", "is", "nonlocal", "raise", "try", "with", "yield"}
 
 // docstring is the text that a file begins with.
 func docstring(f *syntax.File) string {

@@ -99,6 +99,14 @@ func TestMistakes(t *testing.T) {
 		`knob("n", 9, "how many", max=3)`:  "mine.star:1:1: the knob n is 9, and 0 to 3 are allowed",
 		`knob("N", 9, "how many")`:         "mine.star:1:1: knob is written ",
 		strings.Repeat("#", 1<<20) + "\n1": "mine.star: it has more than 1048576 bytes",
+		"import os":                        "mine.star:1:1: the language has no import",
+		"x = 1\ntry:\n  x = 2":             "mine.star:2:1: the language has no try",
+		"c.await(1)":                       "mine.star:1:8: await is a word of the language: write await_",
+		"\ufeffx = y":                      "mine.star:1:5: undefined: y",
+		"x = 1\r\nx = y\r\n":               "mine.star:2:5: undefined: y",
+		"x = 1\n#\x00\nexpect(1, 2)":       "mine.star:2:2: this is no text: there is a NUL in it",
+		"x = 1\nx = 'é\xff'":               "mine.star:2:7: this is no text in UTF-8",
+		"\xff\xfex\x00":                    "mine.star:1:1: this is no text in UTF-8",
 		`load("os.star", "system")`:        "",
 	} {
 		_, err := play.Compile("mine.star", []byte(source))
@@ -117,19 +125,22 @@ func TestMistakes(t *testing.T) {
 // What goes wrong while a story is told breaks it, and says where.
 func TestBreaks(t *testing.T) {
 	t.Parallel()
-	begin := "l = server.listen(80)\nc = client.connect(l)\n"
+	begin := "l = server.listen(80)\nc = client.connect(l); c = [c][0]; w = [wire][0]\n" // the text does not say what c and w are
 	for source, want := range map[string]string{
 		`wire.next("SYN,ACK")`:                       `mine.star:3:10: wire: no SYN,ACK came`,
-		`wire.next("SIN")`:                           `mine.star:3:10: `,
-		`wire.nxt("SYN")`:                            `mine.star:3:5: wire has no .nxt field or method`,
-		`wire.next(5)`:                               `mine.star:3:10: wire.next: argument 1: it is int, want a string`,
-		`wire.next()`:                                `mine.star:3:10: wire.next: it takes 1 argument, not 0`,
+		`w.next("SIN")`:                              `mine.star:3:7: segment "SIN"`,
+		`w.nxt("SYN")`:                               `mine.star:3:2: wire has no .nxt field or method`,
+		`w.next(5)`:                                  `mine.star:3:7: wire.next: argument 1: it is int, want a string`,
+		`w.next()`:                                   `mine.star:3:7: wire.next: it takes 1 argument, not 0`,
 		`c.write("x", mode="w")`:                     `mine.star:3:8: sock.write: it takes no argument "mode"`,
 		`client.socket().queue`:                      `mine.star:3:16: sock.queue: the socket has no address yet`,
 		`c.bind("nowhere")`:                          `mine.star:3:7: sock.bind: argument 1: "nowhere" is not an address with a port, as `,
 		`expect(c.close, 1)`:                         `mine.star:3:7: expect: c.close is a word that does something`,
 		`claim("a", "b")`:                            `mine.star:3:6: claim: it takes a name`,
 		`claim("a", "b", 1)`:                         `mine.star:3:6: claim: argument 3 is int`,
+		`show("x", c.close)`:                         `mine.star:3:5: show: c.close is a word that does something: write it with parentheses`,
+		`expect(1, at_least("x"))`:                   `mine.star:3:19: at_least: it takes numbers, and "x" is string`,
+		`expect(c.state, between(1, 2))`:             `mine.star:3:7: expect: c.state is string, want a number`,
 		"def f(): f()\nf()":                          `mine.star:3:10: function f called recursively`,
 		"for i in range(1000000000):\n  pass":        `mine.star:3:1: Starlark computation cancelled: it does not end`,
 		`load("/etc/passwd", "root")`:                `mine.star:3:1: load not implemented by this application`,

@@ -22,7 +22,8 @@ type Scene struct {
 	// Waiting names the segments on the wire: see lab.Script.OnTheWire. It is nil
 	// before the last entry, and so is what Complete knows of the story's own names.
 	Waiting []string
-	names   map[string]reflect.Type // nil for what has no words
+	names   map[string]reflect.Type      // nil for what has no words
+	types   map[syntax.Expr]reflect.Type // of expressions that were asked for before; nil where they are not kept
 }
 
 // CompileTyped makes a lab of a story that is typed, entry by entry: of a text whose

@@ -49,6 +49,9 @@ func Things() []Thing {
 	return all
 }
 
+// Spelled is a name of Go's as a story spells it: setSysctl is set_sysctl.
+func Spelled(name string) string { return snake(name) }
+
 // Globals are the words that stand by themselves and that package lab has: functions
 // and values, by their names there but for their spelling, and methods of its Script.
 func Globals() []string {

@@ -265,7 +265,10 @@ func (g *glossary) entry(key, word, goWord string, s said, value bool) {
 		var params []string
 		for _, f := range s.fn.Params.List {
 			for _, n := range f.Names {
-				p := n.Name
+				p := play.Spelled(n.Name)
+				if value, ok := play.Default(key, len(params)); ok {
+					p += "=" + value
+				}
 				if id, ok := f.Type.(*ast.Ident); ok && id.Name == "Craft" {
 					p = `flags="RST", seq=0, ack=0, win=0, data="", options=""`
 				}
