@@ -116,6 +116,12 @@ func TestDeliverAll(t *testing.T) {
 		wire := s.Wire.Of(client)
 		got = []string{wire.DeliverAll(s.Server), wire.DeliverAll(s.Client), wire.DropAll(s.Server), wire.Waiting(s.Server)}
 		got = append(got, client.State(), other.State(), s.Wire.Waiting(s.Client))
+		none := s.Wire.IfAny("client:FIN").Hold().Deliver().Drop()
+		none.Bounce(lab.HostUnreachable)
+		if none.Flags != "" || none.Len != 0 || none.Has("FIN") || none.Offers("TS") {
+			t.Errorf("a segment that is missing: %+v", none)
+		}
+		s.Wire.IfAny("client:SYN").Hold()
 		s.Wire.Drop("client:ACK", "client:SYN")
 		got = append(got, s.Wire.Waiting(s.Client), lab.Outcome(listener.TryAccept()))
 	})

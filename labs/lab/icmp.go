@@ -45,7 +45,7 @@ func (s *Segment) Bounce(m ICMP) {
 	if !s.fated {
 		s.Drop()
 	}
-	if lost { // and with it the message
+	if lost || s.missing { // and with it the message
 		return
 	}
 	kind, from := m.v4, address(s.run.options.IPv6, router).Addr()

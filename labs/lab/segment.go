@@ -17,14 +17,15 @@ type TCP = segment.TCP
 // A Segment was taken from the wire. It is in the story's hands until it is
 // delivered or dropped.
 type Segment struct {
-	run    *run
-	from   *rig.Host
-	packet *wire.Packet
-	forged bool     // it was never sent by its sender
-	lost   bool     // by a control: whatever the story does, it never arrives
-	gone   bool     // it was delivered
-	fated  bool     // what becomes of it was said
-	due    TimeLeft // of the timer that has sent it, where it was waited for
+	run     *run
+	from    *rig.Host
+	packet  *wire.Packet
+	missing bool     // there is none: see Wire.IfAny
+	forged  bool     // it was never sent by its sender
+	lost    bool     // by a control: whatever the story does, it never arrives
+	gone    bool     // it was delivered
+	fated   bool     // what becomes of it was said
+	due     TimeLeft // of the timer that has sent it, where it was waited for
 
 	Flags    string // without those of ECN
 	Seq, Ack uint32 // relative, as in record.Segment
@@ -52,6 +53,8 @@ func (s *Segment) read() {
 func (s *Segment) Deliver() *Segment {
 	fate := record.Delivered
 	switch {
+	case s.missing:
+		return s
 	case s.lost:
 		return s.Drop()
 	case s.forged, s.gone:
@@ -70,6 +73,9 @@ func (s *Segment) Drop() *Segment { return s.decide(record.Dropped) }
 func (s *Segment) Hold() *Segment { return s.decide(record.Held) }
 
 func (s *Segment) decide(f record.Fate) *Segment {
+	if s.missing {
+		return s
+	}
 	s.fated = true
 	s.run.must(s.run.rig.Decide(s.packet, f, s.forged))
 	return s

@@ -64,14 +64,21 @@ func (w *Wire) Next(name string) *Segment {
 // and returns nil if it is not.
 func (w *Wire) Take(name string) *Segment { return w.take(w.parse(name)) }
 
+// IfAny is Take for a segment that may be missing: what is returned then is empty, and to
+// Deliver, Drop or Hold it does nothing.
+func (w *Wire) IfAny(name string) *Segment {
+	if s := w.Take(name); s != nil {
+		return s
+	}
+	return &Segment{run: w.run, packet: &wire.Packet{}, missing: true}
+}
+
 // Deliver delivers, one after another, the next segment of each of the names
 // where there is one, and does nothing where there is none: for what a control
 // may have made impossible.
 func (w *Wire) Deliver(names ...string) {
 	for _, name := range names {
-		if s := w.Take(name); s != nil {
-			s.Deliver()
-		}
+		w.IfAny(name).Deliver()
 	}
 }
 
@@ -79,9 +86,7 @@ func (w *Wire) Deliver(names ...string) {
 // delivers them.
 func (w *Wire) Drop(names ...string) {
 	for _, name := range names {
-		if s := w.Take(name); s != nil {
-			s.Drop()
-		}
+		w.IfAny(name).Drop()
 	}
 }
 

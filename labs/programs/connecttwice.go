@@ -132,14 +132,12 @@ connection, and nothing if only a SYN was sent.`,
 		s.Part("A refused socket")
 		refused := s.Client.Named("refused").Socket()
 		refused.Bind(s.Client.Addr(40001))
-		refuse := func() {
-			refused.Connect(s.Server.Addr(81))
-			s.Wire.Deliver("SYN", "RST,ACK")
-		}
-		refuse()
+		refused.Connect(s.Server.Addr(81))
+		s.Wire.Deliver("SYN", "RST,ACK")
 		s.Expect("connect-tells-the-error",
 			lab.Is("connect", refused.TryConnect(to), "ECONNREFUSED"))
-		refuse()
+		refused.Connect(s.Server.Addr(81))
+		s.Wire.Deliver("SYN", "RST,ACK")
 		refused.Connected()
 		s.Expect("so-error-takes-it",
 			lab.Is("connect", refused.TryConnect(to), "ECONNABORTED"))
