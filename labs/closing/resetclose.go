@@ -101,8 +101,7 @@ have the sender of a RST enter TIME-WAIT. Linux does not.)`,
 		client, server = s.Connection("lingering")
 		s.Part("The server closes with SO_LINGER and a time of 0")
 		server.Send("last words")
-		lab.Set(server, sockopt.Linger, sockopt.LingerValue{On: true})
-		server.Close()
+		server.Abort()
 		s.Expect("linger-zero-sends-rst",
 			lab.Is("server sends", s.Wire.Of(client).Waiting(s.Server), "RST,ACK"))
 		s.Wire.Of(client).Deliver("server:RST,ACK")
@@ -127,9 +126,9 @@ have the sender of a RST enter TIME-WAIT. Linux does not.)`,
 			lab.Is("after unread data", left(unread), "CLOSE, CLOSE"),
 			lab.Is("after SO_LINGER", left(lingered), "CLOSE, CLOSE"),
 			lab.Is("after a write", left(client), "CLOSE, CLOSE"))
-		for _, c := range []*lab.Sock{unread, lingered, client} {
-			c.Close()
-		}
+		unread.Close()
+		lingered.Close()
+		client.Close()
 		behindAHole(s) // last, for its timers run on
 	},
 }

@@ -130,10 +130,9 @@ is for loopback only. A lower tcp_max_tw_buckets only takes the protection away.
 		s.Server.SetDefault(finTimeout, "5") // any but 60
 		s.Part("The server closes first")
 		listener := s.Server.Listen(80, 1)
-		client := s.Client.Connect(listener)
-		s.Wire.Handshake(client)
-		old, _ := closeFirst(s, listener.Accept(), client)
-		_, left := old.Timer()
+		client, old := s.ConnectionTo(listener)
+		closeBoth(s, old, client)
+		left := old.TimeLeft()
 		judgeLength(s, old, left)
 
 		s.Part("Its program ends, and starts again")
@@ -148,12 +147,12 @@ is for loopback only. A lower tcp_max_tw_buckets only takes the protection away.
 
 		s.Part("The same on another port, and the connection has SO_REUSEADDR")
 		listener = s.Server.Named("second listener").Listen(reusedPort, 1)
-		client = connectAgain(s, "second")
+		client = s.Client.Named("second").Connect(listener)
 		syn := s.Wire.Next("SYN").Deliver()
 		s.Wire.Pass("SYN,ACK", "ACK")
 		server := listener.Accept()
 		lab.Set(server, sockopt.ReuseAddr, true)
-		closeFirst(s, server, client)
+		closeBoth(s, server, client)
 		listener.Close()
 		again = s.Server.Named("reusing").Socket()
 		lab.Set(again, sockopt.ReuseAddr, true)
@@ -164,22 +163,19 @@ is for loopback only. A lower tcp_max_tw_buckets only takes the protection away.
 
 		again.Listen(1)
 		s.Part("A SYN with a higher sequence number and an older timestamp")
-		if s.Client.Sysctl(timestamps) == 0 || s.Server.Sysctl(timestamps) == 0 {
-			s.Inapplicable("the connection has no timestamps", "older-timestamp-does-not-reopen")
-		} else {
-			older(s, client, syn)
-		}
+		older(s, client, syn)
 
 		s.Part("A new SYN from the same client port")
-		client = connectAgain(s, "third")
+		client = s.Client.Named("third").Reconnect(client)
 		s.Wire.Next("SYN").Deliver()
 		s.Wire.Deliver("SYN,ACK", "ACK")
 		s.Expect("new-syn-reopens",
 			lab.Is("server", client.Peer().Path(record.TimeWait), "TIME_WAIT → SYN_RECV → ESTABLISHED"))
 
 		s.Part("A RST with the right sequence number, with tcp_rfc1337 and without")
-		server, last := closeFirst(s, again.Accept(), client)
-		before, reset := server.State(), last.Reset()
+		server = again.Accept()
+		reset := closeBoth(s, server, client).Reset()
+		before := server.State()
 		s.Server.SetSysctl(rfc1337, "1")
 		reset.Deliver()
 		s.Expect("rfc1337-protects-it",
@@ -195,7 +191,7 @@ is for loopback only. A lower tcp_max_tw_buckets only takes the protection away.
 
 		if s.On("wait") {
 			s.Part("A minute later the first connection is gone")
-			_, rest := old.Timer()
+			rest := old.TimeLeft()
 			waited := old.Await(record.Close)
 			s.Expect("lasts-60-seconds",
 				lab.Left("left at the start", left, timeWaitLength*time.Second),
@@ -204,44 +200,34 @@ is for loopback only. A lower tcp_max_tw_buckets only takes the protection away.
 	},
 }
 
-// The second part's addresses, so that the same connection can be made again.
-const (
-	reusedPort = 81
-	samePort   = 40001
-)
-
-func connectAgain(s *lab.Script, name string) *lab.Sock {
-	client := s.Client.Named(name).Socket()
-	client.Bind(s.Client.Addr(samePort))
-	client.Connect(s.Server.Addr(reusedPort))
-	return client
-}
+// reusedPort is the second listener's.
+const reusedPort = 81
 
 // older lets a SYN arrive that is like an earlier one of the client's, with a
 // sequence number that is beyond the connection's.
 func older(s *lab.Script, client *lab.Sock, syn *lab.Segment) {
-	wire := s.Wire.Of(client)
+	if !s.Both(timestamps) {
+		s.Inapplicable("the connection has no timestamps", "older-timestamp-does-not-reopen")
+		return
+	}
 	syn.Forge(func(t *lab.TCP) {
 		t.Seq += 1 << 20
 		lab.TimeMore(-1000)(t)
 	}).Deliver()
 	s.Expect("older-timestamp-does-not-reopen",
-		lab.Is("server sends", wire.Waiting(s.Server), "ACK"),
+		lab.Is("server sends", s.Wire.Of(client).Waiting(s.Server), "ACK"),
 		lab.Is("server", client.Peer().State(), record.TimeWait))
-	if answer := wire.Take("server:ACK"); answer != nil {
-		answer.Drop() // the client would answer it by a reset
-	}
+	s.Wire.Of(client).Drop("server:ACK") // the client would answer it by a reset
 }
 
-// closeFirst lets the server close before the client, by four segments, of which
-// it returns the third: the client's FIN.
-func closeFirst(s *lab.Script, server, client *lab.Sock) (*lab.Sock, *lab.Segment) {
-	server.Close()
-	s.Wire.Pass("server:FIN,ACK", "client:ACK")
+// closeBoth closes a connection by four segments, from the server on, and returns the
+// third: the client's FIN.
+func closeBoth(s *lab.Script, server, client *lab.Sock) *lab.Segment {
+	server.Finish()
 	client.Close()
 	fin := s.Wire.Next("client:FIN,ACK").Deliver()
 	s.Wire.Deliver("server:ACK")
-	return server, fin
+	return fin
 }
 
 // judgeLength judges how long TIME_WAIT lasts, by what its timer has left at the

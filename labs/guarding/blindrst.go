@@ -3,7 +3,6 @@ package guarding
 import (
 	"github.com/tcplab/tcplab/labs/lab"
 	"github.com/tcplab/tcplab/labs/record"
-	"github.com/tcplab/tcplab/sockopt"
 )
 
 // Resets with other numbers than the one that is expected.
@@ -140,8 +139,7 @@ func realReset(s *lab.Script) {
 	s.Part("Its client really resets it, after data that is lost")
 	client.Write("hello")
 	wire.Next("client:data").Drop()
-	lab.Set(client, sockopt.Linger, sockopt.LingerValue{On: true})
-	client.Close()
+	client.Abort()
 	reset := wire.Next("client:RST,ACK").Deliver()
 	challenge := wire.DeliverAll(s.Server)
 	again := wire.IfAny("client:RST").Deliver()

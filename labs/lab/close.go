@@ -32,6 +32,13 @@ func (s *Sock) Finish() {
 	s.script.Wire.Of(s).Pass(s.program.Name()+":FIN,ACK", s.Peer().rig.Host.Name+":ACK")
 }
 
+// Abort closes the descriptor so that the connection is reset: SO_LINGER with a time of
+// 0, and close(2).
+func (s *Sock) Abort() {
+	Set(s, sockopt.Linger, sockopt.LingerValue{On: true})
+	s.Close()
+}
+
 // Close closes the descriptor: close(2). With the last one of a socket SO_LINGER is
 // off, as it is by default, unless the story has set it. With a time it may block,
 // and the story with it: Took says for how long.

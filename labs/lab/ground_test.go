@@ -106,6 +106,31 @@ func TestClosingWords(t *testing.T) {
 	}
 }
 
+// A close that resets, a connection to a listener of the story's own, and handshakes as far
+// as they go.
+func TestConnectionWords(t *testing.T) {
+	t.Parallel()
+	var got []string
+	r := tell(t, lab.Options{}, func(s *lab.Script) {
+		listener := s.Server.Listen(80, 0)
+		client, server := s.ConnectionTo(listener, "first")
+		if s.Sock("first client") != client || s.Sock("first server") != server {
+			t.Error("they have other names")
+		}
+		client.Abort()
+		got = []string{s.Wire.DeliverAll(s.Client), server.Reads()}
+		for range 2 { // the queue has room for one
+			client = s.Client.Connect(listener)
+			s.Wire.TryHandshake(client)
+			got = append(got, client.State())
+		}
+	})
+	want := []string{"RST,ACK", "ECONNRESET", record.Established, record.SynSent}
+	if diff := cmp.Diff(want, got); diff != "" || r.Error != "" {
+		t.Errorf("%s (-want +got):\n%s", r.Error, diff)
+	}
+}
+
 // All that waits from one host, of one connection, goes; what is not there is no matter.
 func TestDeliverAll(t *testing.T) {
 	t.Parallel()

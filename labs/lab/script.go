@@ -72,19 +72,24 @@ func (s *Script) Note(text string) { s.run.add(&record.Note{Text: text}) }
 // again, it makes another one with the same listener, and is given a word that
 // tells the sockets' names apart: "late" for "late client" and "late server".
 func (s *Script) Connection(which ...string) (client, server *Sock) {
-	before := ""
-	if len(which) > 0 {
-		before = which[0] + " "
-	}
 	if s.listener == nil {
 		s.Part("A connection")
 		s.listener = s.Server.Listen(80, 1)
 	} else {
 		s.Part("Another connection")
 	}
-	client = s.Client.Named(before + s.Client.Name()).Connect(s.listener)
+	return s.ConnectionTo(s.listener, which...)
+}
+
+// ConnectionTo is Connection with a listener of the story's own, and begins no part.
+func (s *Script) ConnectionTo(listener *Sock, which ...string) (client, server *Sock) {
+	before := ""
+	if len(which) > 0 {
+		before = which[0] + " "
+	}
+	client = s.Client.Named(before + s.Client.Name()).Connect(listener)
 	s.Wire.Handshake(client)
-	return client, s.listener.Named(before + s.Server.Name()).Accept()
+	return client, listener.Named(before + s.Server.Name()).Accept()
 }
 
 // Expect judges a claim: it is confirmed where all the checks hold, and else

@@ -129,6 +129,13 @@ func (w *Wire) Pass(names ...string) {
 // Handshake passes the three segments that establish a connection.
 func (w *Wire) Handshake(conn *Sock) { w.Of(conn).Pass("SYN", "SYN,ACK", "ACK") }
 
+// TryHandshake is Handshake where the listener may not answer: the SYN must come, and of
+// the rest what comes at once is delivered.
+func (w *Wire) TryHandshake(conn *Sock) {
+	w.Of(conn).Pass("SYN")
+	w.Of(conn).Deliver("SYN,ACK", "ACK")
+}
+
 func (w *Wire) parse(name string) pattern.Pattern {
 	p, err := pattern.Parse(name)
 	w.run.must(err)

@@ -182,9 +182,7 @@ func tellBacklog(s *lab.Script) {
 func connect(s *lab.Script, listener *lab.Sock, first, last int) (waiting []*lab.Sock) {
 	for n := first; n <= last; n++ {
 		client := s.Client.Named(fmt.Sprintf("client %d", n)).Connect(listener)
-		wire := s.Wire.Of(client)
-		wire.Next("SYN").Deliver()
-		wire.Deliver("SYN,ACK", "ACK")
+		s.Wire.TryHandshake(client)
 		if client.State() == record.SynSent {
 			waiting = append(waiting, client)
 		}

@@ -56,7 +56,8 @@ again is a SYN,ACK.`,
 		},
 	}},
 	Script: func(s *lab.Script) {
-		client, server := towards(s, "", 40000, 80)
+		s.Part("Each connects to the other")
+		client, server := s.Client.CrossConnect(40000, s.Server, 80)
 		s.Part("The client's SYN is lost, and the server's arrives")
 		s.Wire.Next("client:SYN").Drop()
 		s.Wire.Pass("server:SYN")
@@ -66,7 +67,8 @@ again is a SYN,ACK.`,
 			lab.Is("server", server.Path(record.SynSent), "SYN_SENT → ESTABLISHED"))
 		s.Expect("both-syns-must-arrive", lab.Is("server", server.State(), record.SynSent))
 
-		client, server = towards(s, "lonely", 40001, 81)
+		s.Part("Each connects to the other")
+		client, server = s.Client.Named("lonely").CrossConnect(40001, s.Server, 81)
 		wire := s.Wire.Of(client)
 		s.Part("The same, and the other side is gone before the SYN,ACK arrives")
 		lab.Set(client, sockopt.SynCnt, 1)
@@ -83,15 +85,4 @@ again is a SYN,ACK.`,
 			lab.Is("SYN,ACKs", sent, 2),
 			lab.Is("connect", client.Connected(), "ETIMEDOUT"))
 	},
-}
-
-// towards makes two sockets that connect to each other. The client's has a name.
-func towards(s *lab.Script, name string, from, to int) (client, server *lab.Sock) {
-	s.Part("Each connects to the other")
-	client, server = s.Client.Named(name).Socket(), s.Server.Socket()
-	client.Bind(s.Client.Addr(from))
-	server.Bind(s.Server.Addr(to))
-	client.Connect(s.Server.Addr(to))
-	server.Connect(s.Client.Addr(from))
-	return client, server
 }

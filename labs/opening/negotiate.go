@@ -130,14 +130,11 @@ the socket announces, and what it sends (tcp_mss_clamp in include/linux/tcp.h).`
 		small.Bind(s.Client.Addr(40010))
 		small.Connect(s.Server.Addr(80))
 		h = handshakeOf(s, listener, small)
-		if why := shrinks(small, s.Int("maxseg")); why != "" {
-			s.Inapplicable(why, "maxseg-limits-both-directions")
-		} else {
-			s.Expect("maxseg-limits-both-directions",
-				lab.Is("SYN's mss", h.syn.MSS(), s.Int("maxseg")),
-				lab.Seen("SYN,ACK's mss", h.synack.MSS()),
-				lab.Is("client's segments", int(small.Info().SndMSS), s.Int("maxseg")-h.optionBytes()))
-		}
+		why := shrinks(small, s.Int("maxseg"))
+		s.Unless(why != "", why).Expect("maxseg-limits-both-directions",
+			lab.Is("SYN's mss", h.syn.MSS(), s.Int("maxseg")),
+			lab.Seen("SYN,ACK's mss", h.synack.MSS()),
+			lab.Is("client's segments", int(small.Info().SndMSS), s.Int("maxseg")-h.optionBytes()))
 		agreed(s, listener)
 	},
 }
@@ -179,13 +176,12 @@ func shrinks(from *lab.Sock, mss int) string {
 // handshakeOf delivers the handshake of a client that connects, and accepts: the queue
 // may have room for one connection alone.
 func handshakeOf(s *lab.Script, listener, client *lab.Sock) shake {
-	h, wire := shake{client: client}, s.Wire.Of(client)
-	for _, next := range []struct {
-		name string
-		at   **lab.Segment
-	}{{"SYN", &h.syn}, {"SYN,ACK", &h.synack}, {"client:ACK", &h.ack}} {
-		*next.at = wire.Next(next.name)
-		(*next.at).Deliver()
+	wire := s.Wire.Of(client)
+	h := shake{
+		client: client,
+		syn:    wire.Next("SYN").Deliver(),
+		synack: wire.Next("SYN,ACK").Deliver(),
+		ack:    wire.Next("client:ACK").Deliver(),
 	}
 	listener.Accept()
 	return h
@@ -194,7 +190,7 @@ func handshakeOf(s *lab.Script, listener, client *lab.Sock) shake {
 // announced shows a connection whose SYN a router has changed.
 func announced(s *lab.Script, listener *lab.Sock) {
 	s.Part("A router lowers the MSS in the client's SYN")
-	scales := s.Client.Sysctl(windowScaling) == 1 && s.Server.Sysctl(windowScaling) == 1
+	scales := s.Both(windowScaling)
 	client := s.Client.Connect(listener)
 	syn := s.Wire.Next("SYN").Hold()
 	syn.Forge(lab.AnnounceMSS(clamped)).Deliver()
@@ -218,12 +214,8 @@ func announced(s *lab.Script, listener *lab.Sock) {
 	s.Expect("both-use-the-smaller-mss",
 		lab.Is("client's segments", up.Len, clamped-options),
 		lab.Seen("server's segments", down.Len))
-	if !scales {
-		s.Inapplicable("window scaling is off", "syn-window-is-never-scaled")
-		return
-	}
 	divided := int(syn.Win) >> max(0, syn.WScale())
-	s.Expect("syn-window-is-never-scaled",
+	s.Unless(!scales, "window scaling is off").Expect("syn-window-is-never-scaled",
 		lab.Seen("SYN's win", int(syn.Win)),
 		lab.Seen("wscale", syn.WScale()),
 		lab.Between("ACK's win", int(ack.Win), divided, divided+1), // the kernel rounds it up
@@ -238,11 +230,7 @@ func agreed(s *lab.Script, listener *lab.Sock) {
 	}
 	h := handshakeOf(s, listener, s.Client.Named("plain").Connect(listener))
 	expect := func(id, key, option string, after lab.Check) {
-		if s.Client.Sysctl(key) == 0 {
-			s.Inapplicable("the client does not offer it", id)
-			return
-		}
-		s.Expect(id,
+		s.Unless(s.Client.Sysctl(key) == 0, "the client does not offer it").Expect(id,
 			lab.Is("the SYN offers it", h.syn.Offers(option), true),
 			lab.Is("the SYN,ACK has it", h.synack.Offers(option), false), after)
 	}

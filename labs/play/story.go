@@ -170,7 +170,7 @@ var changes = map[string]func(*lab.TCP){
 }
 
 // ofScript are words that lab.Script has.
-var ofScript = map[string]string{"connection": "Connection", "sock": "Sock", "both": "Both", "without_net_admin": "WithoutNetAdmin"}
+var ofScript = map[string]string{"connection": "Connection", "connection_to": "ConnectionTo", "sock": "Sock", "both": "Both", "without_net_admin": "WithoutNetAdmin"}
 
 // functions are those of package lab.
 var functions = map[string]any{

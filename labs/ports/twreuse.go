@@ -100,13 +100,10 @@ change things for servers, and broke clients behind a NAT, is gone since Linux 4
 
 func tellTWReuse(s *lab.Script) {
 	s.Client.SetSysctl(portRange, onePort)
-	timed := s.Client.Sysctl(timestamps) > 0 && s.Server.Sysctl(timestamps) > 0
+	timed := s.Both(timestamps)
 	s.Part("A client with one port closes first, one time to another host")
 	listener := s.Server.Listen(80, 1)
-	old := s.Client.Named("old").Socket()
-	old.Connect(s.Server.Addr(80))
-	s.Wire.Handshake(old)
-	closeFirst(s, old, listener.Accept())
+	closedFirst(s, "old", listener, 80)
 	s.Part("And one time on loopback, which the wire does not see")
 	s.Client.LoopbackUp()
 	here := s.Client.Named("local listener").Socket()
@@ -175,11 +172,7 @@ func withoutTimestamps(s *lab.Script) {
 	s.Part("Another server, and no timestamps")
 	s.Client.SetSysctl(timestamps, "0")
 	listener := s.Server.Named("second listener").Listen(81, 1)
-	plain := s.Client.Named("untimed").Socket()
-	plain.Connect(s.Server.Addr(81))
-	s.Wire.Handshake(plain)
-	closeFirst(s, plain, listener.Accept())
-	plain.TimerBelow(timeWait - delayOf(s))
+	closedFirst(s, "untimed", listener, 81).TimerBelow(timeWait - delayOf(s))
 	_, outcome := connect(s, "untimed again", s.Server.Addr(81))
 	s.Expect("needs-timestamps",
 		lab.Is("connect", outcome, notAvailable))
@@ -194,8 +187,7 @@ func served(s *lab.Script) {
 	client.Connect(s.Server.Addr(82))
 	s.Wire.Handshake(client)
 	server := listener.Named("served").Accept()
-	server.Close()
-	s.Wire.Of(client).Pass("server:FIN,ACK", "client:ACK")
+	server.Finish()
 	client.Close()
 	s.Wire.Of(client).Pass("client:FIN,ACK")
 	s.Wire.Of(client).Deliver("server:ACK")
@@ -214,11 +206,13 @@ func delayOf(s *lab.Script) time.Duration {
 	return 2 * time.Second
 }
 
-// closeFirst lets a client close before its server.
-func closeFirst(s *lab.Script, client, server *lab.Sock) {
-	wire := s.Wire.Of(client)
-	client.Close()
-	wire.Pass("client:FIN,ACK", "server:ACK")
-	server.Close()
-	wire.Pass("server:FIN,ACK", "client:ACK")
+// closedFirst makes a connection to a listener, which the client closes first.
+func closedFirst(s *lab.Script, name string, listener *lab.Sock, port int) *lab.Sock {
+	client := s.Client.Named(name).Socket()
+	client.Connect(s.Server.Addr(port))
+	s.Wire.Handshake(client)
+	server := listener.Accept()
+	client.Finish()
+	server.Finish()
+	return client
 }

@@ -3,7 +3,6 @@ package programs
 import (
 	"github.com/tcplab/tcplab/labs/lab"
 	"github.com/tcplab/tcplab/labs/record"
-	"github.com/tcplab/tcplab/sockopt"
 )
 
 // A client that resets its connection before it is accepted.
@@ -73,9 +72,8 @@ may well act on it, for a client that no longer wants it.`,
 		client := s.Client.Connect(listener)
 		s.Wire.Handshake(client)
 		client.Send("request")
-		lab.Set(client, sockopt.Linger, sockopt.LingerValue{On: true})
 		peer := client.Peer()
-		client.Close()
+		client.Abort()
 		s.Wire.Deliver("client:RST,ACK")
 		s.Expect("it-keeps-its-place",
 			lab.Is("state", peer.State(), record.Close),

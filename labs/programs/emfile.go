@@ -47,7 +47,7 @@ something. (EMFILE is the process's limit. ENFILE is the whole system's.)`,
 		Source: "accept(2), EMFILE; net/socket.c: __sys_accept4_file",
 		Control: lab.Control{
 			Says: "the server closes the first connection", Before: "listener:accept#3",
-			Do: func(s *lab.Script) { s.Sock("server").Close() },
+			Do: func(s *lab.Script) { s.Sock("first server").Close() },
 		},
 	}, {
 		ID:     "connection-stays-queued",
@@ -86,9 +86,7 @@ something. (EMFILE is the process's limit. ENFILE is the whole system's.)`,
 		s.Part("A server that may have five descriptors, and one client")
 		s.Server.LimitDescriptors(5)
 		listener := s.Server.Listen(80, 16)
-		first := s.Client.Named("first").Connect(listener)
-		s.Wire.Handshake(first)
-		server := listener.Named("server").Accept()
+		_, server := s.ConnectionTo(listener, "first")
 		s.Expect("emfile-comes-before-eagain",
 			lab.Is("queue", listener.Queue(), 0),
 			lab.Is("accept", lab.Outcome(listener.TryAccept()), "EMFILE"))

@@ -197,9 +197,7 @@ the other, and SO_ERROR says in which. A listener is another matter
 			lab.Is("after SO_ERROR", refused.Poll(), "IN|OUT|HUP|RDHUP"))
 
 		s.Part("The server closes with data unread")
-		client = s.Client.Named("reset client").Connect(listener)
-		s.Wire.Handshake(client)
-		server = listener.Named("reset server").Accept()
+		client, server = s.ConnectionTo(listener, "reset")
 		client.Send("unread")
 		server.Close()
 		s.Wire.Of(client).Deliver("server:RST,ACK")

@@ -78,14 +78,8 @@ many firewalls drop ICMP.`,
 	Script: func(s *lab.Script) {
 		s.Client.SetDefault(retries1, "0")
 		client, server := s.Connection()
-		if noRoom(s, client, 2, "blackhole-hangs-established", "tcp-always-finds-the-mtu", "mtu-probing-recovers", "icmp-lowers-the-segment-size") {
-			return
-		}
-		if int(client.Info().SndMSS) < linkMTU {
-			s.Inapplicable("with these settings a full segment fits the link",
-				"blackhole-hangs-established", "tcp-always-finds-the-mtu", "mtu-probing-recovers", "icmp-lowers-the-segment-size")
-			return
-		}
+		needRoom(s, client, 2)
+		s.StopIf(int(client.Info().SndMSS) < linkMTU, "with these settings a full segment fits the link")
 		if s.Client.Sysctl(retries2) == 0 {
 			s.Inapplicable("with tcp_retries2 0 the connection ends before the segment is sent again twice",
 				"blackhole-hangs-established", "tcp-always-finds-the-mtu", "mtu-probing-recovers")
@@ -99,24 +93,18 @@ many firewalls drop ICMP.`,
 		wire := s.Wire.Of(client)
 		client.Write(full(client, 1))
 		wire.Next("client:data").Bounce(lab.TooBig(linkMTU))
-		smaller := wire.Take("client:data again")
-		fits := 0
-		if smaller != nil {
-			fits = smaller.Len
-		}
+		smaller := wire.IfAny("client:data again")
 		s.Expect("icmp-lowers-the-segment-size",
 			lab.Is("path MTU", int(client.Info().PMTU), linkMTU),
-			lab.Is("bytes sent again", fits, int(client.Info().SndMSS)))
-		if smaller != nil {
-			smaller.Deliver()
-			wire.Carry(client)
-		}
+			lab.Is("bytes sent again", smaller.Len, int(client.Info().SndMSS)))
+		smaller.Deliver()
+		wire.Carry(client)
 	},
 }
 
 // blackHole loses a full segment each time that it is sent.
 func blackHole(s *lab.Script, client, server *lab.Sock) {
-	probes := s.Client.Sysctl(mtuProbing) != 0
+	plain := s.Unless(s.Client.Sysctl(mtuProbing) != 0, "net.ipv4.tcp_mtu_probing is on")
 	s.Part("A black hole")
 	client.Send("hello")
 	wire := s.Wire.Of(client)
@@ -124,15 +112,11 @@ func blackHole(s *lab.Script, client, server *lab.Sock) {
 	first := wire.Next("client:data").Drop()
 	wire.Retransmission("client:data").Drop()
 	again := wire.Retransmission("client:data").Drop()
-	if probes {
-		s.Inapplicable("net.ipv4.tcp_mtu_probing is on", "blackhole-hangs-established", "tcp-always-finds-the-mtu")
-		return
-	}
-	s.Expect("blackhole-hangs-established",
+	plain.Expect("blackhole-hangs-established",
 		lab.Is("bytes sent again", again.Len, first.Len),
 		lab.Is("client", client.State(), record.Established),
 		lab.Is("server", server.State(), record.Established))
-	s.Expect("tcp-always-finds-the-mtu", lab.Is("sent again in smaller segments", again.Len < first.Len, true))
+	plain.Expect("tcp-always-finds-the-mtu", lab.Is("sent again in smaller segments", again.Len < first.Len, true))
 }
 
 // probing is the same black hole for a client that probes for the path's MTU.
@@ -147,10 +131,10 @@ func probing(s *lab.Script) {
 	again := wire.Retransmission("client:data")
 	// The time of tcp_retries1 goes by TCP_RTO_MIN (retransmits_timed_out): shorter
 	// timeouts are over before it is.
-	s.Unless(s.Client.ProbesTail() || s.Client.Sysctl(retries1) > 0 || leastRTO(s.Client) < kernelsRTOMin, "with these settings it takes more timeouts").
-		Expect("mtu-probing-recovers",
-			lab.Is("sent again fits", again.Len < linkMTU-100, true),
-			lab.Seen("bytes", again.Len))
+	s.Unless(s.Client.ProbesTail() || s.Client.Sysctl(retries1) > 0 || leastRTO(s.Client) < kernelsRTOMin,
+		"with these settings it takes more timeouts").Expect("mtu-probing-recovers",
+		lab.Is("sent again fits", again.Len < linkMTU-100, true),
+		lab.Seen("bytes", again.Len))
 	again.Deliver()
 }
 

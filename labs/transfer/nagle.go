@@ -120,24 +120,19 @@ for each write.`,
 		both.Deliver()
 		wire.Carry(client)
 
-		if s.Client.Sysctl(retries2) == 0 {
-			s.Inapplicable("with tcp_retries2 0 the kernel gives up before a cork's timer sends",
-				"cork-holds-a-part-segment", "uncorking-sends-it")
-			return
-		}
+		s.StopIf(s.Client.Sysctl(retries2) == 0, "with tcp_retries2 0 the kernel gives up before a cork's timer sends")
 		s.Part("A cork")
 		lab.Set(client, sockopt.Cork, true)
 		client.Write("ab")
 		timer, left := client.Timer()
-		held := wire.Waiting(s.Client)
 		s.Expect("cork-holds-a-part-segment",
-			lab.Is("client sends", held, "nothing"),
+			lab.Is("client sends", wire.Waiting(s.Client), "nothing"),
 			lab.Is("timer", timer, "probe"),
 			lab.Left("left", left, max(client.RTO(), kernelsRTOMin)))
 		wire.Probe("client:data").Deliver()
 		wire.Carry(client)
 		client.Write("cd")
-		held = wire.Waiting(s.Client)
+		held := wire.Waiting(s.Client)
 		lab.Set(client, sockopt.Cork, false)
 		s.Expect("uncorking-sends-it",
 			lab.Is("client sends", held, "nothing"),

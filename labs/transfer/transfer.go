@@ -83,6 +83,22 @@ func noWaiting(s *lab.Script, from *lab.Host, ids ...string) bool {
 	return true
 }
 
+// needRoom ends the story where the window of a socket's peer, or the socket's own send
+// buffer, has no room for so many segments.
+func needRoom(s *lab.Script, from *lab.Sock, segments int) {
+	info := from.Info()
+	s.StopIf(int(info.SndWnd) < segments*int(info.SndMSS), "the receive buffer has no room for so many segments")
+	// The kernel takes one more as long as the buffer is not full.
+	s.StopIf(from.SendBuffer() <= (segments-1)*(int(info.SndMSS)+perSegment), "the send buffer has no room for so many segments")
+}
+
+// withReno are claims about congestion control as RFC 5681 has it.
+func withReno(s *lab.Script) lab.Condition {
+	const key = "net.ipv4.tcp_congestion_control"
+	control := s.Client.SysctlText(key)
+	return s.Unless(control != "reno", key+" is "+control+", and the claim is about reno")
+}
+
 // isReno reports whether the client controls congestion as RFC 5681 says. Where it
 // does not, it judges the claims inapplicable.
 func isReno(s *lab.Script, ids ...string) bool {

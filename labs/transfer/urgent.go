@@ -77,11 +77,7 @@ the flag, which moves the byte into the stream.`,
 		},
 	}},
 	Script: func(s *lab.Script) {
-		if s.Server.Sysctl(stdurg) != 0 || s.Client.Sysctl(stdurg) != 0 {
-			s.Inapplicable("tcp_stdurg makes the hosts take the pointer otherwise", "one-byte-only",
-				"pointer-is-past-the-byte", "urgent-data-overtakes", "read-stops-at-the-mark", "inline-if-asked")
-			return
-		}
+		s.StopIf(s.Server.Sysctl(stdurg) != 0 || s.Client.Sysctl(stdurg) != 0, "tcp_stdurg makes the hosts take the pointer otherwise")
 		// sends sends an urgent byte among others, and lets all arrive.
 		sends := func(client *lab.Sock) (first, oob *lab.Segment) {
 			wire := s.Wire.Of(client)

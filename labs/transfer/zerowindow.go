@@ -84,32 +84,21 @@ sets it to 0, so that the answers don't depend on the pauses.`,
 		Text:   "With TCP_USER_TIMEOUT the connection ends that long after the first probe, though every probe is answered.",
 		Source: "tcp(7), TCP_USER_TIMEOUT; net/ipv4/tcp_timer.c: tcp_probe_timer",
 		Control: lab.Control{
-			Says: "the option is taken back", Before: "bounded:write",
-			Do: func(s *lab.Script) { lab.Set(s.Sock("bounded"), sockopt.UserTimeout, 0) },
+			Says: "the option is taken back", Before: "bounded client:write",
+			Do: func(s *lab.Script) { lab.Set(s.Sock("bounded client"), sockopt.UserTimeout, 0) },
 		},
 	}},
 	Script: func(s *lab.Script) {
 		s.Server.SetDefault(ratelimit, "0")
 		s.Client.SetDefault(retries2, "2")
 		retries := s.Client.Sysctl(retries2)
-		claims := []string{"window-goes-to-zero", "probes-back-off", "probes-for-ever-while-answered", "stalled-reader-times-out",
-			"window-update-resumes", "user-timeout-kills-it-all-the-same"}
-		switch {
-		case retries == 0:
-			s.Inapplicable("with tcp_retries2 0 the kernel gives up before it probes", claims...)
-			return
-		case s.Server.Sysctl("net.ipv4.tcp_syncookies") == 2:
-			s.Inapplicable("with tcp_syncookies 2 the window is no multiple of the segments, and does not close altogether", claims...)
-			return
-		case noWaiting(s, s.Client, claims...):
-			return
-		}
+		s.StopIf(retries == 0, "with tcp_retries2 0 the kernel gives up before it probes")
+		s.StopIf(!s.Server.KeepsHalfOpen(), "with tcp_syncookies 2 the window is no multiple of the segments, and does not close altogether")
+		s.StopIf(s.Client.Sysctl(notSentLowat) <= aLot, "with this tcp_notsent_lowat the kernel takes no more data while some waits for a window")
 		listener := s.Server.Listen(80, 1)
 		lab.Set(listener, sockopt.RcvBuf, 4096)
-		stalled := func(name string, bound int) (client, server *lab.Sock) {
-			client = s.Client.Named(name).Connect(listener)
-			s.Wire.Handshake(client)
-			server = listener.Accept()
+		stalled := func(bound int, name ...string) (client, server *lab.Sock) {
+			client, server = s.ConnectionTo(listener, name...)
 			if bound > 0 {
 				lab.Set(client, sockopt.UserTimeout, bound)
 			}
@@ -119,7 +108,7 @@ sets it to 0, so that the answers don't depend on the pauses.`,
 		}
 
 		s.Part("The server does not read")
-		client, server := stalled("client", 0)
+		client, server := stalled(0)
 		wire := s.Wire.Of(client)
 		all := wire.Carry(client)
 		rto := max(client.RTO(), kernelsRTOMin)
@@ -131,8 +120,7 @@ sets it to 0, so that the answers don't depend on the pauses.`,
 		probe := func() lab.TimeLeft {
 			wire.Probe("client:ACK").Deliver()
 			wire.Deliver("server:ACK")
-			_, next := client.Timer()
-			return next
+			return client.TimeLeft()
 		}
 		second := probe()
 		third := probe()
@@ -153,7 +141,7 @@ sets it to 0, so that the answers don't depend on the pauses.`,
 		wire.Carry(client)
 
 		s.Part("The same with TCP_USER_TIMEOUT")
-		client, _ = stalled("bounded", 300)
+		client, _ = stalled(300, "bounded")
 		wire = s.Wire.Of(client)
 		wire.Carry(client)
 		left := probe()
