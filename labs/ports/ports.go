@@ -19,9 +19,11 @@ connections than ports. A program that calls bind with port 0 first gets a port 
 other socket can use, whatever it connects to. Here the range is only two ports wide.`,
 	Why: `connect knows both ends. __inet_hash_connect (net/ipv4/inet_hashtables.c) goes through the
 range, from a start that depends on the addresses and a secret, and takes the first port
-with which the four are new (__inet_check_established). bind does not know yet where the
-socket will connect to, or whether it will listen; so inet_csk_get_port must give it a
-port that nobody has.
+with which the four are new (__inet_check_established). It does not compare with a port
+that bind has taken, whatever address it was for and whether somebody listens there: the
+port's bucket says so (fastreuse is not -1), and connect goes on to the next. bind does
+not know yet where the socket will connect to, or whether it will listen; so
+inet_csk_get_port must give it a port that nobody has.
 
 For the same reason they begin in different halves: connect with the ports of the parity
 of the range's lower end, bind with the others. Otherwise bind would find few ports that
@@ -38,7 +40,7 @@ some client may have its port before it starts.`,
 		{Command: "selfconnect --accident", Says: "connect chooses the very port that it connects to"},
 		{Command: "sockopt IP_BIND_ADDRESS_NO_PORT", Says: "all about the option"},
 	},
-	Sockopts: []string{"IP_BIND_ADDRESS_NO_PORT"},
+	Sockopts: []string{"IP_BIND_ADDRESS_NO_PORT", "SO_REUSEADDR"},
 	Claims: []lab.Claim{{
 		ID:     "no-port-until-connect",
 		Text:   "A new socket has no port; connect gives it one.",
@@ -113,6 +115,14 @@ some client may have its port before it starts.`,
 			Says: "the range is one wider", Before: "odd third:connect",
 			Do: func(s *lab.Script) { s.Client.SetSysctl(portRange, "40100 40103") },
 		},
+	}, {
+		ID:     "bound-ports-are-left-out",
+		Text:   "connect leaves out each port that another socket has bound, though that one does not listen, has bound another address, and has SO_REUSEADDR.",
+		Source: "net/ipv4/inet_hashtables.c: __inet_hash_connect, tb->fastreuse",
+		Control: lab.Control{
+			Says: "the bound socket is closed before", Before: "hopeful:connect",
+			Do: func(s *lab.Script) { s.Sock("bound").Close() },
+		},
 	}},
 	Script: tellPorts,
 }
@@ -186,4 +196,14 @@ func tellPorts(s *lab.Script) {
 	_, outcome = connect(s, "odd third", s.Server.Addr(84))
 	s.Expect("the-last-of-an-odd-count-stays-free",
 		lab.Is("third connect", outcome, notAvailable))
+
+	s.Part("One port, which another socket has bound, and does not listen on")
+	s.Client.SetSysctl(portRange, "40200 40200")
+	s.Client.LoopbackUp() // so that the host has another address
+	holder := s.Client.Named("bound").Socket()
+	lab.Set(holder, sockopt.ReuseAddr, true)
+	holder.Bind(s.Client.Loopback(40200))
+	_, outcome = connect(s, "hopeful", s.Server.Addr(85))
+	s.Expect("bound-ports-are-left-out",
+		lab.Is("connect", outcome, notAvailable))
 }
