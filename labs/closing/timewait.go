@@ -23,10 +23,11 @@ var timeWait = lab.Lab{
 	Look:  "how long TIME_WAIT lasts, what bind says to it, and what ends it",
 	Long: `The side that closes first keeps the connection in TIME_WAIT for a minute. So it can
 acknowledge the other side's FIN again, and old segments find no new connection with
-the same addresses. Here that side is the server, and its program starts again: it
-cannot bind its port, unless the old connection and the new socket both have
-SO_REUSEADDR. A client may open the same connection again at any time, if its SYN is
-a newer one. And a reset with the right sequence number ends TIME_WAIT at once.`,
+the same addresses. Here that side is the server, and its program is restarted: it
+cannot bind its port (EADDRINUSE, "address already in use"), unless the old connection
+and the new socket both have SO_REUSEADDR. A client may open the same connection again
+at any time, if its SYN is a newer one. And a reset with the right sequence number ends
+TIME_WAIT at once.`,
 	Why: `The length is a constant: tcp_time_wait takes TCP_TIMEWAIT_LEN, whatever timeout it
 is given. (RFC 9293 §3.6.1 asks for two MSL, of two minutes each.) inet_bind_conflict
 decides whether bind succeeds: two sockets share a port if both have SO_REUSEADDR and

@@ -13,9 +13,9 @@ var portsLab = lab.Lab{
 	Title: "connect chooses a port for four addresses, and bind takes one whole",
 	Look:  "which ports connect takes, and when it runs out of them",
 	Long: `A client that does not bind gets its port from connect, out of ip_local_port_range. Only the
-four of its address and port and the server's have to be unique. So the same port serves
-again for another server, or another port of the same server, and a host can have many more
-connections than ports. A program that calls bind with port 0 first gets a port that no
+four of its address and port and the server's have to be unique. So one port serves two
+destinations, two servers or two ports of one, and a host can have many more connections
+than ports. A program that calls bind with port 0 first gets a port that no
 other socket can use, whatever it connects to. Here the range is only two ports wide.`,
 	Why: `connect knows both ends. __inet_hash_connect (net/ipv4/inet_hashtables.c) goes through the
 range, from a start that depends on the addresses and a secret, and takes the first port
@@ -117,7 +117,7 @@ some client may have its port before it starts.`,
 		},
 	}, {
 		ID:     "bound-ports-are-left-out",
-		Text:   "connect leaves out each port that another socket has bound, though that one does not listen, has bound another address, and has SO_REUSEADDR.",
+		Text:   "connect chooses no port that another socket has bound, though that one does not listen, has bound another address, and has SO_REUSEADDR.",
 		Source: "net/ipv4/inet_hashtables.c: __inet_hash_connect, tb->fastreuse",
 		Control: lab.Control{
 			Says: "the bound socket is closed before", Before: "hopeful:connect",

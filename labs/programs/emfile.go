@@ -14,8 +14,8 @@ var emfile = lab.Lab{
 (ulimit -n). The lab's server may have five: its three standard files, the listener and
 one connection. Then a second client connects. accept fails with EMFILE, but the kernel
 has already made the connection, and it stays in the accept queue. So the listener stays
-readable: a server that waits with poll or epoll and calls accept tries again and again,
-and takes all the processor time that it can get.`,
+readable, and a server that is out of descriptors spins: poll or epoll wakes it, accept
+fails, and so on again and again, for all the processor time that it can get.`,
 	Why: `accept takes a free descriptor before it looks at the queue (__sys_accept4_file,
 net/socket.c). If there is none, it returns EMFILE and has touched nothing; even with an
 empty queue it says EMFILE, not EAGAIN. The handshake is done by the kernel without

@@ -14,9 +14,10 @@ import (
 func explainCommand() *cobra.Command {
 	var chosen *lab.Lab
 	var asked *topic
+	var found finding
 	return &cobra.Command{
-		Use:   "explain LAB|TERM",
-		Short: "Explain a lab, or say which labs show a state, an error, a counter or a sysctl",
+		Use:   "explain LAB|TERM|QUESTION",
+		Short: "Explain a lab, or say which labs show a state, an error, a sysctl, or answer a question",
 		Long: `explain tells what a lab shows, draws its ladder, and says why Linux behaves this
 way, what the lab claims and where that is documented, which flags it has, and
 what to try next. It runs nothing and needs no privilege: the ladder is stored in
@@ -24,30 +25,43 @@ tcplab, and its tests compare every run with it.
 
 Of anything else it says which labs show it, and where: a claim by its name, a
 socket's state (CLOSE_WAIT), an error (ECONNRESET), a counter (ListenOverflows), a
-sysctl (tcp_syncookies), a socket option (TCP_NODELAY), a segment's flags (RST).`,
+sysctl (tcp_syncookies), a socket option (TCP_NODELAY), a segment's flags (RST).
+
+Of several words, or a word that none of these is, it says which labs tell of it, the
+best first, and what they claim. It looks through the texts of all labs.`,
 		Example: `  tcplab explain noaccept
   tcplab explain backlog | less
   tcplab explain CLOSE_WAIT
-  tcplab explain ETIMEDOUT`,
+  tcplab explain ETIMEDOUT
+  tcplab explain too many open files
+  tcplab explain why is no FIN sent`,
 		ValidArgsFunction: completeLab,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return usageError{fmt.Errorf("explain: want one LAB or TERM, got %d (tcplab list shows them)", len(args))}
+			if len(args) == 0 {
+				return usageError{fmt.Errorf("explain: want a LAB, a TERM or a QUESTION (tcplab list shows the labs)")}
 			}
-			if chosen = labs.Find(args[0]); chosen == nil {
-				if asked = findTopic(args[0]); asked == nil {
-					return unknownTerm(args[0])
-				}
+			words := strings.Join(args, " ")
+			if chosen = labs.Find(words); chosen != nil {
+				return nil
+			}
+			if asked = findTopic(words); asked != nil {
+				return nil
+			}
+			if found = search(words); found.hits == nil {
+				return unknownTerm(words)
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			out := bufio.NewWriter(cmd.OutOrStdout())
 			p := explainPrinter{newPrinter(out, cmd.OutOrStdout())}
-			if chosen != nil {
+			switch {
+			case chosen != nil:
 				p.explain(chosen)
-			} else {
+			case asked != nil:
 				p.topic(asked)
+			default:
+				p.finding(found)
 			}
 			return out.Flush()
 		},

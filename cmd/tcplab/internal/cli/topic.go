@@ -67,8 +67,8 @@ func (t *topic) nameIt(word string) {
 			return
 		}
 	}
-	if errno := errnoOf(upper); errno != 0 {
-		t.name, t.is = upper, "an error: "+errno.Error()
+	if errno := errnoOf(word); errno != 0 {
+		t.name, t.is = unix.ErrnoName(errno), "an error: "+errno.Error()
 		return
 	}
 	for _, e := range sockopt.Find(upper) {
@@ -94,10 +94,10 @@ func (t *topic) nameIt(word string) {
 	}
 }
 
-// errnoOf is the error of that name, or 0.
-func errnoOf(name string) unix.Errno {
-	for n := unix.Errno(1); n < 134; n++ {
-		if unix.ErrnoName(n) == name {
+// errnoOf is the error of that name, or of that text ("too many open files"), or 0.
+func errnoOf(said string) unix.Errno {
+	for n := unix.Errno(1); n <= unix.EHWPOISON; n++ { // the last
+		if strings.EqualFold(unix.ErrnoName(n), said) || strings.EqualFold(n.Error(), said) {
 			return n
 		}
 	}

@@ -25,6 +25,15 @@ func indexPage() string {
 			b.WriteString(row(fmt.Sprintf("[%s](%s.md)", code(l.Name), l.Name), escape(l.Title)))
 		}
 	}
+	b.WriteString("\n## Questions that people ask\n\nEach was asked in public. `tcplab explain` finds the answers by their words, too: `tcplab explain FIN is not sent`.\n\n")
+	b.WriteString(row("question", "answered by", "claims") + row("---", "---", "---"))
+	for _, q := range labs.Questions {
+		var claims []string
+		for _, id := range q.Claims {
+			claims = append(claims, fmt.Sprintf("[%s](%s.md#%s)", code(id), q.Lab, id))
+		}
+		b.WriteString(row(escape(q.Asks), fmt.Sprintf("[%s](%s.md)", code(q.Lab), q.Lab), strings.Join(claims, ", ")))
+	}
 	return b.String()
 }
 
