@@ -40,6 +40,8 @@ type Lab struct {
 	// BothFamilies gives each host an address of the other family, too, after the
 	// others: IPv6 in a run on IPv4.
 	BothFamilies bool
+	// Windows is set where the story is about windows: its ladder shows each segment's.
+	Windows bool
 	// TimeWaits is how many connections a host of the story keeps as time-wait
 	// sockets at once. With less room (net.ipv4.tcp_max_tw_buckets) the story
 	// has no ground, and all its claims are inapplicable.

@@ -115,7 +115,7 @@ func (r *run) beginning() *record.Run {
 	environment, _ := r.begun.get()
 	return &record.Run{
 		Lab: r.lab.Name, Title: r.lab.Title, Outcome: record.Expected, States: record.Stepped,
-		Environment: environment, Args: r.args, Given: r.flags(),
+		Environment: environment, Args: r.args, Given: r.flags(), Windows: r.lab.Windows,
 	}
 }
 

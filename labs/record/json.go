@@ -28,6 +28,7 @@ type head struct {
 	Late        *jsonLate         `json:"late,omitempty"`
 	Args        map[string]string `json:"args"`
 	Given       []string          `json:"given"`
+	Windows     bool              `json:"windows,omitempty"`
 }
 
 type tail struct {
@@ -114,7 +115,7 @@ func (r *Run) parts() (head, tail) {
 	h := head{
 		Schema: Schema, Lab: r.Lab, Title: r.Title, Outcome: r.Outcome, Error: r.Error,
 		Environment: r.Environment, States: r.States,
-		HeldUp: jsonHoldUp{r.HeldUp.For.Microseconds(), r.HeldUp.Before}, Late: r.Late.json(), Args: r.Args, Given: r.Given,
+		HeldUp: jsonHoldUp{r.HeldUp.For.Microseconds(), r.HeldUp.Before}, Late: r.Late.json(), Args: r.Args, Given: r.Given, Windows: r.Windows,
 	}
 	t := tail{Claims: r.Claims, Counters: r.Counters, DurationUS: r.Duration.Microseconds()}
 	if h.Args == nil {
@@ -196,7 +197,7 @@ func (r *Run) UnmarshalJSON(data []byte) error {
 	read := Run{
 		Lab: j.Lab, Title: j.Title, Outcome: j.Outcome, Error: j.Error, Environment: j.Environment,
 		States: j.States, HeldUp: HoldUp{microseconds(j.HeldUp.ForUS), j.HeldUp.Before}, Late: j.Late.read(),
-		Args: j.Args, Given: j.Given, Events: j.Events, Claims: j.Claims,
+		Args: j.Args, Given: j.Given, Windows: j.Windows, Events: j.Events, Claims: j.Claims,
 		Counters: j.Counters, Duration: microseconds(j.DurationUS),
 	}
 	if err := read.check(); err != nil {

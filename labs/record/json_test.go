@@ -39,8 +39,9 @@ func full() *record.Run {
 		Late: &record.Late{
 			At: 1500 * time.Millisecond, Host: "client", Socket: "40000->80", Timer: "delack", By: 2972 * time.Millisecond, Before: "server: close(4)",
 		},
-		Args:  map[string]string{"n": "1"},
-		Given: []string{"--n=1"},
+		Args:    map[string]string{"n": "1"},
+		Given:   []string{"--n=1"},
+		Windows: true,
 		Events: []record.Event{
 			{At: 100 * time.Microsecond, Body: &record.Part{Title: "A handshake"}},
 			{At: 512 * time.Microsecond, Body: &record.Call{Host: "server", Call: "listen", Args: []string{"3", "16"}, Result: "0"}},
@@ -88,7 +89,7 @@ const fullJSON = `{"schema":"tcplab.run/2","lab":"noaccept","title":"A connectio
 "sysctls":{"client":{"net.ipv4.tcp_fin_timeout":"1"},"server":{}}},
 "states":"live","held_up":{"for_us":3012000,"before":"server: close(4)"},
 "late":{"t_us":1500000,"host":"client","socket":"40000->80","timer":"delack","by_us":2972000,"before":"server: close(4)"},
-"args":{"n":"1"},"given":["--n=1"],
+"args":{"n":"1"},"given":["--n=1"],"windows":true,
 "events":[{"t_us":100,"kind":"part","title":"A handshake"},
 {"t_us":512,"kind":"call","host":"server","call":"listen","args":["3","16"],"result":"0","errno":""},
 {"t_us":803,"kind":"segment","from":"client","to":"server","src":"192.0.2.1:40000","dst":"192.0.2.2:80","flags":"SYN","seq":0,"ack":0,

@@ -27,7 +27,9 @@ type Run struct {
 	Args        map[string]string // the lab's knobs, as they were in force
 	// Given are the flags that the user gave and that decide what happens, as they
 	// are typed: "--n=5". IPv6 and Trace are in the environment.
-	Given    []string
+	Given []string
+	// Windows is set where the run is about windows: views show each segment's.
+	Windows  bool
 	Events   []Event
 	Claims   []Claim
 	Counters map[string]map[string]int64 // host → counter → increase during the run

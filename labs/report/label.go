@@ -40,7 +40,7 @@ func missing(all, short string) string {
 
 // shorten leaves out of a label what can best be missed until it fits: the
 // sequence number of a SYN, which is 0; then the acknowledgement number, the
-// sequence number, the length, and why it is sent again. A probe is known by its
+// sequence number, the length, the window, and why it is sent again. A probe is known by its
 // sequence number, also where that is 0.
 func shorten(label string, room int) string {
 	words := strings.Split(label, " ")
@@ -48,7 +48,7 @@ func shorten(label string, room int) string {
 	drop := func(prefix string) {
 		words = slices.DeleteFunc(words, func(w string) bool { return strings.HasPrefix(w, prefix) })
 	}
-	missed := []string{"seq=0", "ack=", "seq=", "len=", "ts="}
+	missed := []string{"seq=0", "ack=", "seq=", "len=", "win=", "ts="}
 	if strings.Contains(label, " keepalive") || strings.Contains(label, " window probe") {
 		missed = missed[1:]
 	}

@@ -93,7 +93,7 @@ func build(r *record.Run, times bool, each func(*rowBuilder, *row)) []row {
 
 func newRowBuilder(r *record.Run, times bool) *rowBuilder {
 	b := &rowBuilder{
-		run: r, times: times, tags: newTags(r, false), held: map[int]bool{}, sockets: newSockets(r), last: -1,
+		run: r, times: times, tags: newTags(r, false), held: map[int]bool{}, sockets: newSockets(r), last: -1, offered: offered{},
 		showOffers: offersDiffer(r), texts: kernelTexts(r.Events),
 	}
 	b.sockets.times = times
@@ -145,6 +145,7 @@ type rowBuilder struct {
 	events, noted int // how many it has taken in, and of how many rows it is known with which they began
 
 	showOffers bool // see offersDiffer
+	offered
 
 	waits
 	calls

@@ -43,10 +43,16 @@ func (b *rowBuilder) delayed(e record.Event, s *record.Segment) {
 func (b *rowBuilder) delays(s *record.Segment) bool { return b.times && s.Cause == record.ByDelay }
 
 func (b *rowBuilder) labelOf(s *record.Segment) string {
-	if b.delays(s) {
-		return label(s) + " delayed"
+	text := label(s)
+	if b.run.Windows {
+		if win := b.offered.word(s); win != "" && !strings.Contains(text, " win=") {
+			text += " " + win
+		}
 	}
-	return label(s)
+	if b.delays(s) {
+		text += " delayed"
+	}
+	return text
 }
 
 // waitText says how long was waited, for which timer of the kernel, and what it

@@ -45,6 +45,7 @@ tcp_init_buffer_space makes it smaller by the part that tcp_app_win keeps for th
 	},
 	Sockopts: []string{"SO_RCVBUF", "TCP_WINDOW_CLAMP"},
 	Reads:    []string{"client:" + rmem, "server:" + rmem, "client:net.core.rmem_max"},
+	Windows:  true,
 	Claims: []lab.Claim{{
 		ID:     "largest-buffer-sets-the-scale",
 		Text:   "The window scale in the SYN is just enough for the largest buffer, by tcp_rmem or net.core.rmem_max.",
@@ -79,7 +80,7 @@ tcp_init_buffer_space makes it smaller by the part that tcp_app_win keeps for th
 		},
 	}, {
 		ID:     "right-edge-stays",
-		Text:   "If the program makes the receive buffer smaller, the next ACK offers less, but the right edge of the window does not move back.",
+		Text:   "If the program makes the receive buffer smaller, the right edge of the window does not move back.",
 		Source: "net/ipv4/tcp_output.c: tcp_select_window",
 		Control: lab.Control{
 			Says: "tcp_shrink_window is on", Before: "server:setsockopt",

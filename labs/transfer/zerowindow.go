@@ -40,6 +40,7 @@ sets it to 0, so that the answers don't depend on the pauses.`,
 		{Command: "lostdata", Says: "silence instead of answers: the connection ends"},
 	},
 	Sockopts: []string{"SO_RCVBUF", "SO_SNDBUF", "TCP_USER_TIMEOUT"},
+	Windows:  true,
 	Claims: []lab.Claim{{
 		ID:     "window-goes-to-zero",
 		Text:   "When the receiver's buffer is full it acknowledges with a window of 0, and the sender sends no more.",
