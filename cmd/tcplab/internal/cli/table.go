@@ -1,57 +1,114 @@
 package cli
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
-	"text/tabwriter"
+	"unicode/utf8"
 
 	"github.com/tcplab/tcplab/labs/machine"
 	"github.com/tcplab/tcplab/labs/record"
+	"github.com/tcplab/tcplab/labs/report"
 )
 
-// table prints a line for each lab, or whatever else was run.
+// table prints a line for each lab, or whatever else was run. What there is to remark
+// stands at its end where there is room, and else below it. So does the line itself below
+// a name that is too long for it.
 func table(w io.Writer, what string, results []result, times bool) error {
-	var text bytes.Buffer
-	t := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	head := what + "\tOUTCOME\tCONFIRMED\tREFUTED\tINAPPLICABLE\t"
+	rows := [][]string{{what, "OUTCOME", "CONFIRMED", "REFUTED", "INAPPLICABLE"}}
 	if times {
-		head += "SECONDS\t"
+		rows[0] = append(rows[0], "SECONDS")
 	}
-	fmt.Fprintln(t, head+"REMARKS")
 	for _, r := range results {
 		count := map[record.Verdict]int{}
-		var remarks []string
-		if r.err != nil {
-			remarks = append(remarks, r.why())
-		} else {
+		if r.err == nil {
 			for _, c := range r.run.Claims {
 				count[c.Verdict]++
-				if c.Surprise {
-					remarks = append(remarks, "SURPRISE: "+c.ID+" is "+string(c.Verdict))
-				}
-			}
-			if r.run.Error != "" {
-				remarks = append(remarks, r.run.Error)
 			}
 		}
-		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%d\t", r.lab.Name, r.outcome(), count[record.Confirmed], count[record.Refuted], count[record.Inapplicable])
+		row := []string{oneLine(r.lab.Name), r.outcome(), strconv.Itoa(count[record.Confirmed]), strconv.Itoa(count[record.Refuted]), strconv.Itoa(count[record.Inapplicable])}
 		if times {
-			fmt.Fprintf(t, "%.2f\t", r.took.Seconds())
+			row = append(row, fmt.Sprintf("%.2f", r.took.Seconds()))
 		}
-		fmt.Fprintln(t, strings.Join(remarks, "; "))
+		rows = append(rows, row)
 	}
-	if err := t.Flush(); err != nil {
-		return err
+	t := layoutOf(rows, columns(w))
+	text := t.row(rows[0], lastHead)
+	for i, r := range results {
+		text += t.row(rows[i+1], oneLine(strings.Join(remarks(r), "; ")))
 	}
-	for l := range strings.Lines(text.String()) {
-		if _, err := fmt.Fprintln(w, strings.TrimRight(l, " \n")); err != nil {
-			return err
+	_, err := io.WriteString(w, text)
+	return err
+}
+
+// remarks are what is to be known of how one has ended.
+func remarks(r result) (all []string) {
+	if r.err != nil {
+		return []string{r.why()}
+	}
+	for _, c := range r.run.Claims {
+		if c.Surprise {
+			all = append(all, "SURPRISE: "+c.ID+" is "+string(c.Verdict))
 		}
 	}
-	return nil
+	if r.run.Error != "" {
+		all = append(all, r.run.Error)
+	}
+	return all
+}
+
+const lastHead = "REMARKS"
+
+// A layout is how wide a table is, and each of its columns but for the last one. The first
+// holds names, and is as wide as the longest of them for which there is room.
+type layout struct {
+	width int
+	each  []int
+}
+
+func layoutOf(rows [][]string, width int) layout {
+	t := layout{width, make([]int, len(rows[0]))}
+	for _, row := range rows {
+		for i, cell := range row {
+			t.each[i] = max(t.each[i], utf8.RuneCountInString(cell))
+		}
+	}
+	room := width - len(gap+lastHead)
+	for _, n := range t.each[1:] {
+		room -= len(gap) + n
+	}
+	t.each[0] = len(rows[0][0])
+	for _, row := range rows {
+		if n := utf8.RuneCountInString(row[0]); n <= room {
+			t.each[0] = max(t.each[0], n)
+		}
+	}
+	return t
+}
+
+const gap = "  "
+
+// row is a row, with what there is to remark.
+func (t layout) row(cells []string, remark string) string {
+	name, above := cells[0], ""
+	if utf8.RuneCountInString(name) > t.each[0] {
+		name, above = "", name+"\n"
+	}
+	line := fmt.Sprintf("%-*s", t.each[0], name)
+	for i, cell := range cells[1:] {
+		line += gap + fmt.Sprintf("%-*s", t.each[i+1], cell)
+	}
+	if whole := line + gap + remark; utf8.RuneCountInString(whole) <= t.width {
+		return above + strings.TrimRight(whole, " ") + "\n"
+	}
+	text := above + strings.TrimRight(line, " ") + "\n"
+	const indent = "    "
+	for _, l := range report.Wrap(remark, t.width-len(indent)) {
+		text += indent + l + "\n"
+	}
+	return text
 }
 
 // worst is the error that stands for all results: one that kept a lab from
