@@ -9,6 +9,7 @@ import (
 	"github.com/tcplab/tcplab/labs/internal/rig"
 	"github.com/tcplab/tcplab/labs/internal/segment"
 	"github.com/tcplab/tcplab/labs/internal/wire"
+	"github.com/tcplab/tcplab/sockopt"
 )
 
 // A Wire carries segments between the hosts, and only when the story says so.
@@ -190,9 +191,30 @@ func (r *run) onTheWire() string {
 		if again := r.named(h, (*wire.Packet).ByTimer); again != "nothing" {
 			text += ", by its timers: " + again
 		}
+		if n := r.unsent(h); n > 0 {
+			text += fmt.Sprintf(", bytes still to be sent: %d", n)
+		}
 		names = append(names, text)
 	}
 	return strings.Join(names, "; ")
+}
+
+// unsent is how much of what a host's programs have written its kernel holds back, by
+// Nagle's algorithm perhaps, or because a window is full; a FIN counts as one byte.
+func (r *run) unsent(h *rig.Host) (bytes int) {
+	counted := map[*End]bool{}
+	for _, host := range r.script.hosts {
+		for _, s := range host.socks {
+			if host.rig != h || counted[s.End] { // by another descriptor
+				continue
+			}
+			counted[s.End] = true
+			if info, err := sockopt.Get(s.fd, sockopt.Info); err == nil { // a UDP socket has none
+				bytes += int(info.NotsentBytes)
+			}
+		}
+	}
+	return bytes
 }
 
 // Waiting names the segments from a host that wait on the wire and that

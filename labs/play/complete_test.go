@@ -148,6 +148,20 @@ func TestHelp(t *testing.T) {
 			t.Errorf("%s: %s: %s %q", text, word, says, words)
 		}
 	}
+	for text, want := range map[string]string{
+		"c.nxt":        "sock has no .nxt field or method",
+		"c.stat":       "sock has no .stat field or method (did you mean .state?)",
+		"late.write":   "the story has no late",
+		"late":         "the story has no late",
+		"n.x":          "",
+		"n":            "",
+		"c + 1":        "",
+		"connection()": "",
+	} {
+		if word, says, _ := s.Help(text); word != "" || says != want {
+			t.Errorf("%s: %s: %q, want %q", text, word, says, want)
+		}
+	}
 	for _, name := range play.Functions() {
 		if word, says, _ := s.Help(name); !strings.HasPrefix(word, name+"(") || says == "" {
 			t.Errorf("%s: %s: %s", name, word, says)

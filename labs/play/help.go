@@ -52,7 +52,8 @@ func paramsOf(word string) []string {
 
 // Help says what a text stands for: a name, or what is told of it by dots and calls,
 // as in c.peer.state. For a word that is how it is written, and what it does; for a
-// thing its words, as they are written. It returns nothing where nothing is known.
+// thing its words, as they are written. Where nothing is known of it, word is empty, and
+// says what is wrong, if that is known.
 func (s *Scene) Help(text string) (word, says string, words []string) {
 	text = strings.TrimSpace(strings.Trim(text, `"'`))
 	if usage, ok := usages[text]; ok && !s.Has(text) {
@@ -67,6 +68,11 @@ func (s *Scene) Help(text string) (word, says string, words []string) {
 	if expr == nil || expressionText(text) != text {
 		return "", "", nil
 	}
+	if name := begins(expr); name != "" && !s.Has(name) && predeclaredTypes()[name] == nil {
+		if _, ok := functionType(name); !ok {
+			return "", "the story has no " + name, nil
+		}
+	}
 	if t := s.typeOf(expr); hasWords(t) {
 		for _, name := range kindOf(t).names {
 			word, _ := help(t, name)
@@ -79,8 +85,32 @@ func (s *Scene) Help(text string) (word, says string, words []string) {
 			word, says = help(t, dot.Name.Name)
 			return strings.TrimSuffix(text, dot.Name.Name) + word, says, nil
 		}
+		if t := s.typeOf(dot.X); hasWords(t) {
+			return "", noWord(t, dot.Name.Name), nil
+		}
 	}
 	return "", "", nil
+}
+
+// begins is the name that an expression of dots, calls and indices begins with; "" where
+// it begins with none.
+func begins(expr syntax.Expr) string {
+	for {
+		switch x := expr.(type) {
+		case *syntax.Ident:
+			return x.Name
+		case *syntax.DotExpr:
+			expr = x.X
+		case *syntax.CallExpr:
+			expr = x.Fn
+		case *syntax.IndexExpr:
+			expr = x.X
+		case *syntax.ParenExpr:
+			expr = x.X
+		default:
+			return ""
+		}
+	}
 }
 
 // help says how a word of a thing is written, and what it does.

@@ -44,8 +44,10 @@ func (s *session) help(_ context.Context, arg string) error {
 	}
 	word, says, words := s.scene().Help(arg)
 	switch {
-	case word == "":
+	case word == "" && says == "":
 		s.refuse(&s.outcome.Mistakes, fmt.Sprintf("help: there is no word %s; help() says what there is", arg))
+	case word == "":
+		s.refuse(&s.outcome.Mistakes, fmt.Sprintf("help(%s): %s; help() says what there is", arg, says))
 	case words != nil:
 		s.section("Words of "+word, strings.Split(columns(words, s.Report().Width-len(indent)), "\n"))
 	default:

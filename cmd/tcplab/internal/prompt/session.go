@@ -165,7 +165,13 @@ func broke(r *record.Run) string {
 func (s *session) refuse(count *int, why string) {
 	*count++
 	for line := range strings.Lines(why) {
-		fmt.Fprintln(s.errs, s.safe(strings.TrimRight(line, "\n")))
+		lines := []string{s.safe(strings.TrimRight(line, "\n"))}
+		if s.Asking {
+			lines = report.Wrap(lines[0], s.Report().Width)
+		}
+		for _, line := range lines {
+			fmt.Fprintln(s.errs, line)
+		}
 	}
 }
 

@@ -186,3 +186,15 @@ e`
 		t.Errorf("%q", got)
 	}
 }
+
+// What is refused is told to somebody who types within the window, at spaces.
+func TestRefusedWithinWindow(t *testing.T) {
+	d := newDesk()
+	d.Asking = true
+	d.Report = func() report.Options { return report.Options{Width: 40} }
+	d.refuse(&d.outcome.Mistakes, "prompt:1:10: wire: no SYN came; on the wire: client: nothing\nsecond")
+	const want = "prompt:1:10: wire: no SYN came; on the\nwire: client: nothing\nsecond\n"
+	if got := d.errs.String(); got != want {
+		t.Errorf("%q", got)
+	}
+}
