@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -168,6 +169,7 @@ type supervisor struct {
 
 func (s supervisor) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(s.program, args...)
+	cmd.Env = append(os.Environ(), mark())
 	cmd.SysProcAttr = &syscall.SysProcAttr{}
 	if s.uid != 0 {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: s.uid, Gid: s.uid}
@@ -243,7 +245,31 @@ func (s supervisor) killAll() error {
 	if slices.Contains(s.victim, "--trace") {
 		errs = append(errs, noInstancesLeft(pids))
 	}
-	return errors.Join(errs...)
+	return errors.Join(errors.Join(errs...), noneMarked())
+}
+
+// mark is in the environment of all that a supervisor starts, and of what that starts.
+func mark() string { return fmt.Sprintf("TCPLAB_TEST_VICTIM=%d", os.Getpid()) }
+
+// noneMarked waits until no process is left that has begun with the mark.
+func noneMarked() error {
+	var left []string
+	none := func() bool {
+		left = nil
+		files, _ := filepath.Glob("/proc/[0-9]*/environ")
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err == nil && bytes.Contains(text, []byte(mark()+"\x00")) { // others are not ours to read
+				command, _ := os.ReadFile(filepath.Dir(file) + "/cmdline")
+				left = append(left, strings.ReplaceAll(string(command), "\x00", " "))
+			}
+		}
+		return len(left) == 0
+	}
+	if !poll(none) {
+		return fmt.Errorf("processes are left: %q", left)
+	}
+	return nil
 }
 
 // noInstancesLeft waits until none of some processes has a tracing instance.
