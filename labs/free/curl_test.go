@@ -33,9 +33,9 @@ func TestCurl(t *testing.T) {
 		{"reset server:data#1", "http://server/", recvFail, 0, "client is gone at end"},
 		{"reset client:SYN#1", "http://server/", noServer, 0, "client is gone at end"},
 		{"reset after 1 client:data", "http://server/", recvFail, 0, "server is gone at end"},
-		{"vanish server after client:ACK#1", "--max-time 1 http://server/", timedOut, time.Second, "client:data again seen"},
+		{"vanish server after client:ACK#1", "--max-time 3 http://server/", timedOut, 3 * time.Second, "client:data again seen"},
 		{"delay both 40ms", "http://server/", 0, 4 * 40 * time.Millisecond, "client was ESTABLISHED"},
-		{"loss both 100%", "--connect-timeout 2 http://server/", timedOut, 2 * time.Second, "client:SYN again seen"},
+		{"loss both 100%", "--connect-timeout 3 http://server/", timedOut, 3 * time.Second, "client:SYN again seen"},
 		{"rate server 20mbit", "http://server/big -o /dev/null", 0, 350 * time.Millisecond, "client was ESTABLISHED"},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
