@@ -67,8 +67,9 @@ func TestRealPrograms(t *testing.T) {
 			[]string{"redis-server", "redis-cli"}, command("exec redis-server --save '' --protected-mode no --dir /proc"), 6379,
 			"redis-cli -h server ping", false, "PONG",
 		},
-		"PostgreSQL": {
-			[]string{"psql", "unshare"}, postgres, 5432, "psql -h server -U tcplab -d postgres -Atc 'select 6*7'", false, "client: 42",
+		"PostgreSQL": { // it listens before it is ready
+			[]string{"psql", "pg_isready", "unshare"}, postgres, 5432,
+			"until pg_isready -qh server; do sleep 0.05; done; psql -h server -U tcplab -d postgres -Atc 'select 6*7'", false, "client: 42",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -117,6 +117,7 @@ func commandText(words []string) string {
 // until carries until done reports true, which is asked whenever something has
 // happened, and at next, if that is not the zero time.
 func (r *run) until(next time.Time, done func() (bool, error)) error {
+	told := true // an init may have something to tell
 	for turn := 0; ; turn++ {
 		any, err := r.carrier.step()
 		if err != nil {
@@ -125,9 +126,11 @@ func (r *run) until(next time.Time, done func() (bool, error)) error {
 		if any && turn%busyTurns != 0 {
 			continue
 		}
-		for _, p := range []*program{r.client, r.server} {
-			if err := r.hear(p); err != nil {
-				return err
+		if told || any {
+			for _, p := range []*program{r.client, r.server} {
+				if err := r.hear(p); err != nil {
+					return err
+				}
 			}
 		}
 		over, err := done()
@@ -144,7 +147,7 @@ func (r *run) until(next time.Time, done func() (bool, error)) error {
 		if at := r.carrier.next(); !at.IsZero() && (wake.IsZero() || at.Before(wake)) {
 			wake = at
 		}
-		if err := r.g.Watch(wake, r.fds()...); err != nil {
+		if told, err = r.g.Watch(wake, r.fds()...); err != nil {
 			return err
 		}
 		if !next.IsZero() && !time.Now().Before(next) {

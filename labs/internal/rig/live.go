@@ -41,8 +41,8 @@ func (g *Rig) Sent() ([]*wire.Packet, error) {
 }
 
 // Watch waits until a host has sent something, one of some descriptors is readable, or
-// a time has come; the zero time never comes.
-func (g *Rig) Watch(until time.Time, more ...int) error {
+// a time has come; the zero time never comes. ready reports whether one of them is.
+func (g *Rig) Watch(until time.Time, more ...int) (ready bool, err error) {
 	fds := []unix.PollFd{{Fd: int32(g.cancel), Events: unix.POLLIN}}
 	for _, h := range g.Hosts {
 		fds = append(fds, unix.PollFd{Fd: int32(h.instruments.Device.FD()), Events: unix.POLLIN})
@@ -54,12 +54,15 @@ func (g *Rig) Watch(until time.Time, more ...int) error {
 		until = time.Now().Add(time.Hour)
 	}
 	if err := wire.Poll(fds, until); err != nil {
-		return err
+		return false, err
 	}
 	if fds[0].Revents != 0 {
-		return ErrCanceled
+		return false, ErrCanceled
 	}
-	return nil
+	for _, fd := range fds[1+len(g.Hosts):] {
+		ready = ready || fd.Revents != 0
+	}
+	return ready, nil
 }
 
 // Hand lets the host that a packet is for receive it. What it sends at once is on the
