@@ -147,17 +147,14 @@ segments, or sends them twice.`,
 
 		client, server := s.Connection("closed")
 		s.Part("FIN_WAIT2")
-		server.Close()
-		s.Wire.Of(client).Pass("server:FIN,ACK", "client:ACK")
+		server.Finish()
 		got = outside(client)
 		expect("fin-wait2-has-a-limit-too", "TCPACKSkippedFinWait2", got, "ACK")
 
 		client, server = s.Connection("late")
 		s.Part("TIME_WAIT")
-		server.Close()
-		s.Wire.Of(client).Pass("server:FIN,ACK", "client:ACK")
-		client.Close()
-		s.Wire.Of(client).Pass("client:FIN,ACK", "server:ACK")
+		server.Finish()
+		client.Finish()
 		got = outside(client)
 		expect("time-wait-has-a-limit-too", "TCPACKSkippedTimeWait", got, "ACK")
 	},

@@ -264,11 +264,18 @@ func (a Attempts) onTime(want Schedule) bool {
 
 // moot says why fewer attempts than the schedule has prove nothing.
 func (a Attempts) moot(s Schedule) string {
-	if len(a.As(s).Sends) == len(s.Sends) {
+	if !a.Late(s) {
 		return ""
 	}
-	return "timers of this machine were so late that the time was over sooner, with fewer attempts"
+	return LateTimers
 }
+
+// Late reports whether timers were so late that there were fewer attempts than the
+// schedule has.
+func (a Attempts) Late(s Schedule) bool { return len(a.As(s).Sends) != len(s.Sends) }
+
+// LateTimers is why a claim about the number of attempts does not apply then.
+const LateTimers = "timers of this machine were so late that the time was over sooner, with fewer attempts"
 
 // OnSchedule is the check that the attempts were made by a schedule.
 func OnSchedule(name string, a Attempts, s Schedule) Check {

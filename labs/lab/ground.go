@@ -23,10 +23,17 @@ func (s *Script) Unless(lacking bool, why string) Condition {
 	return Condition{script: s}.Unless(lacking, why)
 }
 
+// UnlessSlow is Unless where this machine may have been too slow for a claim in this run,
+// and nothing else is lacking: see TooSlow.
+func (s *Script) UnlessSlow(slow bool, why string) Condition {
+	return Condition{script: s}.UnlessSlow(slow, why)
+}
+
 // A Condition is what claims have to be judged at all.
 type Condition struct {
 	script *Script
 	why    string // it is not met, or ""
+	slow   bool   // that is the machine's fault
 }
 
 // Unless adds another condition. Of those that are lacking the first one counts.
@@ -37,13 +44,24 @@ func (c Condition) Unless(lacking bool, why string) Condition {
 	return c
 }
 
+// UnlessSlow adds another condition, as Unless does.
+func (c Condition) UnlessSlow(slow bool, why string) Condition {
+	if slow && c.why == "" {
+		c.why, c.slow = why, true
+	}
+	return c
+}
+
 // Expect is Script.Expect where the conditions are met.
 func (c Condition) Expect(id string, checks ...Check) {
-	if c.why != "" {
+	switch {
+	case c.why == "":
+		c.script.Expect(id, checks...)
+	case c.slow:
+		c.script.TooSlow(c.why, id)
+	default:
 		c.script.Inapplicable(c.why, id)
-		return
 	}
-	c.script.Expect(id, checks...)
 }
 
 // Both reports whether a sysctl that is on from 1 upwards is on at both hosts.

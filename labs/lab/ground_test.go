@@ -53,10 +53,18 @@ func TestUnless(t *testing.T) {
 		lacks.Expect("first", n)
 		s.Unless(false, "a").Unless(true, "b").Expect("second", n)
 		lacks.Expect("first again", n)
-	}, someClaims("met", "first", "second", "first again")...)
-	want := map[string]string{"met": "confirmed", "first": "a", "second": "b", "first again": "a"}
+		s.UnlessSlow(false, "a").Expect("quick", n)
+		s.Unless(true, "a").UnlessSlow(true, "b").Expect("no ground", n)
+		s.UnlessSlow(true, "a").Unless(true, "b").Expect("slow", n)
+	}, someClaims("met", "first", "second", "first again", "quick", "no ground", "slow")...)
+	want := map[string]string{"met": "confirmed", "first": "a", "second": "b", "first again": "a", "quick": "confirmed", "no ground": "a", "slow": "a"}
 	if diff := cmp.Diff(want, verdicts(r)); diff != "" || r.Outcome != record.Expected {
 		t.Errorf("%s %s (-want +got):\n%s", r.Outcome, r.Error, diff)
+	}
+	for _, c := range r.Claims {
+		if c.Slow != (c.ID == "slow") {
+			t.Errorf("%s: slow is %v", c.ID, c.Slow)
+		}
 	}
 }
 

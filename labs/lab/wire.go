@@ -91,6 +91,15 @@ func (w *Wire) Drop(names ...string) {
 	}
 }
 
+// TakeAll takes all the segments of that name that are there now.
+func (w *Wire) TakeAll(name string) []*Segment {
+	var all []*Segment
+	for s := w.Take(name); s != nil; s = w.Take(name) {
+		all = append(all, s)
+	}
+	return all
+}
+
 // DeliverAll names the segments from a host that wait on the wire, as Waiting does, and
 // delivers them.
 func (w *Wire) DeliverAll(from *Host) string {

@@ -87,22 +87,13 @@ connection's memory.`,
 		},
 	}},
 	Script: func(s *lab.Script) {
-		claims := []string{"autotuning-moves-the-window", "rcvbuf-ends-autotuning", "a-set-buffer-is-no-worse", "buf-lock-gives-it-back"}
 		s.Server.SetDefault(moderate, "1")
 		s.Client.SetDefault(slowStartAfterIdle, "0") // so that all of a round is on its way at once
-		if s.Server.Sysctl(moderate) == 0 || s.Server.Sysctl(scaling) == 0 || s.Client.Sysctl(scaling) == 0 {
-			s.Inapplicable("tcp_moderate_rcvbuf or tcp_window_scaling is off", claims...)
-			return
-		}
+		s.StopIf(s.Server.Sysctl(moderate) == 0 || !s.Both(scaling), "tcp_moderate_rcvbuf or tcp_window_scaling is off")
 		client, server := s.Connection()
-		if noWindow(s, client, 22, claims...) {
-			return
-		}
+		needWindow(s, client, 22)
 		given := lab.Get(server, sockopt.RcvBuf)
-		if !readAll(s, client, server) {
-			s.Inapplicable("the client does not send all of a round at once, or the server has no estimate of the round trip", claims...)
-			return
-		}
+		s.StopIf(!readAll(s, client, server), "the client does not send all of a round at once, or the server has no estimate of the round trip")
 		tuned := client.Info().SndWnd
 
 		client, server = s.Connection("fixed")
@@ -114,10 +105,7 @@ connection's memory.`,
 		s.Expect("a-set-buffer-is-no-worse", lab.Is("its window is no smaller", fixed >= tuned, true))
 
 		client, server = s.Connection("unlocked")
-		if !lab.HasOption(server, sockopt.BufLocks) {
-			s.Inapplicable("this kernel has no SO_BUF_LOCK", "buf-lock-gives-it-back")
-			return
-		}
+		s.StopIf(!lab.HasOption(server, sockopt.BufLocks), "this kernel has no SO_BUF_LOCK")
 		lab.Set(server, sockopt.RcvBuf, given/2)
 		lab.Set(server, sockopt.BufLocks, 0)
 		readAll(s, client, server)
@@ -142,13 +130,12 @@ func readAll(s *lab.Script, client, server *lab.Sock) (known bool) {
 			return false
 		}
 		for client.Unacknowledged() > 0 {
-			for data := wire.Take("client:data"); data != nil; data = wire.Take("client:data") {
+			for _, data := range wire.TakeAll("client:data") {
 				data.Deliver()
 				server.Read()
 			}
-			for ack := wire.Next("server:ACK"); ack != nil; ack = wire.Take("server:ACK") {
-				ack.Deliver()
-			}
+			wire.Pass("server:ACK")
+			wire.DeliverAll(s.Server)
 		}
 	}
 	return server.Info().RcvRTT > 0

@@ -103,10 +103,7 @@ what a socket sends, and does nothing for ACKs.`,
 			return s.Wire.Of(client).Waiting(s.Server) == "ACK"
 		}
 		client, _ := s.Connection()
-		if noRoom(s, client, 4, "first-segments-acked-at-once", "then-at-most-40-ms", "every-second-full-segment", "quickack-is-not-sticky", "nodelay-turns-it-off",
-			"answers-make-a-dialogue", "delack-max-shortens-the-wait") {
-			return
-		}
+		needRoom(s, client, 4)
 		s.Part("The first segments")
 		atOnce := 0
 		for range firstSegments {
@@ -118,12 +115,7 @@ what a socket sends, and does nothing for ACKs.`,
 		s.Expect("first-segments-acked-at-once", lab.Is("ACKs at once", atOnce, firstSegments))
 
 		// tcp_delack_max (net/ipv4/tcp_output.c) is a tick below the least timeout.
-		if leastRTO(s.Server) < 40*time.Millisecond+longestTick {
-			s.Inapplicable("with this tcp_rto_min_us an ACK waits for less than 40 ms",
-				"then-at-most-40-ms", "every-second-full-segment", "quickack-is-not-sticky", "nodelay-turns-it-off",
-				"answers-make-a-dialogue", "delack-max-shortens-the-wait")
-			return
-		}
+		s.StopIf(leastRTO(s.Server) < 40*time.Millisecond+longestTick, "with this tcp_rto_min_us an ACK waits for less than 40 ms")
 		client, server := s.Connection("polite")
 		s.Part("A dialogue")
 		lab.Set(server, sockopt.QuickAck, false) // as an answer would
@@ -157,13 +149,9 @@ what a socket sends, and does nothing for ACKs.`,
 		})
 		wire.Pass("server:data", "client:ACK")
 		after := arrives(client, "hello")
-		if took > 30*time.Millisecond {
-			s.TooSlow("the answer was too late to be one", "quickack-is-not-sticky")
-		} else {
-			s.Expect("quickack-is-not-sticky",
-				lab.Is("at once before the answer", before, true),
-				lab.Is("at once after it", after, false))
-		}
+		s.UnlessSlow(took > 30*time.Millisecond, noAnswer).Expect("quickack-is-not-sticky",
+			lab.Is("at once before the answer", before, true),
+			lab.Is("at once after it", after, false))
 		wire.Pass("server:ACK")
 
 		client, server = s.Connection("nodelay")
@@ -179,7 +167,10 @@ what a socket sends, and does nothing for ACKs.`,
 	},
 }
 
-const pingpong = "net.ipv4.tcp_pingpong_thresh"
+const (
+	pingpong = "net.ipv4.tcp_pingpong_thresh"
+	noAnswer = "the answer was too late to be one"
+)
 
 // dialogue lets a server answer until its kernel expects more answers.
 func dialogue(s *lab.Script, arrives func(*lab.Sock, string) bool) {
@@ -207,22 +198,15 @@ func dialogue(s *lab.Script, arrives func(*lab.Sock, string) bool) {
 		}
 	})
 	after := arrives(client, "hello")
-	if took > 30*time.Millisecond {
-		s.TooSlow("the answer was too late to be one", id)
-	} else {
-		s.Expect(id, lab.Is("at once before", atOnce, threshold), lab.Is("at once after them", after, false))
-	}
+	s.UnlessSlow(took > 30*time.Millisecond, noAnswer).
+		Expect(id, lab.Is("at once before", atOnce, threshold), lab.Is("at once after them", after, false))
 	wire.Pass("server:ACK")
 }
 
 // brief lets two servers put an ACK off, and one of them not for long.
 func brief(s *lab.Script, arrives func(*lab.Sock, string) bool) {
-	const id = "delack-max-shortens-the-wait"
 	usual, server := s.Connection("usual")
-	if !lab.HasOption(server, sockopt.DelackMax) {
-		s.Inapplicable("this kernel has no TCP_DELACK_MAX_US", id)
-		return
-	}
+	s.StopIf(!lab.HasOption(server, sockopt.DelackMax), "this kernel has no TCP_DELACK_MAX_US")
 	lab.Set(server, sockopt.QuickAck, false)
 	client, server := s.Connection("brief")
 	lab.Set(server, sockopt.QuickAck, false)
@@ -234,11 +218,8 @@ func brief(s *lab.Script, arrives func(*lab.Sock, string) bool) {
 		arrives(client, "bye")
 	})
 	first := s.Wire.Next("server:ACK").Deliver() // of both connections
-	if took > longestTick {
-		s.TooSlow("the second began too late", id)
-	} else {
-		s.Expect(id, lab.Is("bytes that the first acknowledges", int(first.Ack)-1, len("bye")))
-	}
+	s.UnlessSlow(took > longestTick, "the second began too late").Expect("delack-max-shortens-the-wait",
+		lab.Is("bytes that the first acknowledges", int(first.Ack)-1, len("bye")))
 	s.Wire.Pass("server:ACK")
 }
 

@@ -111,7 +111,7 @@ cost more than Recovery, which halves the window.`,
 	}},
 	Script: func(s *lab.Script) {
 		s.StopIf(s.Client.ProbesTail(), lab.TailLossProbe)
-		s.StopIf(s.Client.SysctlText("net.ipv4.tcp_congestion_control") != "reno", "the claims are about reno's congestion window")
+		needReno(s)
 		s.StopIf(s.Client.Sysctl(reordering) != 3 || s.Client.Sysctl(recovery)&noDupThresh != 0 || !s.Both(sack),
 			"with these settings the story needs other numbers of segments")
 		listener := s.Server.Listen(80, 16)
@@ -127,10 +127,8 @@ cost more than Recovery, which halves the window.`,
 // near makes a connection without SACK on which data has come, so that the next ACK is
 // no window update.
 func near(s *lab.Script, listener *lab.Sock, name string) *lab.Sock {
-	client := s.Client.Named(name).Connect(listener)
-	s.Wire.Handshake(client)
-	server := listener.Accept()
-	s.StopIf(int(client.Info().SndWnd) < 8*int(client.Info().SndMSS), "the receive buffer has no room for so many segments")
+	client, server := s.ConnectionTo(listener, name)
+	needWindow(s, client, 8)
 	client.Send("hello")
 	server.Read()
 	return client
@@ -153,7 +151,7 @@ func lose(s *lab.Script, client *lab.Sock, segments int, lost ...int) (ack *lab.
 		}
 		d.Deliver()
 		ack = wire.Next("server:ACK").Deliver()
-		for copy := wire.Take("client:data again"); copy != nil; copy = wire.Take("client:data again") {
+		for _, copy := range wire.TakeAll("client:data again") {
 			again = append(again, copy.Hold())
 		}
 	}
@@ -161,7 +159,7 @@ func lose(s *lab.Script, client *lab.Sock, segments int, lost ...int) (ack *lab.
 }
 
 func fewDuplicates(s *lab.Script, listener *lab.Sock) {
-	client := near(s, listener, "few client")
+	client := near(s, listener, "few")
 	s.Part("Of three segments the first is lost, and its last duplicate ACK comes twice")
 	ack, again := lose(s, client, 3, 1)
 	few := len(again)
@@ -180,7 +178,7 @@ func fewDuplicates(s *lab.Script, listener *lab.Sock) {
 }
 
 func lostCopy(s *lab.Script, listener *lab.Sock) {
-	client := near(s, listener, "copy client")
+	client := near(s, listener, "copy")
 	s.Part("Of six the first and the third are lost, and so is the copy of the first")
 	_, again := lose(s, client, 6, 1, 3)
 	wire := s.Wire.Of(client)
@@ -206,7 +204,7 @@ func lostCopy(s *lab.Script, listener *lab.Sock) {
 
 // oneHole returns how many segments are sent again before any of them is acknowledged.
 func oneHole(s *lab.Script, listener *lab.Sock) int {
-	client := near(s, listener, "plain client")
+	client := near(s, listener, "plain")
 	s.Part("Of six the first and the third are lost")
 	_, again := lose(s, client, 6, 1, 3)
 	wire := s.Wire.Of(client)

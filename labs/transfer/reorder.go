@@ -92,12 +92,9 @@ has seen, up to tcp_max_reordering.`,
 		},
 	}},
 	Script: func(s *lab.Script) {
-		claims := []string{"out-of-order-is-kept", "out-of-order-is-thrown-away", "reordering-causes-no-retransmission",
-			"three-overtake-and-it-is-sent-again", "sack-and-dsack", "a-copy-beyond-the-hole-is-told-of", "patience-is-learned"}
-		if r := s.Client.Sysctl(reordering); r < 3 || r > 8 || s.Client.Sysctl(sack) == 0 || s.Server.Sysctl(sack) == 0 || s.Client.Sysctl(recovery)&noDupThresh != 0 {
-			s.Inapplicable("with these settings the story needs other numbers of segments", claims...)
-			return
-		}
+		patience := s.Client.Sysctl(reordering)
+		s.StopIf(patience < 3 || patience > 8 || !s.Both(sack) || s.Client.Sysctl(recovery)&noDupThresh != 0,
+			"with these settings the story needs other numbers of segments")
 		// overtaken writes segments, of which all but the first arrive at once. It
 		// returns that one, and what the last ACK says.
 		overtaken := func(client *lab.Sock, others int) (late, ack *lab.Segment) {
@@ -116,10 +113,9 @@ has seen, up to tcp_max_reordering.`,
 		}
 		listener := s.Server.Listen(80, 1)
 		client, server := distant(s, listener, "client")
-		if noRoom(s, client, 10, claims...) {
-			return
-		}
-		mss, told := int(client.Info().SndMSS), s.Server.Sysctl(dsackKey) != 0
+		needRoom(s, client, 10)
+		mss := int(client.Info().SndMSS)
+		told := s.Unless(s.Server.Sysctl(dsackKey) == 0, "the server's tcp_dsack is 0")
 
 		s.Part("Two overtake one")
 		wire := s.Wire.Of(client)
@@ -133,31 +129,21 @@ has seen, up to tcp_max_reordering.`,
 		wire.Carry(client)
 		server.TryReadSome(aLot)
 
-		threshold := s.Client.Sysctl(reordering)
 		client, _ = distant(s, listener, "late client")
 		s.Part("As many overtake one as tcp_reordering says")
 		wire = s.Wire.Of(client)
-		late, ack := overtaken(client, threshold)
+		late, ack := overtaken(client, patience)
 		again = wire.Take("client:data again")
 		late.Deliver()
 		wire.Pass("server:ACK")
 		s.Expect("three-overtake-and-it-is-sent-again", lab.Is("sent again", again != nil, true))
-		dsack := ""
 		if again != nil {
 			again.Deliver()
-			if answer := wire.Take("server:ACK"); answer != nil {
-				answer.Deliver()
-				dsack = answer.SACK
-			}
 		}
-		if !told {
-			s.Inapplicable("the server's tcp_dsack is 0", "sack-and-dsack", "a-copy-beyond-the-hole-is-told-of")
-		} else {
-			first := int(late.Seq)
-			s.Expect("sack-and-dsack",
-				lab.Is("SACK", ack.SACK, between(first, mss, (1+threshold)*mss)),
-				lab.Is("DSACK", dsack, between(first, 0, mss)))
-		}
+		first, dsack := int(late.Seq), wire.IfAny("server:ACK").Deliver().SACK
+		told.Expect("sack-and-dsack",
+			lab.Is("SACK", ack.SACK, between(first, mss, (1+patience)*mss)),
+			lab.Is("DSACK", dsack, between(first, 0, mss)))
 		learn(s, listener, mss, told)
 	},
 }
@@ -169,7 +155,7 @@ const (
 
 // learn lets a segment come last of tcp_reordering and two more, of which but two have
 // overtaken all that is missing: so none of these is taken for lost.
-func learn(s *lab.Script, listener *lab.Sock, mss int, told bool) {
+func learn(s *lab.Script, listener *lab.Sock, mss int, told lab.Condition) {
 	most, missing := s.Client.Sysctl(maxReordering), s.Client.Sysctl(reordering)
 	client, _ := distant(s, listener, "learning client")
 	s.Part("Some are late, and two have overtaken all of them; the second comes twice")
@@ -187,9 +173,7 @@ func learn(s *lab.Script, listener *lab.Sock, mss int, told bool) {
 	copied := wire.Next("server:ACK").Deliver().SACK
 	late.Deliver()
 	wire.Pass("server:ACK")
-	if told {
-		s.Expect("a-copy-beyond-the-hole-is-told-of",
-			lab.Is("SACK", copied, between(int(last.Seq), 0, mss)+","+between(int(last.Seq), -mss, mss)))
-	}
+	told.Expect("a-copy-beyond-the-hole-is-told-of",
+		lab.Is("SACK", copied, between(int(last.Seq), 0, mss)+","+between(int(last.Seq), -mss, mss)))
 	s.Expect("patience-is-learned", lab.Is("tcpi_reordering", int(client.Info().Reordering), min(missing+2, most)))
 }

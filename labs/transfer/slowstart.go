@@ -91,41 +91,22 @@ tcp_slow_start_after_idle is 0.`,
 		},
 	}},
 	Script: func(s *lab.Script) {
-		if s.Client.Sysctl(mtuProbing) > 1 {
-			s.Inapplicable("the client sends probes of the path's MTU, which are no full segments", "initial-window-is-ten",
-				"doubles-per-round-trip", "idle-starts-again", "idle-keeps-the-window", "after-rto-one")
-			return
-		}
-		if leastRTO(s.Client) < kernelsRTOMin {
-			s.Inapplicable("with so short timeouts any pause of the story is an idle time", "initial-window-is-ten",
-				"doubles-per-round-trip", "idle-starts-again", "idle-keeps-the-window", "after-rto-one")
-			return
-		}
-		if !isReno(s, "initial-window-is-ten", "doubles-per-round-trip", "idle-starts-again", "idle-keeps-the-window", "after-rto-one") {
-			return
-		}
-		restarts := s.Client.Sysctl(slowStartAfterIdle) != 0
+		s.StopIf(s.Client.Sysctl(mtuProbing) > 1, "the client sends probes of the path's MTU, which are no full segments")
+		s.StopIf(leastRTO(s.Client) < kernelsRTOMin, "with so short timeouts any pause of the story is an idle time")
+		needReno(s)
+		restarts := s.Unless(s.Client.Sysctl(slowStartAfterIdle) == 0, "tcp_slow_start_after_idle is 0")
 		client, server := s.Connection()
 		lab.Set(client, sockopt.SndBuf, 65536)
-		claims := []string{"initial-window-is-ten", "doubles-per-round-trip", "idle-starts-again", "idle-keeps-the-window", "after-rto-one"}
-		if noRoom(s, client, 22, claims...) || noWaiting(s, s.Client, claims...) {
-			return
-		}
+		needRoom(s, client, 22)
+		needWaiting(s, s.Client)
 		wire := s.Wire.Of(client)
-		// burst takes all that the client has on the wire.
-		burst := func() (all []*lab.Segment) {
-			for d := wire.Take("client:data"); d != nil; d = wire.Take("client:data") {
-				all = append(all, d)
-			}
-			return all
-		}
 		// round is a round trip of all that the client has on the wire.
 		round := func(all []*lab.Segment) {
 			for _, d := range all {
 				d.Deliver()
 			}
 			server.TryReadSome(aLot)
-			for ack := wire.Take("server:ACK"); ack != nil; ack = wire.Take("server:ACK") {
+			for _, ack := range wire.TakeAll("server:ACK") {
 				ack.Deliver()
 				client.Cwnd()
 			}
@@ -134,17 +115,17 @@ tcp_slow_start_after_idle is 0.`,
 		client.Cwnd()
 		s.Part("The first round trip")
 		client.Write(full(client, 12))
-		first := burst()
+		first := wire.TakeAll("client:data")
 		s.Expect("initial-window-is-ten",
 			lab.Is("segments", len(first), 10))
 		round(first)
 		grown := client.Cwnd()
-		round(burst()) // the two that had to wait
+		round(wire.TakeAll("client:data")) // the two that had to wait
 
 		s.Part("The second round trip")
 		before := client.Cwnd()
 		client.Write(full(client, before))
-		second := burst()
+		second := wire.TakeAll("client:data")
 		round(second)
 		s.Expect("doubles-per-round-trip",
 			lab.Is("cwnd after the first", grown, 20),
@@ -157,15 +138,11 @@ tcp_slow_start_after_idle is 0.`,
 		client.Idle(3*client.RTO() + 100*time.Millisecond)
 		client.Write(full(client, 12))
 		after := client.Cwnd()
-		lost := burst()
-		if restarts {
-			s.Expect("idle-starts-again",
-				lab.Is("cwnd", after, 10),
-				lab.Is("segments", len(lost), 10))
-			s.Expect("idle-keeps-the-window", lab.Is("cwnd", after, before))
-		} else {
-			s.Inapplicable("tcp_slow_start_after_idle is 0", "idle-starts-again", "idle-keeps-the-window")
-		}
+		lost := wire.TakeAll("client:data")
+		restarts.Expect("idle-starts-again",
+			lab.Is("cwnd", after, 10),
+			lab.Is("segments", len(lost), 10))
+		restarts.Expect("idle-keeps-the-window", lab.Is("cwnd", after, before))
 
 		s.Part("A timeout")
 		for _, d := range lost {

@@ -80,17 +80,15 @@ gives the congestion window back, and no segment counts as lost any more.`,
 	}},
 	Script: func(s *lab.Script) {
 		s.StopIf(s.Client.ProbesTail(), lab.TailLossProbe)
-		s.StopIf(s.Client.SysctlText("net.ipv4.tcp_congestion_control") != "reno", "the claims are about reno's congestion window")
+		needReno(s)
 		stamped := s.Both(timestamps)
 		listener := s.Server.Listen(80, 16)
 		// delayed opens a connection whose first segments are all held up until a timer
 		// has sent the first again, and then arrive: so many of them. It returns what
 		// the client sends after each one's acknowledgement, and its congestion window.
 		delayed := func(name string, arrive int) (sent []string, before, after int) {
-			client := s.Client.Named(name).Connect(listener)
-			s.Wire.Handshake(client)
-			listener.Accept()
-			s.StopIf(int(client.Info().SndWnd) < 6*int(client.Info().SndMSS), "the receive buffer has no room for so many segments")
+			client, _ := s.ConnectionTo(listener, name)
+			needWindow(s, client, 6)
 			before = client.Cwnd()
 			client.Write(full(client, 3))
 			wire := s.Wire.Of(client)
@@ -124,7 +122,7 @@ gives the congestion window back, and no segment counts as lost any more.`,
 
 		s.Part("Timestamps")
 		if stamped {
-			sent, before, after := delayed("stamped client", 1)
+			sent, before, after := delayed("stamped", 1)
 			s.Expect("the-echo-tells", lab.Seen("cwnd before", before), lab.Is("cwnd given back", after >= before, true), lab.Seen("client sends", sent[0]))
 			s.Expect("a-timeout-sends-all-again", lab.Is("client sends", sent[0], "data again"))
 		} else {
@@ -134,13 +132,13 @@ gives the congestion window back, and no segment counts as lost any more.`,
 		s.Client.SetSysctl(timestamps, "0")
 		s.Part("No timestamps, but F-RTO")
 		s.Client.SetSysctl(frto, "2")
-		sent, before, after := delayed("plain client", 2)
+		sent, before, after := delayed("plain", 2)
 		s.Expect("frto-sends-new-data", lab.Is("client sends after the first ACK", sent[0], "new data"))
 		s.Expect("the-second-ack-tells", lab.Seen("cwnd before", before), lab.Is("cwnd given back", after >= before, true))
 
 		s.Part("Neither")
 		s.Client.SetSysctl(frto, "0")
-		sent, _, _ = delayed("late client", 1)
+		sent, _, _ = delayed("late", 1)
 		s.Expect("without-both-it-goes-on", lab.Is("client sends after the first ACK", sent[0], "data again"))
 	},
 }

@@ -91,21 +91,16 @@ tcp_rack_detect_loss (net/ipv4/tcp_recovery.c) takes that for lost.`,
 			wire := s.Wire.Of(client)
 			client.Write(full(client, 3))
 			first := wire.Next("client:data")
-			lost, last = wire.Next("client:data"), wire.Next("client:data")
-			lost.Drop()
-			last.Drop()
+			lost, last = wire.Next("client:data").Drop(), wire.Next("client:data").Drop()
 			first.Deliver()
 			wire.Pass("server:ACK")
-			_, timer = client.Timer()
-			rto = client.RTO()
+			timer, rto = client.TimeLeft(), client.RTO()
 			return lost, last, wire.Retransmission("client:data"), timer, rto
 		}
-		probes := s.Client.ProbesTail() && s.Client.Sysctl(sack) > 0 && s.Server.Sysctl(sack) > 0
+		probes := s.Unless(!s.Client.ProbesTail() || !s.Both(sack), "the client sends no tail loss probe")
 		listener := s.Server.Listen(80, 1)
 		client, _ := distant(s, listener, "client")
-		if noRoom(s, client, 3, "probe-comes-before-the-rto", "sack-shows-the-rest", "nothing-but-the-rto-finds-it", "without-tlp-the-rto", "a-repair-costs-half-the-window") {
-			return
-		}
+		needRoom(s, client, 3)
 		s.Part("The last two of three are lost")
 		_, last, again, timer, rto := tail(client)
 		// What is sent again, and answered sooner than the least round-trip time, tells
@@ -114,29 +109,16 @@ tcp_rack_detect_loss (net/ipv4/tcp_recovery.c) takes that for lost.`,
 		again.Deliver()
 		wire := s.Wire.Of(client)
 		wire.Deliver("server:ACK")
-		rest := wire.Take("client:data again")
-		if probes {
-			s.Expect("probe-comes-before-the-rto",
-				lab.Is("shorter", timer.Left < rto, true),
-				lab.Is("seq sent again", again.Seq, last.Seq),
-				lab.Is("timeouts", s.Client.Counter("TCPTimeouts"), 0))
-			s.Expect("sack-shows-the-rest",
-				lab.Is("at once", rest != nil, true))
-			s.Expect("nothing-but-the-rto-finds-it",
-				lab.Is("timeouts", s.Client.Counter("TCPTimeouts"), 1))
-		} else {
-			s.Inapplicable("the client sends no tail loss probe",
-				"probe-comes-before-the-rto", "sack-shows-the-rest", "nothing-but-the-rto-finds-it")
-		}
-		if rest != nil {
-			rest.Deliver()
-		}
+		rest := wire.IfAny("client:data again")
+		probes.Expect("probe-comes-before-the-rto",
+			lab.Is("shorter", timer.Left < rto, true),
+			lab.Is("seq sent again", again.Seq, last.Seq),
+			lab.Is("timeouts", s.Client.Counter("TCPTimeouts"), 0))
+		probes.Expect("sack-shows-the-rest", lab.Is("at once", rest.Again, true))
+		probes.Expect("nothing-but-the-rto-finds-it", lab.Is("timeouts", s.Client.Counter("TCPTimeouts"), 1))
+		rest.Deliver()
 		wire.Carry(client)
-		if probes {
-			repaired(s, listener)
-		} else {
-			s.Inapplicable("the client sends no tail loss probe", "a-repair-costs-half-the-window")
-		}
+		repaired(s, listener, probes)
 
 		s.Client.SetSysctl(earlyRetrans, "0")
 		client, _ = distant(s, listener, "late client")
@@ -151,11 +133,7 @@ tcp_rack_detect_loss (net/ipv4/tcp_recovery.c) takes that for lost.`,
 }
 
 // repaired lets a probe bring the one segment that was lost.
-func repaired(s *lab.Script, listener *lab.Sock) {
-	const id = "a-repair-costs-half-the-window"
-	if !isReno(s, id) {
-		return
-	}
+func repaired(s *lab.Script, listener *lab.Sock, probes lab.Condition) {
 	client := s.Client.Named("lone client").Connect(listener)
 	s.Wire.Handshake(client)
 	s.Part("A single segment is lost, and the probe brings it")
@@ -166,8 +144,7 @@ func repaired(s *lab.Script, listener *lab.Sock) {
 	wire.Retransmission("client:data").Deliver()
 	client.Write(full(client, 1)) // before the ACK of the probe comes
 	wire.Next("client:data").Deliver()
-	for ack := wire.Take("server:ACK"); ack != nil; ack = wire.Take("server:ACK") {
-		ack.Deliver()
-	}
-	s.Expect(id, lab.Seen("cwnd before", before), lab.Is("cwnd", client.Cwnd(), before/2))
+	wire.DeliverAll(s.Server)
+	probes.Unless(notReno(s)).Expect("a-repair-costs-half-the-window",
+		lab.Seen("cwnd before", before), lab.Is("cwnd", client.Cwnd(), before/2))
 }

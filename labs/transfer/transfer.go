@@ -48,66 +48,38 @@ const muchMore = 8000
 // send buffer holds.
 const perSegment = 1024
 
-// noRoom judges claims inapplicable, and reports that it has, where the window of a
-// socket's peer, or the socket's own send buffer, has no room for so many segments.
-func noRoom(s *lab.Script, from *lab.Sock, segments int, ids ...string) bool {
-	if noWindow(s, from, segments, ids...) {
-		return true
-	}
+// needRoom ends the story where the window of a socket's peer, or the socket's own send
+// buffer, has no room for so many segments.
+func needRoom(s *lab.Script, from *lab.Sock, segments int) {
+	needWindow(s, from, segments)
 	// The kernel takes one more as long as the buffer is not full.
-	if from.SendBuffer() > (segments-1)*(int(from.Info().SndMSS)+perSegment) {
-		return false
-	}
-	s.Inapplicable("the send buffer has no room for so many segments", ids...)
-	return true
+	s.StopIf(from.SendBuffer() <= (segments-1)*(int(from.Info().SndMSS)+perSegment), "the send buffer has no room for so many segments")
 }
 
-// noWindow is noRoom for a story that sets the size of the send buffer itself.
-func noWindow(s *lab.Script, from *lab.Sock, segments int, ids ...string) bool {
-	if info := from.Info(); int(info.SndWnd) >= segments*int(info.SndMSS) {
-		return false
-	}
-	s.Inapplicable("the receive buffer has no room for so many segments", ids...)
-	return true
+// needWindow is needRoom for a story that sets the size of the send buffer itself.
+func needWindow(s *lab.Script, from *lab.Sock, segments int) {
+	info := from.Info()
+	s.StopIf(int(info.SndWnd) < segments*int(info.SndMSS), "the receive buffer has no room for so many segments")
+}
+
+// needWaiting ends the story where the kernel takes no data that has to wait for a
+// window.
+func needWaiting(s *lab.Script, from *lab.Host) {
+	s.StopIf(from.Sysctl(notSentLowat) <= aLot, "with this tcp_notsent_lowat the kernel takes no more data while some waits for a window")
 }
 
 const notSentLowat = "net.ipv4.tcp_notsent_lowat"
 
-// noWaiting judges claims inapplicable, and reports that it has, where the kernel takes
-// no data that has to wait for a window.
-func noWaiting(s *lab.Script, from *lab.Host, ids ...string) bool {
-	if from.Sysctl(notSentLowat) > aLot {
-		return false
-	}
-	s.Inapplicable("with this tcp_notsent_lowat the kernel takes no more data while some waits for a window", ids...)
-	return true
-}
-
-// needRoom ends the story where the window of a socket's peer, or the socket's own send
-// buffer, has no room for so many segments.
-func needRoom(s *lab.Script, from *lab.Sock, segments int) {
-	info := from.Info()
-	s.StopIf(int(info.SndWnd) < segments*int(info.SndMSS), "the receive buffer has no room for so many segments")
-	// The kernel takes one more as long as the buffer is not full.
-	s.StopIf(from.SendBuffer() <= (segments-1)*(int(info.SndMSS)+perSegment), "the send buffer has no room for so many segments")
-}
+// needReno ends the story where the client does not control congestion as RFC 5681 says.
+func needReno(s *lab.Script) { s.StopIf(notReno(s)) }
 
 // withReno are claims about congestion control as RFC 5681 has it.
-func withReno(s *lab.Script) lab.Condition {
-	const key = "net.ipv4.tcp_congestion_control"
-	control := s.Client.SysctlText(key)
-	return s.Unless(control != "reno", key+" is "+control+", and the claim is about reno")
-}
+func withReno(s *lab.Script) lab.Condition { return s.Unless(notReno(s)) }
 
-// isReno reports whether the client controls congestion as RFC 5681 says. Where it
-// does not, it judges the claims inapplicable.
-func isReno(s *lab.Script, ids ...string) bool {
+func notReno(s *lab.Script) (is bool, why string) {
 	const key = "net.ipv4.tcp_congestion_control"
 	control := s.Client.SysctlText(key)
-	if control != "reno" {
-		s.Inapplicable(key+" is "+control+", and the claim is about reno", ids...)
-	}
-	return control == "reno"
+	return control != "reno", key + " is " + control + ", and the claim is about reno"
 }
 
 // roundTrip is what a round trip to a distant server takes. RACK's reordering window

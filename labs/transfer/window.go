@@ -107,7 +107,7 @@ tcp_init_buffer_space makes it smaller by the part that tcp_app_win keeps for th
 	}},
 	Script: func(s *lab.Script) {
 		s.StopIf(!s.Both(scaling), "window scaling is off")
-		s.StopIf(s.Server.Sysctl("net.ipv4.tcp_syncookies") == 2, "a SYN cookie keeps the scale of another socket")
+		s.StopIf(!s.Server.KeepsHalfOpen(), "a SYN cookie keeps the scale of another socket")
 		largest := max(largestBuffer(s.Client), s.Client.Sysctl("net.core.rmem_max"))
 		s.StopIf(middle(s.Client, rmem) < 1<<16 || middle(s.Server, rmem) < 1<<16 || largest < 1<<20, "with these buffers the windows are too small for the story")
 		listener := s.Server.Listen(80, 16)

@@ -194,7 +194,7 @@ var goAlone = map[string]string{
 	"Script.Expect": "expect, claim and myth", "Script.Int": "what knob returns", "Script.On": "what knob returns", "Script.Note": "print and show", "Script.Part": "part",
 	"Script.OnTheWire": "wire.waiting; the prompt shows it",
 	"Script.Fail":      "fail, a function of Starlark's",
-	"Script.StopIf":    "inapplicable for each claim, in an if", "Script.Unless": "inapplicable, in an if",
+	"Script.StopIf":    "inapplicable for each claim, in an if", "Script.Unless": "inapplicable, in an if", "Script.UnlessSlow": "inapplicable, in an if",
 	"Outcome":          "the second of what a word gives: c.try_accept()[1]",
 	"Script.At":        "the interpreter calls it",
 	"Script.Given":     "a knob of a story file always has a default",
