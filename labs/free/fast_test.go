@@ -6,8 +6,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tcplab/tcplab/labs/internal/segment"
+	"github.com/tcplab/tcplab/labs/lab/labtest"
 	"github.com/tcplab/tcplab/labs/record"
 )
 
@@ -81,5 +83,24 @@ func TestNothingLost(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What a host's interface has no room for is lost without anybody having asked for it:
+// then the run is no evidence.
+func TestUnaskedLoss(t *testing.T) {
+	t.Parallel()
+	needs(t, "ip")
+	r, err := Run(t.Context(), Options{
+		Server: ownServer("take"), Timeout: time.Minute, Wait: time.Minute,
+		Client: []string{"sh", "-c", "ip link set wire0 txqueuelen 1 && exec " + ownServer("send", "40000", "40000")},
+		Expect: expectations(t, "client exits 0"),
+	})
+	labtest.SkipIfMissing(t, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Outcome != record.Broken || !strings.Contains(r.Error, "wire0 has lost") || r.Claims[0].Verdict != record.VerdictBroken {
+		t.Errorf("outcome %s, %s; %s", r.Outcome, r.Error, r.Claims[0].Verdict)
 	}
 }
