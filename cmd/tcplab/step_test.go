@@ -299,5 +299,5 @@ func TestStepPrograms(t *testing.T) {
 		t.Errorf("a timer is said to have made the connection:\n%s", screen)
 	}
 	w.types("q")
-	w.sees("so it is: client exits 0", "ended with 0", sane)
+	w.sees("met: client exits 0", "ended with 0", sane)
 }

@@ -91,9 +91,9 @@ func runHeadline(c *record.Claim) string {
 		}
 		return "acted"
 	case c.Surprise:
-		return "NOT SO"
+		return "NOT MET"
 	}
-	return "so it is"
+	return "met"
 }
 
 // failureText says which programs have failed, and how; "" for none.
