@@ -187,6 +187,26 @@ func TestWriteAndTo(t *testing.T) {
 	}
 }
 
+// A packet that was given other bytes on its way is handed over with these.
+func TestHandChanged(t *testing.T) {
+	w, hosts := plug(t)
+	hosts[client].send(t, packet(t, client, 40000, "S", 1, 0, ""))
+	if err := w.Drain(client, false); err != nil {
+		t.Fatal(err)
+	}
+	p := w.Take(func(*Packet) bool { return true })
+	marked := *p
+	marked.Raw = segment.SetECN(p.Raw, segment.CE)
+	for _, p := range []*Packet{p, &marked} {
+		if err := w.Hand(server, p); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(p.Raw, hosts[server].receive(t)); diff != "" {
+			t.Error("received (-want +got):\n" + diff)
+		}
+	}
+}
+
 func TestWait(t *testing.T) {
 	w, hosts := plug(t)
 	begin := time.Now()
