@@ -9,7 +9,7 @@ import (
 // The ends of a close that go past the textbook's arrows.
 var abortClose = lab.Lab{
 	Name:  "abortclose",
-	Title: "In every state of a close silence, a RST or unread data may end the connection",
+	Title: "In every state of a close, silence, a RST or unread data may end the connection",
 	Look:  "the states that go to CLOSE without the segment that the textbook has there",
 	Long: `The textbook draws a close as a way through states, each left by the right segment. In
 each of them something else may come: the other side falls silent, it resets the
@@ -17,17 +17,17 @@ connection, or the program closes without having read what it was sent. Then the
 goes to CLOSE at once. Here TCP_USER_TIMEOUT makes the silence short. By default
 tcp_orphan_retries bounds it for closed sockets, and tcp_retries2 for others.`,
 	Why: `A FIN is sent again like data, and given up like data: tcp_write_timeout
-(net/ipv4/tcp_timer.c) asks whether the time is over, in whatever state the socket is, and
-tcp_write_err ends it. No RST tells the other side. A closed socket has no program that
+(net/ipv4/tcp_timer.c) checks whether the time is over, in whatever state the socket is,
+and tcp_write_err ends it. No RST tells the other side. A closed socket has no program that
 could learn of it. One in CLOSE_WAIT has, and its next write gets ETIMEDOUT.
 
 A RST with the right number ends a connection in every state (tcp_reset in
 net/ipv4/tcp_input.c). In CLOSING both sides have closed, so nobody is told.
 
 tcp_close looks for unread data before anything else: if there is some, it sends a RST
-instead of a FIN, because the other side is to know that its data was lost (RFC 2525
-§2.17). That holds in CLOSE_WAIT, where the last step of a close was due, and after
-shutdown in FIN_WAIT2, where the own FIN is already acknowledged.`,
+instead of a FIN, so that the other side learns that its data was lost (RFC 2525 §2.17).
+That holds in CLOSE_WAIT, where the last step of a close was due, and after shutdown in
+FIN_WAIT2, where the program's own FIN is already acknowledged.`,
 	Try: []lab.Try{
 		{Command: "lostfin", Says: "silence in FIN_WAIT1, and how long it may last"},
 		{Command: "resetclose", Says: "the RST of a close with unread data, in ESTABLISHED"},

@@ -10,13 +10,13 @@ import (
 // A host that has no room for another TIME_WAIT.
 var bucket = lab.Lab{
 	Name:  "bucket",
-	Title: "Beyond tcp_max_tw_buckets a connection ends without TIME_WAIT, and without a word",
+	Title: "Beyond tcp_max_tw_buckets a connection ends silently, without TIME_WAIT",
 	Look:  "the close after which no TIME_WAIT is left (TCPTimeWaitOverflow)",
-	Long: `Each TIME_WAIT is a small socket of its own, and tcp_max_tw_buckets bounds how many of
-them a host keeps. When there is no room, the kernel does not wait for an older one to
-end: the connection that closes now gets no TIME_WAIT at all. The same limit holds for
-FIN_WAIT2 after close, which is such a small socket too. What TIME_WAIT is there for is
-then missing: a repeated FIN, or the other side's late one, is answered by a RST. Some
+	Long: `Each TIME_WAIT is a small socket of its own, and tcp_max_tw_buckets bounds how
+many of them a host keeps. When there is no room, the kernel does not wait for an older one
+to end: the connection that closes now gets no TIME_WAIT at all. The same limit holds for
+FIN_WAIT2 after close, which is such a small socket too. Then nothing does the work of
+TIME_WAIT: a repeated FIN, or the other side's late one, is answered with a RST. Some
 guides lower the limit to get rid of TIME_WAIT.`,
 	Why: `inet_twsk_alloc (net/ipv4/inet_timewait_sock.c) compares the number of these sockets
 with the limit, and returns none if it is reached. tcp_time_wait
@@ -24,9 +24,9 @@ with the limit, and returns none if it is reached. tcp_time_wait
 tcp_done. No segment tells the other side. The sockets that are there stay: lowering the
 limit removes none of them.
 
-In FIN_WAIT2 after close the loss is worse than a missing wait. The other side may not
-have closed yet; it may still have data to send. Everything that it sends now meets no
-socket, and draws a RST. An orderly close turns into a reset.
+In FIN_WAIT2 after close the loss is worse than a missing wait. The other side may not have
+closed yet; it may still have data to send. Everything that it sends now finds no socket,
+and is answered with a RST. An orderly close turns into a reset.
 
 ip-sysctl.rst says "you _must_ not lower the limit artificially". One of these sockets
 takes some hundred bytes, and holds its port only towards one address and port of the
@@ -50,7 +50,7 @@ other side: thousands of them do no harm.`,
 		},
 	}, {
 		ID:     "lost-ack-then-resets",
-		Text:   "If the last ACK of that connection is lost, the FIN that the server sends again meets no socket and draws a RST.",
+		Text:   "If the last ACK of that connection is lost, the FIN that the server sends again finds no socket and is answered with a RST.",
 		Source: "net/ipv4/tcp_ipv4.c: tcp_v4_rcv; net/ipv6/tcp_ipv6.c: tcp_v6_rcv; RFC 9293 §3.5.2",
 		Control: lab.Control{
 			Says: "the limit is raised", Before: "over client:close",

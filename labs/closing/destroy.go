@@ -10,28 +10,26 @@ import (
 // A connection that is ended from outside, by ss -K.
 var destroy = lab.Lab{
 	Name:  "destroy",
-	Title: "ss -K resets a connection behind its program's back; TIME_WAIT goes without a word",
+	Title: "ss -K resets another program's connection, and removes a TIME_WAIT silently",
 	Look:  "the RST of the socket that is destroyed, and the TIME_WAIT that goes without one",
-	Long: `"ss -K" ends a socket that belongs to another program. It asks the kernel through
-inet_diag (SOCK_DESTROY), by the addresses, and needs no descriptor. What happens
+	Long: `"ss -K" ends a socket that belongs to another program. It asks the kernel
+through inet_diag (SOCK_DESTROY), by the addresses, and needs no descriptor. What happens
 depends on the state. An established connection is reset: the other side gets a RST, and
-the program's own next call fails with ECONNABORTED. A TIME_WAIT and a half-open
-connection go silently. A listener stops listening, and what waits in its queue is
-reset.`,
-	Why: `tcp_abort (net/ipv4/tcp.c) does it. It takes a request or a time-wait socket out of its
-table, which sends nothing. (Linux 5.10 leaves a time-wait socket alone, and says
+the program's own next call fails with ECONNABORTED. A TIME_WAIT and a half-open connection
+are removed silently. A listener stops listening, and what waits in its queue is reset.`,
+	Why: `tcp_abort (net/ipv4/tcp.c) does it. It takes a request or a time-wait socket out
+of its table, which sends nothing. (Linux 5.10 leaves a time-wait socket alone, and says
 EOPNOTSUPP.) A listener goes to CLOSE and drops its queue as close does
 (inet_csk_listen_stop). In all other states it sends a RST if RFC 9293 would for an ABORT
 (tcp_need_reset: ESTABLISHED, CLOSE_WAIT, FIN_WAIT1, FIN_WAIT2, SYN_RECV), and ends the
-connection with ECONNABORTED, an error that nothing else gives to read. The descriptor
-stays the program's: it still has to close it.
+connection with ECONNABORTED. The descriptor stays the program's: it still has to close it.
 
 sock_diag_destroy (net/core/sock_diag.c) asks for CAP_NET_ADMIN in the user namespace that
 owns the network namespace, and for nothing else: not for root, and not for the socket to
 be one's own. So a container's root can end the connections of its container alone.
 
-Android was what it was made for: when the phone leaves a network, connections that can
-never work again are ended at once, and their programs need not wait for a timeout.`,
+It was made for Android: when the phone leaves a network, connections that can never work
+again are ended at once, and their programs need not wait for a timeout.`,
 	Try: []lab.Try{
 		{Command: "resetclose", Says: "the resets that a program's own close sends"},
 		{Command: "timewait", Says: "other ways to end a TIME_WAIT"},
@@ -78,14 +76,14 @@ never work again are ended at once, and their programs need not wait for a timeo
 		},
 	}, {
 		ID:     "time-wait-goes-silently",
-		Text:   "A TIME_WAIT is gone at once, and nothing is sent.",
+		Text:   "A TIME_WAIT ends at once, and nothing is sent.",
 		Source: "net/ipv4/tcp.c: tcp_abort",
 		Control: lab.Control{
 			Says: "the server's FIN is lost", Of: "waiting client", Segment: "server:FIN,ACK",
 		},
 	}, {
 		ID:     "syn-recv-goes-silently",
-		Text:   "A half-open connection is gone as well, and nothing is sent.",
+		Text:   "A half-open connection ends as well, and nothing is sent.",
 		Source: "net/ipv4/tcp.c: tcp_abort",
 		Control: lab.Control{
 			Says: "the third segment arrives first", Of: "half-open", Segment: "server:SYN,ACK",

@@ -9,13 +9,13 @@ import (
 // A close that comes sooner than the textbook's.
 var earlyClose = lab.Lab{
 	Name:  "earlyclose",
-	Title: "What close does depends on the state: nothing is sent, a FIN, the data first, or a RST",
+	Title: "Depending on the state, close sends nothing, a FIN, the rest of the data first, or a RST",
 	Look:  "what each close sends: nothing, a FIN, data and a FIN, or a RST",
-	Long: `Textbooks close a connection that is established and idle. A program may close sooner.
-While connect is still under way, close sends nothing at all, and the server learns of
-it only when its SYN,ACK is answered by a RST. In SYN_RECV close sends a FIN. Data that
-the kernel has not sent yet goes first, with the FIN. And data of the other side that
-is under way when the program closes meets a socket that nobody can read: a RST ends
+	Long: `Textbooks close a connection that is established and idle. A program may close
+sooner. While connect is still under way, close sends nothing at all, and the server
+notices only when its SYN,ACK is answered with a RST. In SYN_RECV close sends a FIN. Data
+that the kernel has not sent yet goes first, with the FIN. And data of the other side that
+is under way when the program closes finds a socket that no program can read: a RST ends
 the connection, and the other side's FIN never comes.`,
 	Why: `tcp_close_state (net/ipv4/tcp.c) looks up in the table new_state what the state becomes
 and whether a FIN is to be sent. From SYN_SENT it is CLOSE, without one: nobody has
@@ -34,7 +34,7 @@ reads to the end, and closes then.`,
 	Try: []lab.Try{
 		{Command: "resetclose", Says: "a close with data that arrived and was not read"},
 		{Command: "halfclose", Says: "shutdown, which lets the other side go on sending"},
-		{Command: "simopen", Says: "how a socket of a program's comes to be in SYN_RECV"},
+		{Command: "simopen", Says: "how a program's own socket gets into SYN_RECV"},
 		{Command: "linger", Says: "a close that waits for what it sends"},
 	},
 	Sockopts:  []string{"TCP_CORK"},

@@ -20,11 +20,11 @@ still reads, for as long as it likes. After close(2) no program is left to read,
 Linux ends the state after tcp_fin_timeout, or after the socket's own TCP_LINGER2.
 Until then it keeps a small time-wait socket instead of the full one. Contrary to
 many guides, this sysctl does not change TIME_WAIT.`,
-	Why: `Two places decide: tcp_rcv_state_process when the FIN of an orphan is acknowledged,
-and __tcp_close when close comes later. Both take the limit from tcp_fin_time, and up
-to 60 seconds both call tcp_time_wait. What remains is a small socket that can answer
-a FIN but has no room for data. So data draws a RST: no program is left to read it,
-and the sender should know (RFC 9293 §3.6.1, SHLD-3).
+	Why: `Two places decide: tcp_rcv_state_process when the FIN of an orphan is
+acknowledged, and __tcp_close when close comes later. Both take the limit from
+tcp_fin_time, and up to 60 seconds both call tcp_time_wait. What remains is a small socket
+that can answer a FIN but has no room for data. So data is answered with a RST: no program
+is left to read it, and the sender should know (RFC 9293 §3.6.1, SHLD-3).
 
 Above 60 seconds the full socket first waits for the excess. One would expect the
 small one to wait for the other 60 seconds, but tcp_keepalive_timer gives it the

@@ -22,14 +22,14 @@ With shutdown(SHUT_WR) a program says that it will send no more; it still reads
 everything that comes. The other side reads the end of the stream and may go on
 sending for as long as it likes. No timer ends FIN_WAIT2 while a program holds the
 socket.`,
-	Why: `shutdown(SHUT_WR) sets a flag in the socket (net/ipv4/af_inet.c: inet_shutdown), and
-tcp_shutdown sends the FIN. From then on tcp_sendmsg_locked fails every write with
-EPIPE, and send(2) adds a SIGPIPE that kills a program not prepared for it. When the
-FIN is acknowledged, tcp_rcv_state_process asks whether a program still holds the
-socket. If so, it wakes the program and sets no timer.
+	Why: `shutdown(SHUT_WR) sets a flag in the socket (net/ipv4/af_inet.c: inet_shutdown),
+and tcp_shutdown sends the FIN. From then on tcp_sendmsg_locked fails every write with
+EPIPE, and send(2) adds a SIGPIPE that kills a program not prepared for it. When the FIN is
+acknowledged, tcp_rcv_state_process checks whether a program still holds the socket. If so,
+it wakes the program and sets no timer.
 
-Shutting down is the way to say "that was all" and still get the answer. After close
-nobody could read the answer, and its first byte would draw a RST.
+Shutting down is the way to say "that was all" and still get the answer. After close nobody
+could read the answer, and its first byte would be answered with a RST.
 
 The price: a half-closed connection has no time limit. If the other side neither
 sends nor closes, only the program's own timeout ends it. If the other side is gone,
@@ -37,7 +37,7 @@ SO_KEEPALIVE does; that timer runs in FIN_WAIT2 as well (net/ipv4/tcp_timer.c:
 tcp_keepalive_timer).`,
 	Try: []lab.Try{
 		{Command: "halfclose --bytes 16384", Says: "twelve segments arrive after the FIN, and the client reads all of them"},
-		{Command: "finwait2", Says: "the same state after close: there it has a limit, and data draws a RST"},
+		{Command: "finwait2", Says: "the same state after close: there it has a limit, and data is answered with a RST"},
 		{Command: "resetclose", Says: "a program that closes with data unread sends RST"},
 	},
 	Knobs: []lab.Knob{

@@ -62,7 +62,7 @@ socket(7) says so.`,
 	}, {
 		ID:     "non-blocking-returns-at-once",
 		Text:   "On a non-blocking socket close returns at once.",
-		Source: "widely taught, for no other call on such a socket waits",
+		Source: "widely taught, because no other call on such a socket waits",
 		Myth:   true,
 		Truth:  "close waits as on any other socket: sk_stream_wait_close (net/core/stream.c) does not look at O_NONBLOCK.",
 		Control: lab.Control{

@@ -11,18 +11,18 @@ var lostFIN = lab.Lab{
 	Name:  "lostfin",
 	Title: "A FIN without an answer is sent again, until the kernel gives up",
 	Look:  "how often the FIN is sent again, and what is left of the socket",
-	Long: `After close(2) no program holds the connection any more. It is an orphan, and the
-kernel alone makes sure that the FIN arrives. Without an acknowledgement it sends the
-FIN again, each time after twice the pause, and then gives up silently.
-tcp_orphan_retries decides when. With --shutdown the program keeps its descriptor:
-then the rule is the one for data, tcp_retries2, and the program learns of the
-failure. Either way the server hears nothing and stays ESTABLISHED.`,
-	Why: `At each timeout tcp_retransmit_timer asks tcp_write_timeout whether to give up (both
-in net/ipv4/tcp_timer.c). The limit is tcp_orphan_retries for an orphan and
-tcp_retries2 otherwise, and neither is a count. tcp_model_timeout turns it into a
-time, that of N+1 doubling timeouts from 200 ms on, and retransmits_timed_out
-compares that with the time since the first retransmission. tcp_write_err then leaves
-ETIMEDOUT for the program that holds the socket. It sends nothing.
+	Long: `After close(2) no program holds the connection any more. It is an orphan, and
+the kernel alone makes sure that the FIN arrives. Without an acknowledgement it sends the
+FIN again, each time after twice the pause, and then gives up silently. tcp_orphan_retries
+decides when. With --shutdown the program keeps its descriptor: then the rule is the one
+for data, tcp_retries2, and the program learns of the failure. Either way the server gets
+no segment and stays ESTABLISHED.`,
+	Why: `At each timeout tcp_retransmit_timer calls tcp_write_timeout, which decides
+whether to give up (both in net/ipv4/tcp_timer.c). The limit is tcp_orphan_retries for an
+orphan and tcp_retries2 otherwise, and neither is a count. tcp_model_timeout turns it into
+a time, that of N+1 doubling timeouts from 200 ms on, and retransmits_timed_out compares
+that with the time since the first retransmission. tcp_write_err then leaves ETIMEDOUT for
+the program that holds the socket. It sends nothing.
 
 So after close nobody learns that the last data was lost. A program that has to know
 calls shutdown, reads until the other side has closed as well, and then calls close.

@@ -24,8 +24,8 @@ gone by then. tcp_time_wait has kept what an answer needs: addresses, ports, seq
 numbers, the window and the timestamp. It acknowledges each repeated FIN, and the 60
 seconds start again.
 
-Without that socket (after a restart of the client, or beyond tcp_max_tw_buckets) the
-FIN would draw a RST. That ends the server's socket as well, but as an error
+Without that socket (after a restart of the client, or beyond tcp_max_tw_buckets) the FIN
+would be answered with a RST. That ends the server's socket as well, but as an error
 (tcp_reset), although all data has arrived.
 
 Sockets that stay in LAST_ACK mean that the other host is gone, or that its ACKs do

@@ -8,12 +8,12 @@ import (
 // What the calls of a program say after a RST has arrived.
 var resetErrors = lab.Lab{
 	Name:  "reseterrors",
-	Title: "The error of a reset depends on the state in which it arrives, and is told once",
+	Title: "The error of a reset depends on the state in which it arrives, and is reported once",
 	Look:  "the errno after the same RST: ECONNREFUSED, ECONNRESET or EPIPE",
-	Long: `"Connection reset by peer" is what most programs print when a RST has come. But the
-kernel chooses the error by the state of the socket: ECONNREFUSED while it connects,
+	Long: `"Connection reset by peer" is what most programs print when a RST has come. But
+the kernel chooses the error by the state of the socket: ECONNREFUSED while it connects,
 EPIPE once the other side's FIN is there, and ECONNRESET in all other states. And it
-tells the error once, to whichever call comes first. A server that reads to the end of
+reports the error once, to whichever call comes first. A server that reads to the end of
 the stream and then meets a RST sees no ECONNRESET at all, and its next read says again
 that the stream has ended.`,
 	Why: `tcp_reset (net/ipv4/tcp_input.c) picks the errno by the state and puts it into sk_err.
@@ -22,11 +22,10 @@ read, write, connect, and getsockopt with SO_ERROR all take it from there and cl
 returns 0, and write fails with EPIPE.
 
 tcp_recvmsg_locked (net/ipv4/tcp.c) looks at the receive queue first: data that arrived
-before the RST is read before the error is told. Then it looks whether a FIN has come
+before the RST is read before the error is reported. Then it looks whether a FIN has come
 (SOCK_DONE), and returns 0 if so, before it looks at the error. That is why a reset in
-CLOSE_WAIT can be seen by writing alone, or by asking for SO_ERROR. What the program
-had written and the other side had not received is lost without a word about how much
-it was.`,
+CLOSE_WAIT can be seen by writing alone, or by asking for SO_ERROR. What the program had
+written and the other side had not received is lost, and nothing says how much it was.`,
 	Try: []lab.Try{
 		{Command: "resetclose", Says: "why the other side has sent a RST"},
 		{Command: "closewait", Says: "the state in which EPIPE takes the place of ECONNRESET"},
@@ -83,7 +82,7 @@ it was.`,
 		},
 	}, {
 		ID:     "so-error-tells-and-clears",
-		Text:   "getsockopt with SO_ERROR tells the error and clears it: asked again it is 0.",
+		Text:   "getsockopt with SO_ERROR returns the error and clears it: the next one returns 0.",
 		Source: "socket(7), SO_ERROR",
 		Control: lab.Control{
 			Says: "the RST is lost", Of: "asking client", Segment: "server:RST",

@@ -10,17 +10,17 @@ var shutRead = lab.Lab{
 	Name:  "shutread",
 	Title: "shutdown(SHUT_RD) sends nothing and refuses nothing",
 	Look:  "that nothing is sent, and that data is still acknowledged",
-	Long: `shutdown(2) with SHUT_WR sends a FIN. With SHUT_RD it sends nothing: TCP has no segment
-that says "I do not read any more". Read returns 0 then, as if the other side had
+	Long: `shutdown(2) with SHUT_WR sends a FIN. With SHUT_RD it sends nothing: TCP has no
+segment that says "I do not read any more". read returns 0 then, as if the other side had
 closed. But the connection is as before. What the other side sends arrives, is
-acknowledged, and can even be read. Only if the program shuts down both directions
-does the kernel refuse new data, with a reset.`,
-	Why: `inet_shutdown (net/ipv4/af_inet.c) sets RCV_SHUTDOWN, a flag of the socket that poll and
-read look at. tcp_shutdown (net/ipv4/tcp.c) has something to send for SEND_SHUTDOWN
-alone. In ESTABLISHED nobody looks at the flag when data arrives (tcp_rcv_established),
-so it is queued as ever; tcp_recvmsg_locked gives out what is queued before it looks at
-the flag. If nobody reads, the receive buffer fills, the window closes, and the other
-side waits: that is all that stops it.
+acknowledged, and can even be read. Only if the program shuts down both directions does the
+kernel refuse new data, with a reset.`,
+	Why: `inet_shutdown (net/ipv4/af_inet.c) sets RCV_SHUTDOWN, a flag of the socket that
+poll and read look at. tcp_shutdown (net/ipv4/tcp.c) has something to send for
+SEND_SHUTDOWN alone. In ESTABLISHED nobody looks at the flag when data arrives
+(tcp_rcv_established), so it is queued as ever; tcp_recvmsg_locked returns what is queued
+before it looks at the flag. If nobody reads, the receive buffer fills, the window closes,
+and the other side waits: that is all that stops it.
 
 After a FIN of its own the socket is in FIN_WAIT1 or FIN_WAIT2, and there
 tcp_rcv_state_process (net/ipv4/tcp_input.c) does look: new data for a socket that is

@@ -35,7 +35,7 @@ before its kernel's delayed ACK.`,
 	TimeWaits: 1,
 	Claims: []lab.Claim{{
 		ID:     "three-segments-close",
-		Text:   "The passive closer's FIN also acknowledges the first FIN, so three segments close the connection.",
+		Text:   "If the passive closer closes before its kernel sends the delayed ACK, its FIN also acknowledges the first FIN, and three segments close the connection.",
 		Source: "RFC 9293 §3.3.2, figure 5, note 2; net/ipv4/tcp_output.c: tcp_send_delayed_ack",
 		Control: lab.Control{
 			Says: "the FIN is acknowledged before the server closes", Before: "server:close",

@@ -38,7 +38,7 @@ signature).`,
 		},
 	}, {
 		ID:     "too-old-an-ack-is-refused",
-		Text:   "Data with the right sequence number is dropped, and answered by an ACK, if it acknowledges numbers from before all that was sent.",
+		Text:   "Data with the right sequence number is dropped, and answered by an ACK, if it acknowledges a number below the first byte that the server has sent.",
 		Source: "RFC 9293 §3.10.7.4 (MAY-12); net/ipv4/tcp_input.c: tcp_ack",
 		Control: lab.Control{
 			Says: "it acknowledges what was sent last", Segment: "client:data#2",
@@ -70,7 +70,7 @@ signature).`,
 		Text:   "What the server reads is what the client has written: its kernel drops what others send.",
 		Source: "widely taught: the sequence numbers protect the stream",
 		Myth:   true,
-		Truth:  "Who knows the numbers can write into the stream, and the client's own data is then dropped as a duplicate (net/ipv4/tcp_input.c: tcp_data_queue).",
+		Truth:  "Whoever knows the numbers can write into the stream, and the client's own data is then dropped as a duplicate (net/ipv4/tcp_input.c: tcp_data_queue).",
 		Control: lab.Control{
 			Says: "the forged data is lost", Segment: "client:data#5",
 		},

@@ -10,22 +10,24 @@ var blindRST = lab.Lab{
 	Name:  "blindrst",
 	Title: "A RST ends a connection only if its sequence number is exact",
 	Look:  "which of the forged RSTs is exact, and what answers the others",
-	Long: `Whoever knows a connection's addresses and ports can send a RST in the name of one end.
-What he does not know is the sequence number. The receive window is 64 KB or more, so a
-RST that need only lie in the window would be found by some 65,000 guesses. Therefore
-Linux wants the exact number. A RST that is in the window, but not exact, is answered by
-a challenge ACK, which names the number that is expected. Whoever really has reset the
-connection sees it, and resets again with that number. A blind attacker does not see it.`,
-	Why: `tcp_validate_incoming (net/ipv4/tcp_input.c) looks at a RST before anything else is done
-with it. Outside of the window it is dropped without an answer, in the window it is
-compared with RCV.NXT. With SACK the end of the last block counts too: a peer that has
-lost segments may have reset after them.
+	Long: `Whoever knows a connection's addresses and ports can send a RST in the name of
+one end. What the attacker does not know is the sequence number. The receive window is 64
+KB or more: if the RST had only to lie in the window, some 65,000 guesses would be enough.
+Therefore Linux requires the exact number. A RST that is in the window, but not exact, is
+answered by a challenge ACK, which names the number that is expected. Whoever really has
+reset the connection sees it, and resets again with that number. A blind attacker does not
+see it.`,
+	Why: `tcp_validate_incoming (net/ipv4/tcp_input.c) looks at a RST before anything else
+is done with it. Outside of the window it is dropped without an answer, in the window it is
+compared with RCV.NXT. With SACK the end of the last block counts too: a peer that has lost
+segments may have reset after them. After a FIN its own number counts as well
+(tcp_reset_check).
 
-The answer (tcp_send_challenge_ack) is limited, because otherwise one could make two
-hosts send each other ACKs for ever: one in tcp_invalid_ratelimit, half a second, for
-each connection. The limit for the whole host, tcp_challenge_ack_limit, is off today.
-When it was a fixed number for all connections, an attacker could count how many answers
-were left to him, and learn from that whether he had guessed another's window.
+The answer (tcp_send_challenge_ack) is limited, because otherwise one could make two hosts
+send each other ACKs for ever: one in tcp_invalid_ratelimit, half a second, for each
+connection. The limit for the whole host, tcp_challenge_ack_limit, is off today. When it
+was a fixed number for all connections, an attacker could count how many answers were left,
+and so learn whether a guess had hit the window of another connection.
 
 A timestamp that is too old does not matter here (PAWS exempts a RST).`,
 	Try: []lab.Try{
@@ -44,7 +46,7 @@ A timestamp that is too old does not matter here (PAWS exempts a RST).`,
 		},
 	}, {
 		ID:     "in-window-gets-challenge-ack",
-		Text:   "A RST in the window that is not exact is answered by an ACK with the number that is expected, and the connection lives on.",
+		Text:   "A RST in the window that is not exact is answered with an ACK that has the number that is expected, and the connection stays open.",
 		Source: "RFC 9293 §3.10.7.4; net/ipv4/tcp_input.c: tcp_validate_incoming, tcp_send_challenge_ack",
 		Control: lab.Control{
 			Says: "another one comes just before, and uses up the limit", Segment: "client:RST#2",
@@ -79,7 +81,7 @@ A timestamp that is too old does not matter here (PAWS exempts a RST).`,
 		},
 	}, {
 		ID:     "real-reset-takes-another-round",
-		Text:   "If data before a real RST was lost, the challenge ACK draws a second RST, with the exact number, and that ends the connection.",
+		Text:   "If data before a real RST was lost, the challenge ACK is answered with a second RST, which has the exact number and ends the connection.",
 		Source: "RFC 9293 §3.10.7.4; RFC 9293 §3.5.2",
 		Control: lab.Control{
 			Says: "the challenge ACK is lost", Of: "late client", Segment: "server:ACK",

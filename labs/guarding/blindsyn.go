@@ -10,15 +10,15 @@ var blindSYN = lab.Lab{
 	Name:  "blindsyn",
 	Title: "A SYN on an open connection does no harm, whatever its number",
 	Look:  "the challenge ACK to each SYN, and that the connection goes on",
-	Long: `By RFC 793 a SYN in the window of an open connection was an error, and both sides had to
-reset it. So an attacker who guessed a number in the window could end a connection by a
-SYN. Today every SYN is answered by a challenge ACK and dropped, whatever its number. If
-the client has really started again, it will answer that ACK by a RST. If it has not, it
-sees an ACK that tells it nothing, and all goes on.`,
-	Why: `tcp_validate_incoming (net/ipv4/tcp_input.c) handles a SYN outside of the window and one
-inside alike (syn_challenge), and so does it with SYN,ACK. RFC 9293 §3.10.7.4 demands the
+	Long: `By RFC 793 a SYN in the window of an open connection was an error, and both
+sides had to reset it. So an attacker who guessed a number in the window could end a
+connection by a SYN. Today every SYN is answered by a challenge ACK and dropped, whatever
+its number. If the client has really started again, it will answer that ACK by a RST. If it
+has not, it gets an ACK that tells it nothing new, and the connection goes on.`,
+	Why: `tcp_validate_incoming (net/ipv4/tcp_input.c) handles a SYN outside of the window
+and one inside alike (syn_challenge), and a SYN,ACK as well. RFC 9293 §3.10.7.4 demands the
 answer irrespective of the sequence number, so that it does not tell an attacker whether
-his guess was right. Two counters tell of it (nstat -az): TCPSYNChallenge and
+the guess was right. Two counters count it (nstat -az): TCPSYNChallenge and
 TCPChallengeACK.
 
 The answer has the numbers of the open connection. It goes to the address in the SYN, and

@@ -20,10 +20,9 @@ segments out of order (tcp_data_queue_ofo), with its flags. Only when the hole i
 does tcp_ofo_queue move it on, and it calls tcp_fin then. So a FIN can never cut off the
 data before it: a program that has read 0 has read all that was sent.
 
-A forged FIN has to meet the next number exactly, too, to do any harm at once.
+A forged FIN, too, needs exactly the next number to do harm at once.
 
-What waits out of order is no unread data to close: a program that closes meanwhile sends
-a FIN, and no RST.`,
+Data that waits out of order does not count as unread: close then sends a FIN, not a RST.`,
 	Try: []lab.Try{
 		{Command: "fourway", Says: "a FIN in order"},
 		{Command: "oldfin --sysctl net.ipv4.tcp_sack=0", Says: "without SACK the ACK does not say what has arrived"},

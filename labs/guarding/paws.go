@@ -12,16 +12,16 @@ var paws = lab.Lab{
 	Name:  "paws",
 	Title: "A segment with an older timestamp is dropped, whatever its sequence number",
 	Look:  "a segment in the window that is dropped for its timestamp alone",
-	Long: `Sequence numbers have 32 bits: after 4 GiB they begin anew, at 10 Gbit/s after less than
-four seconds. A segment that was delayed for so long would fit into the window again, and
-its old bytes would be taken for new ones. Timestamps prevent that. Each segment carries
-the sender's clock, and the receiver remembers the latest. A segment that is older is
-dropped: this is PAWS, protection against wrapped sequence numbers. Here a segment with
+	Long: `Sequence numbers have 32 bits: after 4 GiB they begin anew, at 10 Gbit/s after
+less than four seconds. A segment that was delayed for so long would fit into the window
+again, and its old bytes would be read as new ones. Timestamps prevent that. Each segment
+carries the sender's clock, and the receiver remembers the latest. A segment that is older
+is dropped: this is PAWS, protection against wrapped sequence numbers. Here a segment with
 the right number and an old timestamp arrives, then one without a timestamp, then a RST.`,
-	Why: `The check is the first that tcp_validate_incoming (net/ipv4/tcp_input.c) makes. It lets
-pass a timestamp that is older by 1 at most (TCP_PAWS_WINDOW), and ACKs that were merely
-overtaken (tcp_disordered_ack). The remembered value, ts_recent, is that of the latest
-segment that was in order. After 36 minutes without a segment it counts no longer
+	Why: `The check is the first that tcp_validate_incoming (net/ipv4/tcp_input.c) makes.
+It accepts a timestamp that is older by at most 1 (TCP_PAWS_WINDOW), and ACKs that were
+merely overtaken (tcp_disordered_ack). The remembered value, ts_recent, is that of the
+latest segment that was in order. After 36 minutes without a segment it no longer counts
 (TCP_PAWS_WRAP): a fast clock may have wrapped around too.
 
 A dropped segment is answered by an ACK, as any other that is not acceptable: if the two

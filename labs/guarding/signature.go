@@ -8,19 +8,19 @@ import (
 // Segments that are signed, and not.
 var signature = lab.Lab{
 	Name:  "signature",
-	Title: "With TCP_MD5SIG an unsigned or wrongly signed segment is dropped without a word",
+	Title: "With TCP_MD5SIG an unsigned or wrongly signed segment is dropped silently",
 	Look:  "the segment without a signature, which is dropped, and that nothing answers it",
-	Long: `Two programs that share a key, mostly routers that speak BGP, can have their kernels sign
-every segment (TCP_MD5SIG). Who does not know the key can then forge nothing, not even a
-RST with the right number. The price: a peer whose key is missing or wrong gets no answer
-at all. Its connect ends in a timeout, as if a firewall dropped its SYNs. Only counters on
-the other host tell why.`,
-	Why: `Before a segment reaches its socket, tcp_inbound_hash (net/ipv4/tcp.c) looks up the key
-that the socket has for the sender's address. There are three ways to fail, each with a
-counter (nstat -az): no signature though there is a key (TCPMD5NotFound), a signature
-though there is none (TCPMD5Unexpected), and one that does not fit (TCPMD5Failure). The
-segment is dropped in any case. An answer would have to be signed itself, and would tell a
-stranger that a key is wanted here.
+	Long: `Two programs that share a key, mostly routers that speak BGP, can have their
+kernels sign every segment (TCP_MD5SIG). Whoever does not know the key can then forge
+nothing, not even a RST with the right number. The price: a peer whose key is missing or
+wrong gets no answer at all. Its connect ends in a timeout, as if a firewall dropped its
+SYNs. Only counters on the other host tell why.`,
+	Why: `Before a segment reaches its socket, tcp_inbound_hash (net/ipv4/tcp.c) looks up
+the key that the socket has for the sender's address. There are three ways to fail, each
+with a counter (nstat -az): no signature though there is a key (TCPMD5NotFound), a
+signature though there is none (TCPMD5Unexpected), and one that does not fit
+(TCPMD5Failure). The segment is dropped in any case. An answer would have to be signed
+itself, and would tell a stranger that a key is required here.
 
 The signature takes 18 bytes of options in each segment (20 with padding). A SYN has no
 room for timestamps beside it, so such a connection has none.

@@ -12,18 +12,19 @@ var twSYN = lab.Lab{
 	Name:  "twsyn",
 	Title: "TIME_WAIT lets in a SYN that is provably new, and no other",
 	Look:  "which SYNs TIME_WAIT lets in, by sequence number and by timestamp",
-	Long: `A SYN that arrives for a connection in TIME_WAIT may be a new beginning, or an old duplicate
-that was long on its way. The server lets it in only if it must be new: its sequence number
-is above all that the old connection has used, or its timestamp is newer. If its timestamp
-is older it is refused, whatever its number. What is refused is answered by an ACK with the
-old numbers. Here forged SYNs of all four kinds arrive, and a FIN that is sent again.`,
-	Why: `tcp_timewait_state_process (net/ipv4/tcp_minisocks.c) decides, in this order. An older
-timestamp is out of the question (tcp_paws_reject). Then either a sequence number above
-rcv_nxt or a newer timestamp is enough. The SYN goes to the listener, the time-wait socket
-is gone, and the new connection gets a sequence number above the old ones.
+	Long: `A SYN that arrives for a connection in TIME_WAIT may be a new beginning, or an
+old duplicate that was delayed. The server lets it in only if it must be new: its sequence
+number is above all that the old connection has used, or its timestamp is newer. If its
+timestamp is older it is refused, whatever its number. What is refused is answered by an
+ACK with the old numbers. Here forged SYNs of all four kinds arrive, and a FIN that is sent
+again.`,
+	Why: `tcp_timewait_state_process (net/ipv4/tcp_minisocks.c) decides, in this order. A
+SYN with an older timestamp is refused (tcp_paws_reject). Then either a sequence number
+above rcv_nxt or a newer timestamp is enough. The SYN goes to the listener, the time-wait
+socket is gone, and the new connection gets a sequence number above the old ones.
 
 RFC 9293 §3.6.1 (MAY-2) allows it for numbers, and RFC 6191 for timestamps. Both want the
-old state back if the SYN turns out to be old after all; Linux has not that much memory.
+old state back if the SYN turns out to be old after all; Linux does not keep it.
 
 This is why a client can use the same port again at once and as often as it likes: its
 next initial sequence number is higher (it grows with the clock), and so is its timestamp.

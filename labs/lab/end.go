@@ -120,8 +120,11 @@ func (e *End) TimerBelow(limit time.Duration) TimeLeft {
 		}
 		g, until := e.run.rig, time.Now().Add(t.Left-limit+rig.Glance)
 		g.Plan("the "+timer+" timer", until) // it is no hold-up
+		g.Journal.BeginWait(record.Wait{Host: e.rig.Host.Name, Socket: e.rig.Name, Timer: timer, For: "part", LeftMS: t.Left.Milliseconds()})
 		e.run.must(g.Pause(until))
 		g.Planned()
+		_, err := g.Journal.EndWait()
+		e.run.must(err)
 	}
 }
 

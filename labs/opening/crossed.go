@@ -11,12 +11,12 @@ var crossed = lab.Lab{
 	Name:  "crossed",
 	Title: "A simultaneous open needs one of the two SYNs only",
 	Look:  "which side passes through SYN_RECV, and which does not",
-	Long: `Two hosts connect to each other at the same moment. In the textbook both SYNs arrive. If
-one is lost, nothing is missing: the host that gets the other's SYN answers it, and its
-SYN,ACK is to the other host like that of a server. So peers behind firewalls, which send
-each other SYNs until one gets through, need not be lucky twice. If the SYN,ACKs are lost as
-well, the socket in SYN_RECV sends its own again, for as long as TCP_SYNCNT or
-tcp_syn_retries say, and then connect fails as for a SYN.`,
+	Long: `Two hosts connect to each other at the same moment. In the textbook both SYNs
+arrive. If one is lost, nothing is missing: the host that gets the other's SYN answers it,
+and to the other host its SYN,ACK is like that of a server. So peers behind firewalls,
+which send each other SYNs until one gets through, need not be lucky twice. If the SYN,ACKs
+are lost as well, the socket in SYN_RECV sends its own again, as often as TCP_SYNCNT or
+tcp_syn_retries says, and then connect fails as it does after SYNs.`,
 	Why: `A socket in SYN_SENT takes two kinds of SYN (tcp_rcv_synsent_state_process in
 net/ipv4/tcp_input.c). One with an ACK completes its handshake, whether a listener has sent it
 or a socket that called connect itself. One without takes it to SYN_RECV, and it answers.

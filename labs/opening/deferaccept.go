@@ -23,13 +23,13 @@ number of seconds that the program asked for.`,
 that it came, and counts it (TCPDeferAcceptDrop). The listener keeps the small request
 socket, so an idle client costs neither a full socket nor a wake-up of the program.
 
-The kernel stores no time but a number of timeouts of the SYN,ACK: secs_to_retrans
-(net/ipv4/tcp.c) counts how many of 1, 2, 4, 8… seconds it takes to cover what the
-program asked for. Hence 1, 3, 7, 15 seconds, and nothing between. getsockopt tells
-the truth. syn_ack_recalc (net/ipv4/inet_connection_sock.c) sends nothing at these
-timeouts once the ACK has come, except at the last one. That SYN,ACK makes the
-client's kernel repeat its ACK, and now tcp_check_req takes it: the program gets a
-connection without data. So a server needs a timeout for the first read all the same.
+The kernel stores not a time but a number of SYN,ACK timeouts: secs_to_retrans
+(net/ipv4/tcp.c) counts how many of 1, 2, 4, 8… seconds it takes to cover what the program
+asked for. Hence 1, 3, 7, 15 seconds, and nothing between. getsockopt returns the time that
+is really in force. syn_ack_recalc (net/ipv4/inet_connection_sock.c) sends nothing at these
+timeouts once the ACK has come, except at the last one. That SYN,ACK makes the client's
+kernel repeat its ACK, and now tcp_check_req takes it: the program gets a connection
+without data. So a server needs a timeout for the first read all the same.
 
 A client cannot tell. Only if that last SYN,ACK, or the answer, is lost again and
 again does the request expire, and the client keeps a connection that the server does
@@ -123,7 +123,7 @@ not have: see the lab lostack.`,
 		s.Part("The first client goes on sending nothing")
 		asked, seconds := s.Int("seconds"), lab.Get(listener, sockopt.DeferAccept)
 		s.Unless(asked == seconds, "the time asked for is one that the kernel can keep").
-			Expect("seconds-are-seconds", lab.Between("getsockopt_s", seconds, 1, asked))
+			Expect("seconds-are-seconds", lab.Between("seconds that getsockopt returns", seconds, 1, asked))
 		for over := 1; over < seconds; over = 2*over + 1 {
 			server.AwaitRestart()
 			waits = waits.And(server.TimeLeft())

@@ -11,16 +11,16 @@ var fastOpen = lab.Lab{
 	Name:  "fastopen",
 	Title: "With Fast Open the server reads the client's data before the handshake is over",
 	Look:  "the data in the SYN, and that the server reads it before the last ACK",
-	Long: `TCP Fast Open puts the first data into the SYN, and so saves a round trip. A client
-that has never met the server gets a cookie first, in an ordinary handshake. Its next
-SYN carries that cookie and the data. If the cookie is right, the server's program can
-accept the connection, read the data and answer before the third segment has arrived.
-If it is wrong, or the server does not do Fast Open, the data is ignored, and sent again
-after the handshake.`,
+	Long: `TCP Fast Open puts the first data into the SYN, and so saves a round trip. A
+client without a cookie for the server gets one first, in an ordinary handshake: its sendto
+takes no data and fails with EINPROGRESS, as connect does. Its next SYN carries that cookie
+and the data. If the cookie is right, the server's program can accept the connection, read
+the data and answer before the third segment has arrived. If it is wrong, or the server
+does not do Fast Open, the data is ignored, and sent again after the handshake.`,
 	Why: `The cookie proves that the client has received a segment at its address before;
-otherwise anybody could make the server work, and answer, for a forged address. The
-server keeps nothing for it: the cookie is the client's address, encrypted with a key of
-the server's (net/ipv4/tcp_fastopen.c: tcp_fastopen_cookie_gen).
+otherwise anybody could make the server work, and answer, for a forged address. The server
+stores nothing for it: the cookie is a hash of both addresses with a key that only the
+server has (net/ipv4/tcp_fastopen.c: tcp_fastopen_cookie_gen).
 
 tcp_try_fastopen checks the cookie and makes the full socket at once
 (tcp_fastopen_create_child), in the state SYN_RECV, with the data in its receive queue,
@@ -32,9 +32,9 @@ with TCP_FASTOPEN_CONNECT. Its kernel keeps the cookies by the server's address.
 server needs both the bit 0x2 of tcp_fastopen and TCP_FASTOPEN on its listener, whose
 value bounds how many such connections may be incomplete.
 
-A SYN may arrive twice, and its data with it: a program must be able to bear that a
-first request is repeated. And some firewalls drop SYNs with data or with an unknown
-option. That is why Fast Open is rare, in spite of the round trip.`,
+A SYN may arrive twice, and its data with it: a program must tolerate that a first request
+is repeated. And some firewalls drop SYNs with data or with an unknown option. That is why
+Fast Open is rare, although it saves a round trip.`,
 	Try: []lab.Try{
 		{Command: "handshake", Says: "accept without Fast Open: it waits for the third segment"},
 		{Command: "lostack", Says: "data that comes with the third segment completes the handshake as well"},

@@ -51,7 +51,7 @@ own errno: EHOSTUNREACH for an unreachable host.`,
 	},
 	Knobs: []lab.Knob{
 		lab.Number("times", 1, 1, manyTimes, "how many SYNs in a row are lost before one arrives; the last one that the kernel sends always does"),
-		lab.Switch("forever", "where no SYN ever arrives, wait until the kernel's own limits end it: 2 minutes and a quarter, unless --retries is given"),
+		lab.Switch("forever", "where no SYN ever arrives, wait until the kernel's own limits end it: 131 seconds by default, unless --retries is given"),
 		lab.Turns("retries", "client:"+synRetries, "the client's net.ipv4.tcp_syn_retries"),
 	},
 	Reads:    []string{"client:" + rtoMax, "client:net.ipv4.tcp_syn_linear_timeouts"},
@@ -73,7 +73,7 @@ own errno: EHOSTUNREACH for an unreachable host.`,
 		},
 	}, {
 		ID:     "retry-schedule",
-		Text:   "The client waits one second each time until more than tcp_syn_linear_timeouts timeouts have passed, and then twice as long each time, up to the maximum. It sends the last SYN when tcp_syn_retries, or the time computed from it, is reached.",
+		Text:   "The client waits one second each time until more than tcp_syn_linear_timeouts timeouts have passed, and then twice as long each time, up to the maximum. It gives up at the first timeout at which the number of SYNs, or the time computed from tcp_syn_retries, is reached.",
 		Source: "Documentation/networking/ip-sysctl.rst: tcp_syn_retries, tcp_syn_linear_timeouts; net/ipv4/tcp_timer.c: tcp_write_timeout, tcp_model_timeout",
 		Control: lab.Control{
 			Says: "tcp_syn_retries is raised behind the story's back", Before: "silent:connect",

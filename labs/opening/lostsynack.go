@@ -10,12 +10,12 @@ var lostSYNACK = lab.Lab{
 	Name:  "lostsynack",
 	Title: "When the SYN,ACK is lost, both ends send again",
 	Look:  "who sends again first, and that each answers the other",
-	Long: `When the second segment is lost, each end waits for an answer: the client to its SYN,
-the server to its SYN,ACK. Each has a timer and sends again. In the second half of
-the lab no SYN,ACK arrives at all, and the client has closed. The server sends its
-SYN,ACK again, each time after twice as long, and then forgets the half-open
-connection. Its program never hears of it. There the lab lowers the server's limit,
-so that it is quick; with --forever the kernel's own limit stays.`,
+	Long: `When the second segment is lost, each end waits for an answer: the client to its
+SYN, the server to its SYN,ACK. Each has a timer and sends again. In the second half of the
+lab no SYN,ACK arrives at all, and the client has closed. The server sends its SYN,ACK
+again, each time after a pause that is twice as long, and then forgets the half-open
+connection. Its program is never told. There the lab lowers the server's limit, so that it
+is quick; with --forever the kernel's own limit stays.`,
 	Why: `Neither end can tell which of the two segments was lost, so each sends its own again.
 The server's half-open connection is a request socket with its own timer
 (reqsk_timer_handler, net/ipv4/inet_connection_sock.c): after one second it sends the

@@ -36,7 +36,7 @@ the socket announces, and what it sends (tcp_mss_clamp in include/linux/tcp.h).`
 	Try: []lab.Try{
 		{Command: "negotiate --maxseg 536", Says: "smaller segments by TCP_MAXSEG, in both directions"},
 		{Command: "negotiate --sysctl net.ipv4.tcp_timestamps=0", Says: "without timestamps a segment has room for 12 bytes more"},
-		{Command: "synqueue --syncookies 2", Says: "where the server forgets the SYN, the options have to travel in the cookie"},
+		{Command: "synqueue --syncookies 2", Says: "the server forgets the SYN: the MSS travels in the cookie, the other options in the timestamp"},
 		{Command: "sockopt TCP_MAXSEG", Says: "all about the option"},
 	},
 	Knobs: []lab.Knob{
@@ -47,7 +47,7 @@ the socket announces, and what it sends (tcp_mss_clamp in include/linux/tcp.h).`
 	Backlog:  1,
 	Claims: []lab.Claim{{
 		ID:     "mss-is-not-negotiated",
-		Text:   "Each side sends segments as large as the other has announced, less the bytes of its options. The two directions differ if the announcements do.",
+		Text:   "Each side sends segments as large as the other has announced, less the bytes of its options, if its own MTU and TCP_MAXSEG allow that much. The two directions differ if the announcements do.",
 		Source: "RFC 9293 §3.7.1 (MUST-16)",
 		Control: lab.Control{
 			Says: "the router leaves the SYN alone", Segment: "client:SYN#2", Change: lab.AnnounceMSS(1460),
@@ -57,7 +57,7 @@ the socket announces, and what it sends (tcp_mss_clamp in include/linux/tcp.h).`
 		Text:   "Both sides use the smaller of the two announced segment sizes.",
 		Source: "widely taught, as the MSS negotiation",
 		Myth:   true,
-		Truth:  "Nothing is negotiated: each obeys the other's announcement, whatever its own was (RFC 9293 §3.7.1).",
+		Truth:  "Nothing is negotiated: each side obeys what the other has announced (RFC 9293 §3.7.1).",
 		Control: lab.Control{
 			Says: "the router lowers the SYN,ACK's as well", Segment: "server:SYN,ACK", Change: lab.AnnounceMSS(clamped),
 		},

@@ -13,27 +13,27 @@ var relisten = lab.Lab{
 	Title: "A listener keeps the limit that listen gave it, until listen is called again",
 	Look:  "the limit of the queue before and after the second listen",
 	Long: `A server is overloaded, and its administrator raises net.core.somaxconn. Nothing
-happens: the kernel looked at it when the program called listen, and keeps the limit
-that came of it. listen(2) may be called again on a listening socket, and then the new
-limit counts at once. A lower limit drops nobody who waits. To close the listener is
-another matter: the kernel resets every connection that waits for accept, although its
-client was connected long ago. shutdown(2) does the same, but keeps the descriptor, and
-listen can bring the listener back.`,
+changes: the kernel read it when the program called listen, and keeps the limit that it
+computed then. listen(2) may be called again on a listening socket, and then the new limit
+counts at once. A lower limit drops no connection that waits. But when the listener is
+closed, the kernel resets every connection that waits for accept, although its client has
+been connected for long. shutdown(2) does the same, but keeps the descriptor, and listen
+can bring the listener back.`,
 	Why: `__sys_listen_socket (net/socket.c) takes the smaller of listen's argument and
-somaxconn, and __inet_listen_sk (net/ipv4/af_inet.c) stores it in sk_max_ack_backlog:
-for a socket that listens already that is all it does. The limit is only looked at when
-somebody wants to get in, so those who wait stay.
+somaxconn, and __inet_listen_sk (net/ipv4/af_inet.c) stores it in sk_max_ack_backlog: for a
+socket that listens already that is all it does. The kernel compares the limit only when a
+connection is to enter the queue, so those that wait stay.
 
 close calls inet_csk_listen_stop (net/ipv4/inet_connection_sock.c). It takes each
-connection from the accept queue and disconnects it, which sends a RST. "Following
-specs, it would be better either to send FIN", says a comment there. So a server that
-restarts resets the clients that it has not accepted yet, however short the pause is.
-Half-open connections are not on that queue: they stay until their timer finds no
-listener, and until then an ACK finds them, no listener either, and draws a RST.
+connection from the accept queue and disconnects it, which sends a RST. "Following specs,
+it would be better either to send FIN", says a comment there. So a server that restarts
+resets the clients that it has not accepted yet, however short the pause is. Half-open
+connections are not in that queue. Each stays until its timer finds that the listener is
+gone; an ACK that arrives before that is answered with a RST.
 
-shutdown(SHUT_RD) disconnects a listener (inet_shutdown), and wakes up everybody who
-waits in poll or accept: the way to end another thread's accept, which close does not
-do. shutdown(SHUT_WR) does nothing to a listener.`,
+shutdown(SHUT_RD) disconnects a listener (inet_shutdown), and wakes up everybody who waits
+in poll or accept. So it ends an accept in another thread; close does not.
+shutdown(SHUT_WR) does nothing to a listener.`,
 	Try: []lab.Try{
 		{Command: "reuseport", Says: "a new server that listens beside the old one, and what is lost all the same"},
 		{Command: "backlog", Says: "what a full queue does to the clients"},
@@ -70,7 +70,7 @@ do. shutdown(SHUT_WR) does nothing to a listener.`,
 		},
 	}, {
 		ID:     "queued-survive-a-lower-limit",
-		Text:   "A lower limit drops no connection that waits already.",
+		Text:   "A lower limit drops no connection that is already in the queue.",
 		Source: "net/ipv4/af_inet.c: __inet_listen_sk; include/net/sock.h: sk_acceptq_is_full",
 		Control: lab.Control{
 			Says: "the clients' connections are shut down with their listener", Before: "listener:listen#3",
@@ -78,7 +78,7 @@ do. shutdown(SHUT_WR) does nothing to a listener.`,
 		},
 	}, {
 		ID:     "close-resets-the-queued",
-		Text:   "When the listener is closed, each connection that waits for accept is reset, and its client's read fails with ECONNRESET.",
+		Text:   "When the listener is closed and no other one can take over its queue (SO_REUSEPORT with tcp_migrate_req), each connection that waits for accept is reset, and its client's read fails with ECONNRESET.",
 		Source: "net/ipv4/inet_connection_sock.c: inet_csk_listen_stop",
 		Control: lab.Control{
 			Says: "the server accepts the connection first", Before: "listener:close",
@@ -86,7 +86,7 @@ do. shutdown(SHUT_WR) does nothing to a listener.`,
 		},
 	}, {
 		ID:     "half-open-ones-hear-nothing-yet",
-		Text:   "A half-open connection hears nothing of it, and stays; its ACK is then answered by a RST.",
+		Text:   "A half-open connection stays, and its client is not told; its ACK is then answered with a RST.",
 		Source: "net/ipv4/inet_connection_sock.c: inet_csk_listen_stop; net/ipv4/tcp_ipv4.c: tcp_v4_rcv; net/ipv6/tcp_ipv6.c: tcp_v6_rcv",
 		Control: lab.Control{
 			Says: "the ACK arrives before the close", Before: "listener:close",
@@ -105,7 +105,7 @@ do. shutdown(SHUT_WR) does nothing to a listener.`,
 		},
 	}, {
 		ID:     "listen-brings-it-back",
-		Text:   "The descriptor is still bound, and listen makes it a listener again: a client can connect.",
+		Text:   "The socket is still bound, and listen makes it a listener again: a client can connect.",
 		Source: "net/ipv4/af_inet.c: __inet_listen_sk, inet_shutdown",
 		Control: lab.Control{
 			Says: "the listener is shut down once more", Before: "again:connect",

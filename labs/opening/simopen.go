@@ -23,10 +23,11 @@ SYN_RECV and sends its own SYN again with an ACK. This SYN_RECV is the full sock
 that called connect, not a listener's small request socket.
 
 The SYN,ACK that arrives next brings a SYN to a connection that already had one.
-tcp_validate_incoming would answer it with a challenge ACK, but lets exactly this one
-pass: in SYN_RECV, with the number that was received before, and acknowledging what
-was sent. In practice both ports must be known beforehand. Peers behind two firewalls
-that only let outgoing connections through can connect this way.`,
+tcp_validate_incoming would answer it with a challenge ACK, but lets exactly this one pass:
+in SYN_RECV, with the number that was received before, and acknowledging what was sent. The
+ACK that follows has the block sack=0-1 (D-SACK): sequence number 0, the SYN, has arrived
+twice. In practice both ports must be known beforehand. Peers behind two firewalls that
+only let outgoing connections through can connect this way.`,
 	Try: []lab.Try{
 		{Command: "crossed", Says: "one of the two SYNs is lost"},
 		{Command: "selfconnect", Says: "the same with one socket, which gets its own SYN"},

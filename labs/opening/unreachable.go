@@ -15,18 +15,19 @@ sender so with an ICMP message. The message quotes the packet's headers, so the
 client's kernel finds the socket that has sent it. If that socket is still connecting,
 connect fails at once, and its errno says what the message said. If the connection is
 established, the same message ends nothing: the kernel only remembers it.`,
-	Why: `tcp_v4_err (net/ipv4/tcp_ipv4.c) takes the message in. It looks up the connection by
-the addresses and ports in the quoted headers. Then it compares the quoted sequence
+	Why: `tcp_v4_err (net/ipv4/tcp_ipv4.c) handles the message. It looks up the connection
+by the addresses and ports in the quoted headers. Then it compares the quoted sequence
 number with what is sent and not yet acknowledged: a message about any other number is
-ignored, because everybody can send ICMP messages and few can guess the number. The
-table icmp_err_convert (net/ipv4/icmp.c), or icmpv6_err_convert, turns type and code
-into an errno.
+ignored, because everybody can send ICMP messages and few can guess the number. The table
+icmp_err_convert (net/ipv4/icmp.c), or icmpv6_err_convert, turns type and code into an
+errno.
 
-In SYN_SENT the error is final: tcp_done_with_error closes the socket. RFC 9293
-§3.9.2.2 forbids that for an unreachable host, which may be back in a moment, but notes
-that it is widespread while a connection opens. On an established connection Linux does
-as the RFC says: it keeps the error in sk_err_soft, goes on sending, and reports the
-error only if the connection ends in a timeout.`,
+In SYN_SENT the error is final: tcp_done_with_error closes the socket. RFC 9293 §3.9.2.2
+forbids that for an unreachable host, which may be back in a moment, but notes that it is
+widespread while a connection opens. On an established connection Linux does as the RFC
+says: it keeps the error in sk_err_soft and goes on sending. The program gets the error if
+it asks for SO_ERROR, or if the connection ends in a timeout; with IP_RECVERR it gets it at
+once.`,
 	Try: []lab.Try{
 		{Command: "lostsyn", Says: "silence instead of a message: the SYN is sent again, until a timeout"},
 		{Command: "nolisten", Says: "the other host refuses: a RST, and ECONNREFUSED as for port unreachable"},
@@ -42,7 +43,7 @@ error only if the connection ends in a timeout.`,
 		},
 	}, {
 		ID:     "errno-follows-the-code",
-		Text:   "The message's type and code decide the errno of connect: a network, a host, a port or a protocol that is unreachable, and a firewall's refusal, each have their own.",
+		Text:   "The message's type and code decide the errno of connect: ENETUNREACH for a network, ECONNREFUSED for a port, ENOPROTOOPT for a protocol, and for a firewall's refusal EHOSTUNREACH (with IPv6 EACCES).",
 		Source: "net/ipv4/icmp.c: icmp_err_convert; net/ipv6/icmp.c: icmpv6_err_convert",
 		Control: lab.Control{
 			Says: "a RST comes before the first message", Of: "network", Segment: "client:SYN",
@@ -58,7 +59,7 @@ error only if the connection ends in a timeout.`,
 	}, {
 		ID:     "a-timeout-is-the-only-end",
 		Text:   "If a SYN gets neither a SYN,ACK nor a RST, connect can end only in a timeout.",
-		Source: "widely taught, for most firewalls drop ICMP",
+		Source: "widely taught, because many firewalls drop ICMP",
 		Myth:   true,
 		Truth:  "An ICMP message about the SYN ends it at once, with another errno than ETIMEDOUT.",
 		Control: lab.Control{
@@ -66,7 +67,7 @@ error only if the connection ends in a timeout.`,
 		},
 	}, {
 		ID:     "established-outlives-icmp",
-		Text:   "The same message about a segment of an established connection ends nothing: the socket stays ESTABLISHED, and the segment, sent again, arrives.",
+		Text:   "The same message about a segment of an established connection does not end it: the socket stays ESTABLISHED, and the segment, sent again, arrives.",
 		Source: "RFC 9293 §3.9.2.2 (MUST-56); net/ipv4/tcp_ipv4.c: tcp_v4_err",
 		Control: lab.Control{
 			Says: "a RST comes with the message", Of: "client", Segment: "client:data",

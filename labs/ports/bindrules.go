@@ -16,16 +16,16 @@ of them listens. It is meant for a server that starts again while connections of
 predecessor are in TIME_WAIT. With SO_REUSEPORT they may all listen, and the kernel
 spreads the connections over them. Each part of this lab tries one pair of sockets on a
 port of its own.`,
-	Why: `inet_bind_conflict (net/ipv4/inet_connection_sock.c) compares the new socket with each
-that has the port on an overlapping address: the same, or the wildcard. There is no
+	Why: `inet_bind_conflict (net/ipv4/inet_connection_sock.c) compares the new socket with
+each that has the port on an overlapping address: the same, or the wildcard. There is no
 conflict if both have SO_REUSEADDR and the old one does not listen, or if both have
 SO_REUSEPORT and the same user. (So another user's program cannot join a group of
-listeners, and take connections from it.) bind and listen both ask: a socket that has
-bound a shared port may find at listen that another one listens already.
+listeners, and take connections from it.) bind and listen both make this check: a socket
+that has bound a shared port may find at listen that another one listens already.
 
-SO_REUSEADDR means less than on BSD and Windows. There a socket on one address may be
-bound beside a listener on the wildcard. Linux refuses that, for otherwise a program
-could take a part of another's connections.
+SO_REUSEADDR means less than on BSD and Windows. There a socket on one address may be bound
+beside a listener on the wildcard. Linux refuses that, because otherwise a program could
+take a part of another's connections.
 
 A server should set SO_REUSEADDR before bind. It has no disadvantage, since it never
 allows a second listener.
@@ -82,7 +82,7 @@ is only a custom.`,
 		Text:    "With SO_REUSEADDR a second server can bind the port of one that listens.",
 		Source:  "widely taught: the option lets one reuse a port that is in use",
 		Myth:    true,
-		Truth:   "A socket that listens shares its port with nobody by SO_REUSEADDR (socket(7), SO_REUSEADDR).",
+		Truth:   "SO_REUSEADDR does not share the port of a socket that listens (socket(7), SO_REUSEADDR).",
 		Control: closedBefore("serving", "bind"),
 	}, {
 		ID:      "reuseaddr-divides-the-wildcard",

@@ -10,19 +10,20 @@ const reservedPorts = "net.ipv4.ip_local_reserved_ports"
 // Which port connect chooses.
 var portsLab = lab.Lab{
 	Name:  "ports",
-	Title: "connect chooses a port for four addresses, and bind takes one whole",
+	Title: "connect may share a local port with other connections; bind takes a port whole",
 	Look:  "which ports connect takes, and when it runs out of them",
-	Long: `A client that does not bind gets its port from connect, out of ip_local_port_range. Only the
-four of its address and port and the server's have to be unique. So one port serves two
-destinations, two servers or two ports of one, and a host can have many more connections
-than ports. A program that calls bind with port 0 first gets a port that no
-other socket can use, whatever it connects to. Here the range is only two ports wide.`,
-	Why: `connect knows both ends. __inet_hash_connect (net/ipv4/inet_hashtables.c) goes through the
-range, from a start that depends on the addresses and a secret, and takes the first port
-with which the four are new (__inet_check_established). It does not compare with a port
-that bind has taken, whatever address it was for and whether somebody listens there: the
-port's bucket says so (fastreuse is not -1), and connect goes on to the next. bind does
-not know yet where the socket will connect to, or whether it will listen; so
+	Long: `A client that does not bind gets its port from connect, out of
+ip_local_port_range. Only the four together have to be unique: both addresses and both
+ports. So one port serves two destinations, two servers or two ports of one, and a host can
+have many more connections than ports. A program that calls bind with port 0 first gets a
+port that no other socket can use, whatever it connects to. Here the range is only two
+ports wide.`,
+	Why: `connect knows both ends. __inet_hash_connect (net/ipv4/inet_hashtables.c) goes
+through the range, from a start that depends on the addresses and a secret, and takes the
+first port with which the four are unique (__inet_check_established). It does not compare
+with a port that bind has taken, whatever address it was for and whether somebody listens
+there: the port's bucket says so (fastreuse is not -1), and connect goes on to the next.
+bind does not know yet where the socket will connect to, or whether it will listen; so
 inet_csk_get_port must give it a port that nobody has.
 
 For the same reason they begin in different halves: connect with the ports of the parity
@@ -30,8 +31,8 @@ of the range's lower end, bind with the others. Otherwise bind would find few po
 no connection uses. Each takes from the other half when its own is used up. A range with
 an odd count loses its last port: connect looks at pairs.
 
-EADDRNOTAVAIL is what connect says when nothing is left; TIME_WAIT often holds the ports
-(lab timewait). More room: a wider range, more addresses on either side, and
+connect fails with EADDRNOTAVAIL when nothing is left; TIME_WAIT often holds the ports (lab
+timewait). More room: a wider range, more addresses on either side, and
 IP_BIND_ADDRESS_NO_PORT if the program binds its address: bind then leaves the port to
 connect. A service whose port lies in the range should be in ip_local_reserved_ports, or
 some client may have its port before it starts.`,
@@ -70,14 +71,14 @@ some client may have its port before it starts.`,
 		Text:   "A host can have no more outgoing connections than it has ports: each needs one of its own.",
 		Source: "widely taught: 65,535 ports, so 65,535 connections",
 		Myth:   true,
-		Truth:  "Each needs four addresses and ports of its own; one port serves for many servers (net/ipv4/inet_hashtables.c: __inet_check_established).",
+		Truth:  "Only both addresses and both ports together have to differ; one port serves for many servers (net/ipv4/inet_hashtables.c: __inet_check_established).",
 		Control: lab.Control{
 			Says: "the first one had been bound to the port", Before: "first:connect",
 			Do: func(s *lab.Script) { s.Sock("first").Bind(s.Client.Addr(lowPort)) },
 		},
 	}, {
 		ID:     "exhausted-is-eaddrnotavail",
-		Text:   "If no port of the range is left for the four, connect fails with EADDRNOTAVAIL.",
+		Text:   "If the range has no port left for the destination, connect fails with EADDRNOTAVAIL.",
 		Source: "connect(2), EADDRNOTAVAIL; net/ipv4/inet_hashtables.c: __inet_hash_connect",
 		Control: lab.Control{
 			Says: "the bound socket is closed before", Before: "third:connect",
@@ -85,7 +86,7 @@ some client may have its port before it starts.`,
 		},
 	}, {
 		ID:     "bind-zero-takes-it-whole",
-		Text:   "The port that bind gives to a socket, for port 0, no connect gets, wherever it goes, until that socket is closed.",
+		Text:   "No connect, to whatever destination, gets a port that bind has chosen for port 0, until that socket is closed.",
 		Source: "net/ipv4/inet_connection_sock.c: inet_csk_get_port; net/ipv4/inet_hashtables.c: __inet_hash_connect",
 		Control: lab.Control{
 			Says: "it has IP_BIND_ADDRESS_NO_PORT", Before: "taker:bind",
@@ -109,7 +110,7 @@ some client may have its port before it starts.`,
 		},
 	}, {
 		ID:     "the-last-of-an-odd-count-stays-free",
-		Text:   "If the range has an odd count of ports, connect never takes the last one.",
+		Text:   "If the range has an odd count of ports, three or more, connect never takes the last one.",
 		Source: "net/ipv4/inet_hashtables.c: __inet_hash_connect",
 		Control: lab.Control{
 			Says: "the range is one wider", Before: "odd third:connect",

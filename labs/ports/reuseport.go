@@ -20,14 +20,14 @@ var reusePort = lab.Lab{
 	Name:  "reuseport",
 	Title: "Listeners that share a port have a queue each, and one that is closed takes its queue with it",
 	Look:  "what the clients in the old server's queue get when it closes its listener",
-	Long: `With SO_REUSEPORT several sockets listen on the same address and port, in one program or in
-several. The kernel gives each new connection to one of them, by a hash of the addresses and
-ports, and it waits in that listener's queue alone. Many servers are replaced that way
-without a pause: the new one begins to listen, then the old one closes its listener. But
-whoever waits in the old one's queue is reset, and so is whoever has sent a SYN to it and not
-yet the third segment, although the new server listens on the same address. Two things help:
-the sysctl tcp_migrate_req, or a listener that both programs have inherited, for it has one
-queue.`,
+	Long: `With SO_REUSEPORT several sockets listen on the same address and port, in one
+program or in several. The kernel gives each new connection to one of them, by a hash of
+the addresses and ports, and it waits in that listener's queue alone. Many servers are
+replaced that way without a pause: the new one begins to listen, then the old one closes
+its listener. But a connection that waits in the old one's queue is reset, and so is one
+whose SYN has gone to it and whose third segment has not, although the new server listens
+on the same address. Two things help: the sysctl tcp_migrate_req, or a listener that both
+programs have inherited, which has one queue.`,
 	Why: `A listener is found by the address of a SYN. If it has SO_REUSEPORT, reuseport_select_sock
 (net/core/sock_reuseport.c) then takes one of the group: the one that a BPF program of the
 group's names, if there is one, and else one by a hash. (In the later parts of this lab a
@@ -37,17 +37,17 @@ that comes of it, hold a pointer to it.
 
 close takes the listener out of the group and empties its queue: inet_csk_listen_stop
 (net/ipv4/inet_connection_sock.c) resets what waits there, unless reuseport_migrate_sock
-finds another listener of the group. It looks for one only with tcp_migrate_req (Linux 5.14),
-or if a BPF program of another type says so. (Late releases of 5.10 have the sysctl, but
-nothing that reads it.) A half-open connection asks the same when its
-third segment arrives (tcp_v4_rcv); without an heir it is dropped, the segment goes to the
-new listener, which knows nothing of it, and is answered by a RST.
+finds another listener of the group. It looks for one only with tcp_migrate_req (Linux
+5.14), or if a BPF program of another type says so. (Late releases of 5.10 have the sysctl,
+but nothing that reads it.) For a half-open connection the kernel looks for one when the
+third segment arrives (tcp_v4_rcv). If it finds none, it drops the connection; the segment
+goes to the new listener, which has no such connection, and is answered with a RST.
 
 So to accept all that waits before close is not enough: the half-open ones cannot be
 accepted yet. A descriptor that is inherited, or sent over a Unix socket, is the same
 listener. It ends when the last descriptor is closed.
 
-The sharing has one more price: a listener whose program has stopped accepting still gets its
+Sharing has one more price: a listener whose program has stopped accepting still gets its
 part of the connections, and they wait.`,
 	Try: []lab.Try{
 		{Command: "bindrules", Says: "who may bind and listen, with which option"},

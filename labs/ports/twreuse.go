@@ -27,11 +27,11 @@ var twReuseLab = lab.Lab{
 	Name:  "twreuse",
 	Title: "tcp_tw_reuse is for connect alone, and by default for loopback alone",
 	Look:  "the port in TIME_WAIT that connect takes again, and bind does not",
-	Long: `The side that closes first keeps its address and port in TIME_WAIT for a minute. A client
-that opens and closes many connections to one server may so run out of ports: connect fails
-with EADDRNOTAVAIL. With tcp_tw_reuse=1 connect may take over a port in TIME_WAIT, after a
-second, if the connection had timestamps. The default, 2, allows that on loopback only. Here
-the client has a single port, so that it shows after one connection.`,
+	Long: `The side that closes first keeps its address and port in TIME_WAIT for a minute.
+So a client that opens and closes many connections to one server may run out of ports:
+connect fails with EADDRNOTAVAIL. With tcp_tw_reuse=1 connect may take over a port in
+TIME_WAIT, after a second, if the connection had timestamps. The default, 2, allows that on
+loopback only. Here the client has a single port, so that it shows after one connection.`,
 	Why: `When connect looks for a port, __inet_check_established (net/ipv4/inet_hashtables.c) meets
 the time-wait socket of the same four addresses and ports. tcp_twsk_unique
 (net/ipv4/tcp_ipv4.c) decides. The time-wait socket must have the time of the last
@@ -43,12 +43,12 @@ ones.
 A program that binds its port itself, with SO_REUSEADDR on both sockets, needs neither
 the sysctl nor the delay; only the timestamps.
 
-Only connect asks this function. A server in TIME_WAIT is never in its way: a SYN is let in
-by the rules of the lab timewait, and bind goes by SO_REUSEADDR. tcp_tw_recycle, which did
-change things for servers, and broke clients behind a NAT, is gone since Linux 4.12.`,
+Only connect calls this function. It does not matter to a server: a SYN is let in by the
+rules of the lab timewait, and bind follows SO_REUSEADDR. tcp_tw_recycle, which did change
+things for servers, and broke clients behind a NAT, is gone since Linux 4.12.`,
 	Try: []lab.Try{
 		{Command: "timewait", Says: "SO_REUSEADDR, and a SYN that is let in"},
-		{Command: "bindrules", Says: "what bind goes by"},
+		{Command: "bindrules", Says: "the rules of bind"},
 	},
 	Sockopts:  []string{"SO_ERROR", "SO_LINGER"},
 	TimeWaits: 4,

@@ -15,9 +15,9 @@ the server's accept queue. A port scanner does that, and a client whose user has
 patience. POSIX has an errno for accept to say so, ECONNABORTED, and on other systems
 the kernel takes the connection out of the queue. On Linux the connection stays in the
 queue, and accept returns it like any other. Only the new socket knows.`,
-	Why: `When the RST arrives, tcp_reset (net/ipv4/tcp_input.c) sets the error ECONNRESET, and
-tcp_done closes the socket. The queue is not told: the request that holds its place
-there is not looked for. inet_csk_accept takes the first request from the queue, and
+	Why: `When the RST arrives, tcp_reset (net/ipv4/tcp_input.c) sets the error ECONNRESET,
+and tcp_done closes the socket. The queue does not change: nobody looks for the request
+that holds the place there. inet_csk_accept takes the first request from the queue, and
 looks at no state on the way. accept asks for the peer's address in a way that succeeds
 even if the connection is gone (the 2 that do_accept passes to inet_getname); a program
 that calls getpeername later gets ENOTCONN.

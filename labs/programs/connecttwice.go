@@ -10,11 +10,12 @@ var connectTwice = lab.Lab{
 	Name:  "connecttwice",
 	Title: "A second connect tells how the first one went, and a refused socket can try again",
 	Look:  "what the second connect returns: EALREADY, EISCONN, or the error of the first",
-	Long: `A non-blocking connect returns before its outcome is known. A program usually waits
-until the socket is writable and reads SO_ERROR. It may just as well call connect again:
-while the handshake is under way that fails with EALREADY, and afterwards it returns
-what the first one would have returned. If that was an error, the socket is as good as
-new. connect to an address of the family AF_UNSPEC makes it so in every other state.`,
+	Long: `A non-blocking connect returns before its outcome is known. A program usually
+waits until the socket is writable and reads SO_ERROR. It may just as well call connect
+again: while the handshake is under way that fails with EALREADY, and afterwards it returns
+what the first one would have returned. If that was an error, the socket can be used again
+like a new one. connect to an address of the family AF_UNSPEC makes it like a new one in
+every other state.`,
 	Why: `A socket has two states. Besides TCP's own there is the one of the system calls,
 unconnected, connecting or connected, and __inet_stream_connect (net/ipv4/af_inet.c)
 goes by both. A connect in the state “connecting” starts nothing. It looks at TCP's
@@ -22,11 +23,11 @@ state: SYN_SENT is EALREADY, and ESTABLISHED makes the socket “connected”, w
 outcome of the first connect. From then on it is EISCONN.
 
 If TCP's state is CLOSE, connect has failed. The call returns the pending error and makes
-the socket “unconnected” (tcp_disconnect), ready for another attempt. If SO_ERROR has
-taken the error away before, there is none to return, and the call says ECONNABORTED,
-once. So a program that reads SO_ERROR and tries again sees one error more than it
-expects. connect(2) advises portable programs to close the socket and to make a new
-one, for on other systems its state is not defined.
+the socket “unconnected” (tcp_disconnect), ready for another attempt. If SO_ERROR has taken
+the error away before, there is none to return, and the call fails with ECONNABORTED, once.
+So a program that reads SO_ERROR and tries again sees one error more than it expects.
+connect(2) advises portable programs to close the socket and to make a new one, because on
+other systems its state is not defined.
 
 AF_UNSPEC goes straight to tcp_disconnect. That sends a RST if the other side knows of a
 connection, and nothing if only a SYN was sent.`,

@@ -24,11 +24,11 @@ an IPv6 one on [::] fits if it is not ipv6_only; an IPv4 one scores higher. The 
 listener makes a connection that works with IPv4 (tcp_v6_syn_recv_sock,
 net/ipv6/tcp_ipv6.c) and shows its addresses mapped.
 
-So [::] without IPV6_V6ONLY and 0.0.0.0 are in each other's way, and bind refuses the
-second (ipv6_rcv_saddr_equal, net/ipv4/inet_connection_sock.c). That is why a server that
-opens both without the option starts or fails, depending on which comes first, and on
-net.ipv6.bindv6only, which is the option's default. A program had better set it, either
-way. It has to do so before bind: afterwards the kernel answers EINVAL.
+So [::] without IPV6_V6ONLY conflicts with 0.0.0.0, and bind refuses the second
+(ipv6_rcv_saddr_equal, net/ipv4/inet_connection_sock.c). That is why a server that opens
+both without the option starts or fails, depending on which comes first, and on
+net.ipv6.bindv6only, which is the option's default. A program should set it, either way. It
+has to do so before bind: afterwards the kernel answers EINVAL.
 
 A listener on one IPv6 address takes no IPv4 connections: only the wildcard stands for
 both. And whoever compares or logs client addresses has to expect the mapped form: a rule

@@ -18,10 +18,10 @@ readable, and a server that is out of descriptors spins: poll or epoll wakes it,
 fails, and so on again and again, for all the processor time that it can get.`,
 	Why: `accept takes a free descriptor before it looks at the queue (__sys_accept4_file,
 net/socket.c). If there is none, it returns EMFILE and has touched nothing; even with an
-empty queue it says EMFILE, not EAGAIN. The handshake is done by the kernel without
-any descriptor, so the client is ESTABLISHED, and what it writes is acknowledged, up to
-the receive buffer. It gets no answer, and no error. Other clients follow, until the
-queue is full (the lab backlog).
+empty queue it fails with EMFILE, not EAGAIN. The handshake is done by the kernel without
+any descriptor, so the client is ESTABLISHED, and what it writes is acknowledged, up to the
+receive buffer. It gets no answer, and no error. Other clients follow, until the queue is
+full (the lab backlog).
 
 Some servers keep one descriptor in reserve, open on /dev/null. On EMFILE they close it,
 accept, close the connection at once, and open it again: the client then sees the end of
@@ -66,7 +66,7 @@ something. (EMFILE is the process's limit. ENFILE is the whole system's.)`,
 	}, {
 		ID:     "the-kernel-refuses-the-client",
 		Text:   "The kernel refuses clients that the server has no descriptor for.",
-		Source: "widely taught, for accept is held to make the connection",
+		Source: "widely taught, because accept is thought to make the connection",
 		Myth:   true,
 		Truth:  "It has made the connection before accept is called, and knows nothing of descriptors (net/socket.c: __sys_accept4_file).",
 		Control: lab.Control{

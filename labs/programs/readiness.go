@@ -16,11 +16,11 @@ var readiness = lab.Lab{
 would return at once: with data, with the end of the stream, or with an error. The lab
 asks poll for all its events in each state of a socket. It shows the answers as poll(2)
 has them, without POLL: IN, OUT, ERR, HUP and RDHUP. epoll gives the same answers.`,
-	Why: `All three calls ask one function, tcp_poll (net/ipv4/tcp.c). It sets RDHUP, and IN, if
-the receiving direction is shut down: a FIN has arrived, or the connection has ended.
-HUP stands for both directions shut down, or for the state CLOSE. ERR means that an
+	Why: `All three calls use one function, tcp_poll (net/ipv4/tcp.c). It sets RDHUP, and
+IN, if the receiving direction is shut down: a FIN has arrived, or the connection has
+ended. HUP stands for both directions shut down, or for the state CLOSE. ERR means that an
 error is pending, which read, write or SO_ERROR takes away. OUT means room in the send
-buffer. But once the sending direction is shut down, tcp_poll sets OUT as well, for
+buffer. But once the sending direction is shut down, tcp_poll sets OUT as well, because
 write fails at once with EPIPE.
 
 A program can't turn off HUP and ERR. If HUP meant that the peer has sent its FIN, a
@@ -28,9 +28,9 @@ program in CLOSE_WAIT that waits for OUT alone would never sleep; a comment in t
 says so. That is what RDHUP is for. And since a fresh socket is CLOSE, it hangs up: a
 program that adds a socket to epoll before connect gets an event at once.
 
-In SYN_SENT tcp_poll says nothing. So OUT means that connect has ended, in one way or
-the other, and SO_ERROR says in which. A listener is another matter
-(inet_csk_listen_poll): it is readable while its accept queue is not empty.`,
+In SYN_SENT tcp_poll sets nothing. So OUT means that connect has ended, in one way or the
+other, and SO_ERROR says in which. A listener is another matter (inet_csk_listen_poll): it
+is readable while its accept queue is not empty.`,
 	Try: []lab.Try{
 		{Command: "acceptreset", Says: "a listener stays readable though its client is gone"},
 		{Command: "connecttwice", Says: "other ways to learn how connect has ended"},

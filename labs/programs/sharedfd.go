@@ -16,10 +16,10 @@ one is left, perhaps in a child process that nobody thinks of, the kernel sends 
 the program has closed, and the client waits for ever. shutdown is about the connection
 itself, whoever holds it. The lab plays the child with dup: the second descriptor is
 the same as one that was inherited.`,
-	Why: `A descriptor refers to an open file description, and that to the socket. Only when the
-last reference to the description goes, the kernel calls sock_close (net/socket.c), which
-leads to __tcp_close and the FIN. References are descriptors in any process, and
-messages under way that carry one (SCM_RIGHTS).
+	Why: `A descriptor refers to an open file description, and that to the socket. Only
+when the last reference to the description is gone does the kernel call sock_close
+(net/socket.c), which leads to __tcp_close and the FIN. References are descriptors in any
+process, and messages under way that carry one (SCM_RIGHTS).
 
 So a server that starts programs opens its sockets with SOCK_CLOEXEC: then the program
 that it starts does not inherit them. A server that forks for each connection closes the

@@ -12,10 +12,10 @@ var stream = lab.Lab{
 	Name:  "stream",
 	Title: "TCP carries a stream of bytes, and no messages",
 	Look:  "how many writes become how many segments and how many reads",
-	Long: `A program writes twice, and the other side's read returns both at once. Another writes
-once, and read returns the first part only. Nothing is wrong: TCP promises that the
+	Long: `A program writes twice, and the other side's read returns both at once. Another
+writes once, and read returns the first part only. Nothing is wrong: TCP promises that the
 bytes arrive, in order, and nothing about how many a read returns. Tests on one machine
-often hide this, for small writes that are read at once do look like messages. A program
+often hide this, because small writes that are read at once look like messages. A program
 that needs messages puts marks into the stream: a length before each, or a line's end.`,
 	Why: `write appends bytes to the send queue, and tcp_sendmsg_locked (net/ipv4/tcp.c) fills up
 the last segment there if it was not sent yet. How the bytes are cut into segments

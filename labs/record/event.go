@@ -163,7 +163,7 @@ type Wait struct {
 	Host     string `json:"host"`
 	Socket   string `json:"socket"`
 	Timer    string `json:"timer"` // as in State
-	For      string `json:"for"`   // what was waited for: a segment ("client:SYN again"), or a state
+	For      string `json:"for"`   // what was waited for: a segment ("client:SYN again"), a state, or a "part" of the timer's time
 	LeftMS   int64  `json:"left_ms"`
 	WaitedMS int64  `json:"waited_ms"`
 }

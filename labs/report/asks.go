@@ -18,7 +18,7 @@ func asks(r *row) string {
 		return ""
 	case r.kind == verdict:
 		return "Is this so? " + r.claim.Text
-	case r.kind == waiting:
+	case r.kind == waiting: // not a pause, which leads to nothing
 		return "Nothing moves until a timer of the kernel runs out. Whose, which one, after how long, and what does it do then?"
 	case r.kind != 0:
 		return ""

@@ -31,7 +31,7 @@ var telling = []string{
 	"TCPAODroppedIcmps", "TCPBacklogDrop", "TCPChallengeACK", "TCPDeferAcceptDrop", "TCPFastOpenListenOverflow",
 	"TCPMD5Failure", "TCPMD5NotFound", "TCPMD5Unexpected", "TCPMigrateReqFailure", "TCPMigrateReqSuccess",
 	"TCPMinTTLDrop", "TCPOFODrop", "TCPRcvQDrop", "TCPReqQFullDoCookies", "TCPReqQFullDrop", "TCPSYNChallenge",
-	"TCPTimeWaitOverflow", "TCPZeroWindowDrop", "TWRecycled",
+	"TCPTimeWaitOverflow", "TCPZeroWindowDrop",
 }
 
 // countOf is empty where no telling counter has risen.

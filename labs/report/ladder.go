@@ -115,17 +115,32 @@ func (d *drawing) command(r *record.Run) {
 	d.paragraph(plain, "", dim, commandText(r)+kernelVersion(r))
 }
 
+// maxHeads is how many lines the names and addresses of the hosts take at most.
+const maxHeads = 3
+
 // hosts names the hosts.
 func (d *drawing) hosts() {
 	if d.narrow {
 		d.narrowHosts()
 		return
 	}
-	left, right := cut(d.clean(d.heads[0]), d.left), ""
+	left, right := wrap(d.clean(d.heads[0]), d.left), []string(nil)
 	if !d.alone {
-		right = cut(d.clean(d.heads[1]), d.right)
+		right = wrap(d.clean(d.heads[1]), d.right)
 	}
-	d.columns(d.stamp("ms"), d.paint(bold, left), d.lifeline(), strings.Repeat(" ", d.mid), d.lifeline(), d.paint(bold, right))
+	at := func(lines []string, i int) string {
+		if i >= len(lines) {
+			return ""
+		}
+		return d.paint(bold, lines[i])
+	}
+	for i := range min(max(len(left), len(right)), maxHeads) {
+		stamp := ""
+		if i == 0 {
+			stamp = "ms"
+		}
+		d.columns(d.stamp(stamp), at(left, i), d.lifeline(), strings.Repeat(" ", d.mid), d.lifeline(), at(right, i))
+	}
 }
 
 func (d *drawing) lifeline() string { return d.paint(dim, "│") }
@@ -306,7 +321,7 @@ func (d *drawing) remark(r row) {
 		d.indented(r.at, "* ", plain, r.remark)
 	case note:
 		d.indented(r.at, "· ", plain, r.remark)
-	case waiting:
+	case waiting, pause:
 		d.indented(r.at, "… ", dim, r.remark)
 	case tally:
 		d.indented(noTime, "= ", dim, r.remark)

@@ -69,7 +69,8 @@ type remarkKind int
 const (
 	heading remarkKind = iota + 1
 	verdict
-	waiting
+	waiting // for a timer of the kernel
+	pause   // nothing moves, and no timer is waited for
 	setting
 	tally
 	fold
@@ -184,7 +185,7 @@ func (b *rowBuilder) add(e record.Event) {
 	case *record.Window:
 		b.window(e, v)
 	case *record.Wait:
-		b.remark(e, waiting, b.waitText(v))
+		b.wait(e, v)
 	case *record.VerdictGiven:
 		b.verdict(e, v)
 	}
@@ -263,7 +264,7 @@ func (b *rowBuilder) state(e record.Event, s *record.State) {
 		return // only a timer: the row above says nothing new
 	}
 	if s.Remote.IsValid() && b.many && !b.namesIt(last, s) {
-		text = b.ofState(s) + " " + text
+		text = tagged(b.ofState(s), text)
 	}
 	b.told = b.told || s.Remote.IsValid()
 	if last < 0 || b.rows[last].kind != 0 || b.rows[last].host != s.Host || s.Apart && !b.isApart(last) {
@@ -276,6 +277,14 @@ func (b *rowBuilder) state(e record.Event, s *record.State) {
 		b.left, b.leftIn = left{}, last
 	}
 	b.left.add(move{before, s})
+}
+
+// tagged puts a connection's tag before a text: apart from a number that follows it.
+func tagged(tag, text string) string {
+	if text[0] >= '0' && text[0] <= '9' {
+		tag += ":"
+	}
+	return tag + " " + text
 }
 
 // window adds a congestion window to the row that led to it.

@@ -183,7 +183,7 @@ func (p *picture) row(r row, step int) string {
 		p.across(look, r.mark+" ", r.remark)
 	case r.kind != 0:
 		p.stamp(r, p.y+13)
-		p.across("dim", map[remarkKind]string{waiting: "… ", setting: "* ", tally: "= ", note: "· "}[r.kind], r.remark)
+		p.across("dim", map[remarkKind]string{waiting: "… ", pause: "… ", setting: "* ", tally: "= ", note: "· "}[r.kind], r.remark)
 	case r.icmp != nil:
 		p.icmp(r)
 	case r.segment == nil:

@@ -212,13 +212,13 @@ var oneColumn = &unicode.RangeTable{
 func Wrap(text string, width int) []string { return wrap(text, width) }
 
 // wrap breaks a text at spaces into lines of at most width characters; a word
-// that is longer is cut.
+// that is longer is cut where one of its parts ends.
 func wrap(text string, width int) []string {
 	width = max(width, 1)
 	var lines []string
 	rest := []rune(strings.Trim(text, " "))
 	for len(rest) > width {
-		end := width
+		end := partOf(rest, width)
 		for i := width; i > 0; i-- {
 			if rest[i] == ' ' {
 				end = i
@@ -231,6 +231,26 @@ func wrap(text string, width int) []string {
 		}
 	}
 	return append(lines, string(rest))
+}
+
+// partOf is how much of a word that is longer than a line stands on that line: a call's
+// name with its bracket, an address without its port, a part of a name like
+// TCPAbortOnData or SO_REUSEPORT. Where it has no such parts the line is filled.
+func partOf(word []rune, width int) int {
+	ends := []func(before, after rune) bool{
+		func(before, _ rune) bool { return before == '(' },
+		func(before, after rune) bool { return before == ']' && after == ':' },
+		func(before, after rune) bool { return unicode.IsLower(before) && unicode.IsUpper(after) },
+		func(before, _ rune) bool { return before == '_' },
+	}
+	for _, ends := range ends {
+		for i := width; i > width/3; i-- {
+			if ends(word[i-1], word[i]) {
+				return i
+			}
+		}
+	}
+	return width
 }
 
 // cut leaves out what is beyond width.

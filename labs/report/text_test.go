@@ -25,6 +25,10 @@ func TestWrap(t *testing.T) {
 		// Spaces in what a program has written stay, but where a line breaks.
 		{`write(3, "a  b", 4)`, 30, []string{`write(3, "a  b", 4)`}},
 		{"one   two", 5, []string{"one", "two"}},
+		{"SOCK_DESTROY(192.0.2.1:40000, 192.0.2.2:80)", 21, []string{"SOCK_DESTROY(", "192.0.2.1:40000,", "192.0.2.2:80)"}},
+		{"[[::ffff:192.0.2.1]:40000])", 21, []string{"[[::ffff:192.0.2.1]", ":40000])"}},
+		{"TCPACKSkippedChallenge +1", 21, []string{"TCPACKSkipped", "Challenge +1"}},
+		{"SO_ATTACH_REUSEPORT_CBPF", 21, []string{"SO_ATTACH_REUSEPORT_", "CBPF"}},
 		{"äöü ß", 3, []string{"äöü", "ß"}},
 		{"one", 0, []string{"o", "n", "e"}},
 	} {

@@ -55,29 +55,59 @@ func (b *rowBuilder) labelOf(s *record.Segment) string {
 	return text
 }
 
+// wait adds a row for a wait of the story's.
+func (b *rowBuilder) wait(e record.Event, w *record.Wait) {
+	switch {
+	case w.Timer == "" && w.For == "idle":
+		b.remark(e, pause, b.pauseText(w.WaitedMS))
+	case w.For != "part":
+		b.remark(e, waiting, b.waitText(w))
+	case b.times: // nothing but time, which the story may have taken anyhow
+		b.remark(e, pause, b.pauseText(w.WaitedMS))
+	}
+}
+
+func (b *rowBuilder) pauseText(ms int64) string {
+	if !b.times {
+		return "nothing moves for a while"
+	}
+	return fmt.Sprintf("nothing moves for %d ms", ms)
+}
+
 // waitText says how long was waited, for which timer of the kernel, and what it
 // has made the kernel do.
 func (b *rowBuilder) waitText(w *record.Wait) string {
-	if w.Timer == "" && w.For == "idle" {
-		if !b.times {
-			return "the " + w.Host + " is idle"
-		}
-		return fmt.Sprintf("the %s is idle for %d ms", w.Host, w.WaitedMS)
-	}
-	timer := fmt.Sprintf("%s's %s", w.Host, timerOr(w.Timer, "timer"))
-	what := ""
-	if _, segment, ok := strings.Cut(w.For, ":"); ok {
-		what = " (" + segment + ")"
-	} else if w.For != "" {
-		what = " (" + w.For + ")"
-	}
+	text := fmt.Sprintf("the %s's %s%s", w.Host, timerOr(w.Timer, "timer"), waitedFor(w.For))
 	if !b.times {
-		return "waited for the " + timer + what
+		return "waited for " + text
 	}
-	text := fmt.Sprintf("waited %d ms for the %s%s, which had %d ms left", w.WaitedMS, timer, what, w.LeftMS)
+	text = fmt.Sprintf("waited %d ms for %s, which ", w.WaitedMS, text)
+	if w.LeftMS <= 0 {
+		return text + "was due"
+	}
+	text += fmt.Sprintf("had %d ms left", w.LeftMS)
 	if w.WaitedMS > w.LeftMS && !b.waits.told {
 		b.waits.told = true
 		text += "; timers may be late"
 	}
 	return text
+}
+
+// waitedFor says what a timer makes its kernel do: send a segment, or change the
+// socket's state.
+func waitedFor(what string) string {
+	_, segment, ok := strings.Cut(what, ":")
+	switch {
+	case ok:
+		return " (" + segment + ")"
+	case what == "":
+		return ""
+	case what == "set anew":
+		return " (it is set again, and nothing is sent)"
+	case what == "timewait":
+		return " (then the timewait timer runs)"
+	case what == "close":
+		return " (then close returns)"
+	}
+	return " (then " + what + ")"
 }

@@ -11,12 +11,13 @@ var crash = lab.Lab{
 	Name:  "crash",
 	Title: "A killed process ends its connections; a host without power ends nothing",
 	Look:  "which ends send a FIN or RST, and which send nothing at all",
-	Long: `What a server sees of a client that is gone depends on what has gone. If only the process
-has died, its kernel lives: it closes the connections, by a FIN, or by a RST if data was
-unread. If the host has lost power, or the cable is cut, nothing comes at all. An idle
-server never notices. If it writes, it finds out: from a host that has started again it
-gets a RST, because no such connection exists there; from one that is off it gets nothing,
-until its retransmissions end.`,
+	Long: `What a server sees of a client that is gone depends on what has gone. If only
+the process has died, its kernel lives: it closes the connections, by a FIN, or by a RST if
+data was unread. If the host has lost power, or the cable is cut, nothing comes at all. An
+idle server never notices. If it writes, it finds out: from a host that has started again
+it gets a RST, because no such connection exists there; from one that is off it gets
+nothing, until its retransmissions end. To play the loss of power, the lab removes the
+client's socket with TCP_REPAIR: then close sends nothing.`,
 	Why: `When a process ends, for whatever reason, the kernel closes its descriptors. SIGKILL, a
 crash and exit are all the same to TCP: __tcp_close (net/ipv4/tcp.c) runs as in an orderly
 program. So a FIN does not mean that the peer has said all that it wanted to say. A
@@ -28,8 +29,8 @@ The first write still succeeds, because write only puts the data into the send b
 The error comes with a later call.
 
 A host that has started again has no socket for the segment, and answers with a RST
-(tcp_v4_send_reset), whose number is the segment's acknowledgement number. That is exact,
-and so it is believed.`,
+(tcp_v4_send_reset), whose number is the segment's acknowledgement number. That number is
+exact, so the RST is accepted.`,
 	Try: []lab.Try{
 		{Command: "keepalive", Says: "probes find out without data"},
 		{Command: "lostdata", Says: "the other host is off, and data is sent in vain"},
@@ -57,7 +58,7 @@ and so it is believed.`,
 		},
 	}, {
 		ID:     "idle-side-never-notices",
-		Text:   "If the client's host loses power, an idle server stays ESTABLISHED, and no timer runs that could change that.",
+		Text:   "If the client's host loses power, an idle server without keepalive stays ESTABLISHED, and no timer runs that could change that.",
 		Source: "RFC 9293 §3.5.1; net/ipv4/tcp_timer.c: tcp_keepalive_timer",
 		Control: lab.Control{
 			Says: "the server has keepalive on", Before: "gone client:close",

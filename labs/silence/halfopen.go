@@ -10,29 +10,30 @@ var halfOpen = lab.Lab{
 	Name:  "halfopen",
 	Title: "A restarted client's SYN meets the old connection, which one RST clears away",
 	Look:  "the challenge ACK to the new SYN, and the RST that clears the way",
-	Long: `A client loses power, and its connection with it. The server hears nothing of that: its
-side stays ESTABLISHED. The client starts again, and by chance connects from the same
-port. Its SYN arrives at the old connection. That does not take it for a new beginning;
-anybody can send a SYN. It answers with an ACK of the old numbers. The client, which
-knows no such connection, refuses that with a RST, and this ends the old connection. The
-SYN is then sent again, and finds the way free.`,
-	Why: `On a connection that is open, tcp_validate_incoming (net/ipv4/tcp_input.c) answers every
-SYN with a challenge ACK, whatever its number, and drops it. So a forged SYN does no harm:
-the real client ignores the ACK, which tells it nothing new. A client in SYN_SENT gets an
-acknowledgement of something that it has never sent. It answers with a RST that has
-just the number in the ACK (tcp_rcv_synsent_state_process), and so the server's kernel
-believes it: the number is exact.
+	Long: `A client loses power, and its connection with it. (The lab removes its socket
+with TCP_REPAIR: then close sends nothing.) The server is not told: its side stays
+ESTABLISHED. The client starts again, and by chance connects from the same port. Its SYN
+arrives at the old connection. That connection does not end for it: anybody can send a SYN.
+It answers with an ACK of the old numbers. The client, which knows no such connection,
+refuses that with a RST, and this ends the old connection. The SYN is then sent again, and
+opens a new connection.`,
+	Why: `On a connection that is open, tcp_validate_incoming (net/ipv4/tcp_input.c)
+answers every SYN with a challenge ACK, whatever its number, and drops it. So a forged SYN
+does no harm: the real client ignores the ACK, which tells it nothing new. A client in
+SYN_SENT gets an acknowledgement of something that it has never sent. It answers with a RST
+that has just the number in the ACK (tcp_rcv_synsent_state_process), and so the server's
+kernel accepts it: the number is exact.
 
 RFC 9293 §3.5.1 tells this story, with the same segments. Linux adds one thing: if the
 client has not yet sent its SYN again, it does so as soon as a timer can run, instead of
 after a second.
 
 The answers to SYNs are limited to one in half a second (tcp_invalid_ratelimit). If that
-ACK, or the RST, is lost, connect takes a second longer. A firewall that lets pass only
-ACKs that it expects makes connect hang, until the old connection ends otherwise.
+ACK, or the RST, is lost, connect takes a second longer. A firewall that drops an ACK which
+it does not expect makes connect hang, until the old connection ends in another way.
 
-The server's program reads ECONNRESET. If it only waits, without a read or a poll, it
-notices as little of this as of the power cut.`,
+The server's program reads ECONNRESET. If it only waits, without a read or a poll, it does
+not notice this, as it did not notice the loss of power.`,
 	Try: []lab.Try{
 		{Command: "blindrst", Says: "why the RST has to have the exact number"},
 		{Command: "timewait", Says: "a SYN that meets TIME_WAIT"},
@@ -53,7 +54,7 @@ notices as little of this as of the power cut.`,
 		Text:   "A SYN from the same address and port ends the old connection, and begins a new one.",
 		Source: "widely taught: the server sees that the client has restarted",
 		Myth:   true,
-		Truth:  "The SYN only draws an ACK. The client's RST ends the old connection (RFC 9293 §3.5.1).",
+		Truth:  "The SYN is only answered with an ACK. The client's RST ends the old connection (RFC 9293 §3.5.1).",
 		Control: lab.Control{
 			Says: "the server's socket has vanished too", Before: "restarted:connect",
 			Do: func(s *lab.Script) { vanish(s.Sock("server")) },

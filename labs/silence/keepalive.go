@@ -25,9 +25,10 @@ gone. With SO_KEEPALIVE the kernel probes: after TCP_KEEPIDLE seconds without a 
 from the peer it sends an empty segment that the peer must acknowledge. If no answer
 comes it sends more, one every TCP_KEEPINTVL seconds. After TCP_KEEPCNT probes without an
 answer the connection is dead. Here one peer answers its probe, and another has vanished.`,
-	Why: `One timer does all (tcp_keepalive_timer, net/ipv4/tcp_timer.c). It looks how long ago the
-peer was last heard, and sends a probe if that is tcp_keepalive_time or more. It sends
-none while data is unacknowledged: then the retransmission timer watches the peer.
+	Why: `There is one timer for all this (tcp_keepalive_timer, net/ipv4/tcp_timer.c). It
+computes how long ago the last segment of the peer came, and sends a probe if that is
+tcp_keepalive_time or more. It sends none while data is unacknowledged: then the
+retransmission timer watches the peer.
 
 The probe (tcp_xmit_probe_skb) is an ACK whose sequence number was acknowledged already.
 For its receiver it is outside the window, and such a segment is answered by an ACK (RFC
@@ -96,14 +97,14 @@ three options on the socket; the sysctls are for programs that do not.`,
 		},
 	}, {
 		ID:     "peers-kernel-answers",
-		Text:   "The peer's kernel answers a probe with an ACK, and its program sees nothing of it.",
+		Text:   "The peer's kernel answers a probe with an ACK, and its program does not notice.",
 		Source: "RFC 9293 §3.8.4; net/ipv4/tcp_input.c: tcp_send_dupack",
 		Control: lab.Control{
 			Says: "the probe is lost", Segment: "client:ACK#2", Of: "client",
 		},
 	}, {
 		ID:     "dead-after-count",
-		Text:   "When TCP_KEEPCNT probes in a row have got no answer, the connection ends after one interval more, and the program's read fails with ETIMEDOUT.",
+		Text:   "When TCP_KEEPCNT probes in a row have got no answer, the connection ends after one more interval (without TCP_USER_TIMEOUT), and the program's read fails with ETIMEDOUT.",
 		Source: "tcp(7), TCP_KEEPCNT; net/ipv4/tcp_timer.c: tcp_keepalive_timer",
 		Control: lab.Control{
 			Says: "TCP_KEEPCNT is raised by one", Before: "lonely client:setsockopt#4",

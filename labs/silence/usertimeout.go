@@ -20,11 +20,11 @@ that wants to know sooner sets TCP_USER_TIMEOUT, in milliseconds. The time begin
 first retransmission, not with the write. Within it the data is sent again as always; when
 it is over, the connection is. It takes the place of tcp_retries2, and of TCP_KEEPCNT for an
 idle connection with keepalive: it can make these times shorter, and longer too.`,
-	Why: `When the retransmission timer runs out, tcp_write_timeout (net/ipv4/tcp_timer.c) asks
-whether to give up. It hands the option's time to retransmits_timed_out, and only where
-there is none the one that follows from tcp_retries2. That function compares it with the
-time since retrans_stamp: the first retransmission. So a first timeout, 200 ms or more,
-is added to what the program has asked for.
+	Why: `When the retransmission timer runs out, tcp_write_timeout (net/ipv4/tcp_timer.c)
+decides whether to give up. It gives retransmits_timed_out the option's time, or, if there
+is none, the time that follows from tcp_retries2. That function compares it with the time
+since retrans_stamp: the first retransmission. So a first timeout, 200 ms or more, is added
+to what the program has asked for.
 
 So that the end comes when it should, tcp_clamp_rto_to_user_timeout cuts the last timeout
 short. Without that, doubling timeouts would end up to twice as late.
@@ -59,7 +59,7 @@ user timeouts. Linux has never sent it: the peer knows nothing of the program's 
 		},
 	}, {
 		ID:     "peer-is-not-told",
-		Text:   "The kernel gives up without a word: the server stays ESTABLISHED.",
+		Text:   "The kernel gives up and sends nothing: the server stays ESTABLISHED.",
 		Source: "net/ipv4/tcp_timer.c: tcp_write_err",
 		Control: lab.Control{
 			Says: "the server's host loses power", Before: "client:await",

@@ -18,13 +18,14 @@ var autoTuning = lab.Lab{
 	Name:  "autotuning",
 	Title: "The kernel enlarges the receive buffer of a program that reads, unless the program has set it",
 	Look:  "how the server reads each segment as it comes; the windows are in the verdicts",
-	Long: `The window that a receiver offers bounds what can be on its way, and so how fast data comes
-over a long path. It is a part of the receive buffer. The kernel begins with a buffer of
-moderate size, and looks how much the program reads in a round trip. If it is more than
-before, and the program keeps up, the kernel enlarges the buffer, and the window grows. A
-program that sets SO_RCVBUF has decided for itself: its buffer stays as it is. Here two
-programs read the same data as fast as it comes, and one of them has set its buffer to the
-very size that the kernel had given it.`,
+	Long: `The window that a receiver offers bounds what can be on its way, and so how fast
+data comes over a long path. It is a part of the receive buffer. The kernel begins with a
+buffer of moderate size, and looks how much the program reads in a round trip. If it is
+more than before, and the program keeps up, the kernel enlarges the buffer, and the window
+grows. A program that sets SO_RCVBUF has decided for itself: its buffer stays as it is. The
+pauses of 250 ms and more stand for the way of the segments. Here two programs read the
+same data as fast as it comes, and one of them has set its buffer to the very size that the
+kernel had given it.`,
 	Why: `tcp_rcv_space_adjust (net/ipv4/tcp_input.c) is called as the program reads. Once a round
 trip it compares what the program has read since the last time with what it had read in the
 round trip before that. If that is more, the sender may double its window in the next one
@@ -42,7 +43,7 @@ buffer to be fast may well have made itself slow. There is a use for the option:
 connection's memory.`,
 	Try: []lab.Try{
 		{Command: "autotuning --sysctl server:net.ipv4.tcp_moderate_rcvbuf=0", Says: "no buffer grows: the claims do not apply"},
-		{Command: "buffers", Says: "what becomes of writes when the buffers are full"},
+		{Command: "buffers", Says: "writes when the buffers are full"},
 		{Command: "zerowindow", Says: "a program that does not read"},
 		{Command: "sockopt SO_RCVBUF", Says: "all about the option"},
 	},
@@ -101,7 +102,7 @@ connection's memory.`,
 		readAll(s, client, server)
 		s.Expect("rcvbuf-ends-autotuning", lab.Is("SO_RCVBUF", lab.Get(server, sockopt.RcvBuf), given))
 		fixed := client.Info().SndWnd
-		s.Expect("autotuning-moves-the-window", lab.Is("window larger than with the buffer of the beginning", tuned > fixed, true))
+		s.Expect("autotuning-moves-the-window", lab.Is("window larger than the first buffer allows", tuned > fixed, true))
 		s.Expect("a-set-buffer-is-no-worse", lab.Is("its window is no smaller", fixed >= tuned, true))
 
 		client, server = s.Connection("unlocked")

@@ -13,9 +13,9 @@ var buffers = lab.Lab{
 	Name:  "buffers",
 	Title: "write fills a buffer: that it succeeds says nothing about the other side",
 	Look:  "how much write takes while the other side reads nothing",
-	Long: `A program writes into its kernel's send buffer, and the other program reads from its
-kernel's receive buffer. What lies between is the kernels' affair. So write returns as soon
-as its data is in the buffer, before anything has arrived, and it waits only when the
+	Long: `A program writes into its kernel's send buffer, and the other program reads from
+its kernel's receive buffer. Everything between is up to the kernels. So write returns as
+soon as its data is in the buffer, before anything has arrived, and it waits only when the
 buffer is full. If the connection is reset afterwards, what was written is lost, and the
 write has long succeeded.`,
 	Why: `tcp_sendmsg_locked (net/ipv4/tcp.c) copies the data into the send queue and lets
@@ -28,7 +28,7 @@ because the memory of a packet is more than its data. If the program sets nothin
 tcp_rcv_space_adjust (net/ipv4/tcp_input.c) enlarges the buffer as fast as the program
 reads (tcp_moderate_rcvbuf), and with it the window, up to the third number of tcp_rmem.
 
-Only an answer of the other program says that it has the data.`,
+Only an answer from the other program proves that it has the data.`,
 	Try: []lab.Try{
 		{Command: "zerowindow", Says: "a full receive buffer, and what the kernels do then"},
 		{Command: "autotuning", Says: "a receive buffer that grows, and one that does not"},
@@ -58,7 +58,7 @@ Only an answer of the other program says that it has the data.`,
 		},
 	}, {
 		ID:     "write-blocks-when-full",
-		Text:   "When the send buffer is full, write says EAGAIN (or waits), and takes data again once some has been acknowledged.",
+		Text:   "When the send buffer is full, write fails with EAGAIN (on a blocking socket it waits), and takes data again once some has been acknowledged.",
 		Source: "send(2), EAGAIN; net/ipv4/tcp.c: tcp_sendmsg_locked",
 		Control: lab.Control{
 			Says: "the buffer becomes larger", Before: "client:write#3",
@@ -84,7 +84,7 @@ Only an answer of the other program says that it has the data.`,
 		},
 	}, {
 		ID:     "rcvbuf-is-doubled",
-		Text:   "The kernel doubles what is set as SO_RCVBUF, and getsockopt says so.",
+		Text:   "The kernel doubles what is set as SO_RCVBUF (up to net.core.rmem_max), and getsockopt returns the double.",
 		Source: "socket(7), SO_RCVBUF; net/core/sock.c: __sock_set_rcvbuf",
 		Control: lab.Control{
 			Says: "somebody else sets another size", Before: "server:getsockopt",
@@ -95,7 +95,7 @@ Only an answer of the other program says that it has the data.`,
 		Text:   "If write succeeds, the data reaches the other program.",
 		Source: "widely taught, as the meaning of reliable",
 		Myth:   true,
-		Truth:  "It is in the sender's buffer. If the connection ends before it is acknowledged, it is lost, and nobody tells the writer of that write.",
+		Truth:  "It is in the sender's buffer. If the connection ends before it is acknowledged, it may be lost, although the write succeeded.",
 		Control: lab.Control{
 			Says: "the segment arrives before the connection ends", Before: "lost client:close",
 			Do: func(s *lab.Script) { s.Wire.Of(s.Sock("lost client")).Pass("client:data") },

@@ -13,16 +13,17 @@ var delAck = lab.Lab{
 	Name:  "delack",
 	Title: "An acknowledgement may wait for 40 ms, for a second segment or an answer to go with",
 	Look:  "which data is acknowledged at once, and which ACK waits for 40 ms",
-	Long: `An acknowledgement that waits a little may save a segment: the program may answer in
-the meantime, or more data may come. So Linux puts it off, for some 40 ms at most, but not
-always. At the beginning of a connection each segment is acknowledged at once, and so is
-every second full segment. When the program answers what it reads, as in a dialogue, the
-kernel expects it to go on so, and waits. TCP_QUICKACK and its opposite switch by hand,
-until the kernel changes its mind.`,
-	Why: `__tcp_ack_snd_check (net/ipv4/tcp_input.c) decides at each segment: at once if more than
-one full segment is not acknowledged, or in quickack mode; otherwise tcp_send_delayed_ack
-sets a timer. tcp_event_data_recv gives a new connection up to 16 quick ACKs
-(TCP_MAX_QUICKACKS), so that the sender's congestion window opens fast.
+	Long: `An acknowledgement that waits a little may save a segment: the program may
+answer in the meantime, or more data may come. So Linux delays it, but not always: for some
+40 ms, and on a path with a longer round trip for up to 200 ms. At the beginning of a
+connection each segment is acknowledged at once, and so is every second full segment. When
+the program answers what it reads, as in a dialogue, the kernel expects it to go on so, and
+waits. TCP_QUICKACK and its opposite switch by hand, until the kernel switches back.`,
+	Why: `__tcp_ack_snd_check (net/ipv4/tcp_input.c) decides at each segment: at once if
+more than one full segment is not acknowledged and the window need not shrink, or in
+quickack mode; otherwise tcp_send_delayed_ack sets a timer. tcp_event_data_recv gives a new
+connection up to 16 quick ACKs (TCP_MAX_QUICKACKS), so that the sender's congestion window
+opens fast.
 
 tcp_event_data_sent notes that the program has answered within the last delayed ACK's
 time: the connection is interactive then (inet_csk_enter_pingpong_mode), and quick ACKs
@@ -54,14 +55,14 @@ what a socket sends, and does nothing for ACKs.`,
 		},
 	}, {
 		ID:     "every-second-full-segment",
-		Text:   "A second full segment is acknowledged at once, and the first with it.",
+		Text:   "A second full segment is acknowledged at once, and the first with it, while the receive buffer has room.",
 		Source: "RFC 9293 §3.8.6.3 (SHLD-19); net/ipv4/tcp_input.c: __tcp_ack_snd_check",
 		Control: lab.Control{
 			Says: "the first of the two is lost", Of: "polite client", Segment: "client:data#2",
 		},
 	}, {
 		ID:     "quickack-is-not-sticky",
-		Text:   "TCP_QUICKACK lasts only until the program answers: then the kernel puts ACKs off again.",
+		Text:   "TCP_QUICKACK does not last: after the program has answered, the kernel delays ACKs again.",
 		Source: "tcp(7), TCP_QUICKACK: “This flag is not permanent”; net/ipv4/tcp_output.c: tcp_event_data_sent",
 		Control: lab.Control{
 			Says: "the program sets it again after its answer", Before: "polite client:write#4", Do: quickly("polite server"),
@@ -69,9 +70,9 @@ what a socket sends, and does nothing for ACKs.`,
 	}, {
 		ID:     "nodelay-turns-it-off",
 		Text:   "TCP_NODELAY makes a socket acknowledge at once.",
-		Source: "widely taught, for it ends the 40 ms of a sender that waits",
+		Source: "widely taught, because it ends the 40 ms of a sender that waits",
 		Myth:   true,
-		Truth:  "It ends the waiting of the sender (Nagle's algorithm), and changes nothing about ACKs: TCP_QUICKACK does.",
+		Truth:  "It ends the wait of the sender (Nagle's algorithm), and changes nothing about ACKs: TCP_QUICKACK does.",
 		Control: lab.Control{
 			Says: "the program switches quick ACKs on as well", Before: "nodelay client:write", Do: quickly("nodelay server"),
 		},

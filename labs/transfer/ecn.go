@@ -14,19 +14,19 @@ var ecn = lab.Lab{
 	Name:  "ecn",
 	Title: "A congested router marks a segment, and the sender slows down without a loss",
 	Look:  "the CE mark on the way, ECE on the way back, and then CWR",
-	Long: `A router whose queue grows must tell the senders. Losing packets is one way. With
-explicit congestion notification (ECN) it marks one instead: Congestion Experienced (CE) in
-the IP header. Both ends must have agreed to that in their SYNs. The receiver echoes the
-mark in each ACK, by the flag ECE, until the sender says by the flag CWR that it has
-halved its congestion window.`,
+	Long: `A router whose queue grows must tell the senders. Dropping packets is one way.
+With explicit congestion notification (ECN) it marks one instead: Congestion Experienced
+(CE) in the IP header. Both ends must have agreed to that in their SYNs. The receiver
+echoes the mark in each ACK, by the flag ECE, until the sender says by the flag CWR that it
+has reduced its congestion window (reno: to one half; cubic: to 70 %).`,
 	Why: `tcp_ecn_send_syn (net/ipv4/tcp_output.c) asks for ECN by the flags ECE and CWR if tcp_ecn is
 1. The default is 2: a host agrees when asked (tcp_ecn_create_request in
 net/ipv4/tcp_input.c), and does not ask. A SYN that is sent again does not ask either: a
 middlebox may have dropped the first one for its flags.
 
-Packets with data then say ECT(0): may be marked. At a mark __tcp_ecn_check_ce sets
-TCP_ECN_DEMAND_CWR, and each ACK has ECE. The sender enters tcp_enter_cwr once per window:
-ssthresh is half the window, and the next new segment says CWR (tcp_ecn_queue_cwr).`,
+Packets with data then carry ECT(0): a router may mark them. At a mark __tcp_ecn_check_ce
+sets TCP_ECN_DEMAND_CWR, and each ACK has ECE. The sender enters tcp_enter_cwr once per
+window: ssthresh is half the window, and the next new segment says CWR (tcp_ecn_queue_cwr).`,
 	Try: []lab.Try{
 		{Command: "ecn --ecn 2", Says: "the client does not ask: no mark is allowed"},
 		{Command: "fastretransmit", Says: "the same halving, after a loss"},
@@ -45,7 +45,7 @@ ssthresh is half the window, and the next new segment says CWR (tcp_ecn_queue_cw
 		},
 	}, {
 		ID:     "sender-slows-without-loss",
-		Text:   "The echo halves the sender's window, and nothing is sent again.",
+		Text:   "The echo halves the window of a sender that uses reno, and nothing is sent again.",
 		Source: "net/ipv4/tcp_input.c: tcp_enter_cwr, tcp_init_cwnd_reduction",
 		Control: lab.Control{
 			Says: "the ACK with the echo is lost", Segment: "server:ACK,ECE",
@@ -55,13 +55,13 @@ ssthresh is half the window, and the next new segment says CWR (tcp_ecn_queue_cw
 		Text:   "A sender learns of congestion only by lost segments.",
 		Source: "widely taught, of TCP without ECN",
 		Myth:   true,
-		Truth:  "With ECN a router marks a segment, and the sender halves its window though nothing was lost.",
+		Truth:  "With ECN a router marks a segment, and the sender reduces its window although nothing was lost.",
 		Control: lab.Control{
 			Says: "the ACK with the echo is lost", Segment: "server:ACK,ECE",
 		},
 	}, {
 		ID:     "retransmitted-syn-drops-ecn",
-		Text:   "A SYN that is sent again does not ask for ECN any more.",
+		Text:   "With tcp_ecn_fallback, the default, a SYN that is sent again no longer asks for ECN.",
 		Source: "Documentation/networking/ip-sysctl.rst: tcp_ecn_fallback; net/ipv4/tcp_output.c: __tcp_retransmit_skb",
 		Control: lab.Control{
 			Says: "tcp_ecn_fallback is switched off", Before: "late:connect",

@@ -20,10 +20,11 @@ var fastRetransmit = lab.Lab{
 	Title: "Three duplicate ACKs tell that a segment is lost, long before a timer does",
 	Look:  "three ACKs with the same number, and no wait before the segment goes again",
 	Long: `The receiver can't acknowledge what follows a lost segment, but it answers each
-segment that arrives out of order at once, with the same acknowledgement number as
-before: a duplicate ACK. With SACK it also says which bytes have arrived beyond the hole.
-One duplicate may mean that the network has changed the order. After three the sender
-takes the first segment for lost, and sends it again without waiting for its timer.`,
+segment that arrives out of order at once, with the same acknowledgement number as before:
+a duplicate ACK. With SACK it also says which bytes have arrived beyond the hole. One
+duplicate may mean that the network has changed the order. After three the sender considers
+the first segment lost, and sends it again without waiting for its timer. The pauses of 300
+ms stand for a long way: they give the connection its round-trip time.`,
 	Why: `tcp_data_queue_ofo (net/ipv4/tcp_input.c) keeps what arrives beyond a hole, and the ACK
 for it goes out at once (__tcp_ack_snd_check: the out-of-order queue isn't empty), with the
 queue's ranges as SACK blocks.
@@ -32,11 +33,13 @@ On the sender tcp_rack_detect_loss (net/ipv4/tcp_recovery.c) decides by time: a 
 lost if one that was sent later has arrived, and a reordering window has passed since then.
 That window is a quarter of the least round-trip time. Once as many segments as
 tcp_reordering says have arrived beyond the hole, tcp_rack_reo_wnd makes it 0: that is the
-old rule of three duplicate ACKs. Bit 4 of tcp_recovery takes the rule away; then a short
-timer ends the window. Without SACK tcp_newreno_mark_lost counts the duplicates.
+old rule of three duplicate ACKs. The value 0x4 in tcp_recovery switches that rule off;
+then a short timer ends the window. Without SACK tcp_newreno_mark_lost counts the
+duplicates.
 
 Either way tcp_fastretrans_alert starts recovery: the lost segment goes out again, and the
-congestion window shrinks to one half, not to one segment as after a timeout.`,
+congestion window shrinks to one half (reno; cubic: to 70 %), not to one segment as after a
+timeout.`,
 	Try: []lab.Try{
 		{Command: "fastretransmit --sack 0", Says: "the duplicates are counted, and say nothing more"},
 		{Command: "fastretransmit --recovery 5", Says: "no threshold: a short timer ends RACK's reordering window"},
@@ -50,7 +53,7 @@ congestion window shrinks to one half, not to one segment as after a timeout.`,
 	Reads: []string{"client:" + reordering},
 	Claims: []lab.Claim{{
 		ID:     "third-duplicate-ack-resends",
-		Text:   "The duplicate ACK that makes their number tcp_reordering, the third, makes the sender send the lost segment again.",
+		Text:   "The sender sends the lost segment again when the number of duplicate ACKs reaches tcp_reordering, 3 by default.",
 		Source: "net/ipv4/tcp_recovery.c: tcp_rack_reo_wnd; net/ipv4/tcp_input.c: tcp_newreno_mark_lost; Documentation/networking/ip-sysctl.rst: tcp_reordering",
 		Control: lab.Control{
 			Says: "the third duplicate ACK is lost", Segment: "server:ACK ack=6#4",
@@ -79,10 +82,10 @@ congestion window shrinks to one half, not to one segment as after a timeout.`,
 		},
 	}, {
 		ID:     "a-lost-segment-waits-for-the-timer",
-		Text:   "A lost segment is sent again when the retransmission timer runs out.",
+		Text:   "A lost segment is sent again only when the retransmission timer runs out.",
 		Source: "widely taught, as the way TCP recovers what is lost",
 		Myth:   true,
-		Truth:  "The timer is the last resort: where more data follows, acknowledgements tell of the loss within a round trip.",
+		Truth:  "The timer is the last resort: where more data follows, acknowledgements show the loss within a round trip.",
 		Control: lab.Control{
 			Says: "the threshold is taken away behind the story's back", Before: "client:write", Do: noThreshold,
 		},

@@ -84,7 +84,7 @@ ESTABLISHED until it writes something itself, or has keepalive on.`,
 		},
 	}, {
 		ID:     "peer-never-hears-of-it",
-		Text:   "The kernel gives up without a word: the server stays ESTABLISHED.",
+		Text:   "The kernel gives up and sends nothing: the server stays ESTABLISHED.",
 		Source: "net/ipv4/tcp_timer.c: tcp_write_err",
 		Control: lab.Control{
 			Says: "the server closes meanwhile", Before: "silent client:write",
@@ -92,7 +92,7 @@ ESTABLISHED until it writes something itself, or has keepalive on.`,
 		},
 	}, {
 		ID:     "icmp-changes-the-error",
-		Text:   "If an ICMP message has said in between that the host cannot be reached, it is that error that the program gets in the end, and not ETIMEDOUT.",
+		Text:   "If an ICMP message has said meanwhile that the host is unreachable, the program gets EHOSTUNREACH in the end instead of ETIMEDOUT.",
 		Source: "net/ipv4/tcp_ipv4.c: tcp_v4_err; net/ipv4/tcp_timer.c: tcp_write_err",
 		Control: lab.Control{
 			Says: "the message is lost with the data", Of: "bounced client", Segment: "client:data",

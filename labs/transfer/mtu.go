@@ -16,7 +16,7 @@ const linkMTU = 1280
 // A link on the way with a smaller MTU.
 var mtu = lab.Lab{
 	Name:  "mtu",
-	Title: "A segment that is too big for a link is told of by ICMP, or lost for ever",
+	Title: "ICMP reports a segment that is too big for a link; without ICMP it is lost every time",
 	Look:  "the ICMP message that makes the segments smaller, and what happens without it",
 	Long: `A sender knows the MTU of its own link, and not of those on the way. Linux forbids
 routers to fragment its packets, so a packet that is too big is dropped, and the router
@@ -61,7 +61,7 @@ many firewalls drop ICMP.`,
 		},
 	}, {
 		ID:     "mtu-probing-recovers",
-		Text:   "With tcp_mtu_probing the segments shrink to tcp_base_mss when the time of tcp_retries1 is over, and arrive.",
+		Text:   "With tcp_mtu_probing 1 the segments shrink to tcp_base_mss when the time of tcp_retries1 is over, and arrive.",
 		Source: "net/ipv4/tcp_timer.c: tcp_mtu_probing, tcp_write_timeout; Documentation/networking/ip-sysctl.rst: tcp_mtu_probing",
 		Control: lab.Control{
 			Says: "MTU probing is switched off again", Before: "probing client:write",

@@ -12,14 +12,14 @@ var nagle = lab.Lab{
 	Look:  "the second small write, which leaves only when the first is acknowledged",
 	Long: `A program that writes a little, and then a little more, would send many small
 segments. Nagle's algorithm holds a small segment back as long as another one is not
-acknowledged, and collects what is written meanwhile. If the other side puts its
-acknowledgement off, both wait for each other: 40 ms on Linux. TCP_NODELAY sends at
-once; one writev, or one write of all, does not need it. TCP_CORK holds back a segment
-that is not full even if nothing is on its way.`,
-	Why: `tcp_nagle_test (net/ipv4/tcp_output.c) is asked for each segment that could go out. A
-full one always goes. A smaller one waits while an earlier small one is not acknowledged
-(tcp_minshall_check), unless TCP_NODELAY is set. There is no timer: the ACK lets it go,
-whenever that comes.
+acknowledged, and collects what is written meanwhile. If the other side delays its
+acknowledgement, each waits for the other: some 40 ms on Linux. TCP_NODELAY sends at once;
+one writev, or one write of all, does not need it. TCP_CORK holds back a segment that is
+not full even if nothing is on its way.`,
+	Why: `tcp_nagle_test (net/ipv4/tcp_output.c) decides for each segment that could go
+out. A full one always goes. A smaller one waits while an earlier small one is not
+acknowledged (tcp_minshall_check), unless TCP_NODELAY is set. There is no timer: the ACK
+lets it go, whenever that comes.
 
 TCP_CORK has no timer of its own either. With nothing on its way and something to send,
 tcp_check_probe_timer (include/net/tcp.h) starts the timer of window probes, and the
@@ -30,14 +30,14 @@ timeout, which grows with the round-trip time, and for 200 ms at least
 The usual cure is to write a request whole. TCP_NODELAY without that costs a segment
 for each write.`,
 	Try: []lab.Try{
-		{Command: "delack", Says: "the other half of the 40 ms: an ACK that is put off"},
+		{Command: "delack", Says: "the other half of the 40 ms: an ACK that is delayed"},
 		{Command: "nagle --ipv6", Says: "the same on IPv6"},
 		{Command: "sockopt TCP_NODELAY", Says: "what the option does, and how to set it in Go"},
 	},
 	Sockopts: []string{"TCP_NODELAY", "TCP_CORK"},
 	Claims: []lab.Claim{{
 		ID:     "second-small-write-waits",
-		Text:   "The second of two small writes is not sent before the first is acknowledged.",
+		Text:   "Without TCP_NODELAY the second of two small writes is not sent before the first is acknowledged.",
 		Source: "RFC 9293 §3.7.4; net/ipv4/tcp_output.c: tcp_nagle_check",
 		Control: lab.Control{
 			Says: "TCP_NODELAY is set", Before: "client:write",
@@ -46,7 +46,7 @@ for each write.`,
 	}, {
 		ID:     "nagle-waits-200-ms",
 		Text:   "Nagle's algorithm holds data back for a fixed time, some 200 ms.",
-		Source: "widely taught, for the other side may put its ACK off for so long",
+		Source: "widely taught, because the other side may delay its ACK for that long",
 		Myth:   true,
 		Truth:  "It has no timer. The acknowledgement of what was sent before lets the data go, at once.",
 		Control: lab.Control{

@@ -7,14 +7,16 @@ import (
 // Segments that overtake one another.
 var reorder = lab.Lab{
 	Name:  "reorder",
-	Title: "Segments that are overtaken cost nothing, if few overtake them",
+	Title: "A late segment costs nothing, if only few others overtake it",
 	Look:  "duplicate ACKs that lead to no retransmission, and the one too many",
-	Long: `A network may change the order of packets. The receiver keeps what arrives too early,
-and tells by SACK which bytes those are; when the late segment arrives, it acknowledges
-all. The sender can't know whether a segment is late or lost. If it was overtaken by one or
-two, the sender waits, for a quarter of the least round-trip time. If three have overtaken it, the sender takes it for lost and sends it
-again, needlessly. The receiver says so (DSACK: bytes that it had already), and the sender
-learns from it: it takes its window's reduction back, and is more patient from then on.`,
+	Long: `A network may change the order of packets. The receiver keeps what arrives too
+early, and says by SACK which bytes those are; when the late segment arrives, it
+acknowledges all. The sender can't know whether a segment is late or lost. If it was
+overtaken by one or two, the sender waits, for a quarter of the least round-trip time. If
+three have overtaken it, the sender considers it lost and sends it again, needlessly. The
+receiver says so (D-SACK: bytes that it had already), and the sender learns from it: it
+undoes the reduction of its window, and waits for more segments the next time. The pauses
+of 300 ms stand for a long way.`,
 	Why: `tcp_data_queue_ofo (net/ipv4/tcp_input.c) keeps segments beyond a hole in a tree, and
 tcp_ofo_queue moves them into the receive queue once the hole is filled.
 tcp_rack_reo_wnd (net/ipv4/tcp_recovery.c) gives a late segment a quarter of the least
@@ -27,7 +29,7 @@ and tcp_try_undo_recovery or tcp_try_undo_dsack gives the congestion window back
 tcp_check_sack_reordering raises the connection's own tcp_reordering to the distance that it
 has seen, up to tcp_max_reordering.`,
 	Try: []lab.Try{
-		{Command: "fastretransmit", Says: "the segment is lost indeed"},
+		{Command: "fastretransmit", Says: "the segment is really lost"},
 		{Command: "reorder --reordering 5", Says: "more patience: three overtake, and nothing is sent again"},
 		{Command: "reorder --ipv6", Says: "the same on IPv6"},
 	},
@@ -69,7 +71,7 @@ has seen, up to tcp_max_reordering.`,
 		},
 	}, {
 		ID:     "sack-and-dsack",
-		Text:   "Each ACK names by SACK what has overtaken; for the needless copy it names bytes that are acknowledged already (DSACK).",
+		Text:   "Each ACK names by SACK the bytes that have overtaken the late segment; for the needless copy it names bytes that are acknowledged already (D-SACK).",
 		Source: "net/ipv4/tcp_input.c: tcp_sack_new_ofo_skb, tcp_dsack_set",
 		Control: lab.Control{
 			Says: "the needless copy is lost", Of: "late client", Segment: "client:data again",

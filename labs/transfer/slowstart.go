@@ -14,12 +14,12 @@ var slowStart = lab.Lab{
 	Name:  "slowstart",
 	Title: "A sender begins with ten segments and doubles them each round trip",
 	Look:  "how many segments leave in each round trip: ten, and then twice as many",
-	Long: `Nobody tells a sender how much the network can carry. So it keeps a congestion window
-(cwnd): the number of segments that may be on their way at once. It begins with ten and
-grows by one for each segment that is acknowledged, so it doubles each round trip: slow
-start. When a timeout says that the network is congested, it is one segment. And what an
-idle connection knew of the network is out of date after a while: it begins anew. Here a
-round trip is a step of the story: all segments arrive, then all their ACKs.`,
+	Long: `Nobody tells a sender how much the network can carry. So it keeps a congestion
+window (cwnd): the number of segments that may be on their way at once. It begins with ten
+and grows by one for each segment that is acknowledged, so it doubles each round trip: slow
+start. After a timeout, which means that the network is congested, it is one segment. And
+what an idle connection knew of the network is out of date after a while: it begins anew.
+Here a round trip is a step of the story: all segments arrive, then all their ACKs.`,
 	Why: `tcp_init_cwnd (net/ipv4/tcp_input.c) gives a new connection TCP_INIT_CWND, 10, unless its
 route says otherwise (initcwnd). tcp_write_xmit sends as long as tcp_cwnd_test leaves room.
 tcp_slow_start (net/ipv4/tcp_cong.c) adds what was acknowledged, up to ssthresh; above that
@@ -27,13 +27,12 @@ tcp_cong_avoid_ai adds one segment a round trip. Only a window that was in use g
 (tcp_is_cwnd_limited).
 
 tcp_enter_loss, at a timeout, sets ssthresh to half of what was in use (reno) and cwnd to
-one segment: that which is sent again.
+one segment: the one that is sent again.
 
-tcp_slow_start_after_idle_check (include/net/tcp.h) is asked when a program writes and
-nothing is on its way. For each retransmission timeout that has passed, tcp_cwnd_restart
-halves cwnd, but never below the first window. Programs that send now and then, a stream
-of video or a pool of connections, begin anew each time, unless
-tcp_slow_start_after_idle is 0.`,
+tcp_slow_start_after_idle_check (include/net/tcp.h) runs when a program writes and nothing
+is in flight. For each retransmission timeout that has passed, tcp_cwnd_restart halves
+cwnd, but never below the first window. Programs that send now and then, a stream of video
+or a pool of connections, begin anew each time, unless tcp_slow_start_after_idle is 0.`,
 	Try: []lab.Try{
 		{Command: "slowstart --after-idle 0", Says: "the window outlives the pause"},
 		{Command: "ecn", Says: "a router's mark halves the window, and nothing is lost"},
@@ -65,7 +64,7 @@ tcp_slow_start_after_idle is 0.`,
 		},
 	}, {
 		ID:     "idle-starts-again",
-		Text:   "After an idle time of some retransmission timeouts the connection begins with ten segments again.",
+		Text:   "After an idle time of several retransmission timeouts the connection begins with ten segments again.",
 		Source: "Documentation/networking/ip-sysctl.rst: tcp_slow_start_after_idle; net/ipv4/tcp_output.c: tcp_cwnd_restart",
 		Control: lab.Control{
 			Says: "tcp_slow_start_after_idle is switched off behind the story's back", Before: "client:write#3", Do: keepWindow,

@@ -13,21 +13,23 @@ var tailLoss = lab.Lab{
 	Name:  "tailloss",
 	Title: "A probe finds a lost tail before the retransmission timer does",
 	Look:  "the probe (TLP) that comes sooner than the retransmission timer would",
-	Long: `If the last segments are lost, nothing follows them: no duplicate ACK tells of the
-loss. The sender would have to wait for its retransmission timeout, which is 200 ms at
+	Long: `If the last segments are lost, nothing follows them: no duplicate ACK tells of
+the loss. The sender would have to wait for its retransmission timeout, which is 200 ms at
 least. So Linux sends a tail loss probe (TLP) after some two round-trip times: the last
 segment once more. The ACK for it says by SACK what is missing, and fast retransmit does
-the rest. The lab loses the last two of three segments, with the probe and without.`,
-	Why: `tcp_schedule_loss_probe (net/ipv4/tcp_output.c) sets the probe's timer instead of the
-retransmission timer: to two smoothed round-trip times and 2 jiffies, or a little more than
-the least retransmission timeout if only one segment is on its way, because its ACK may be
-put off. It is never set to more than what is left of the retransmission timeout. So for a
-single segment on a fast path the probe comes no sooner than the timeout would; but it is
-no timeout, and the congestion window stays.
+the rest. The lab loses the last two of three segments, with the probe and without. The
+pause of 300 ms before the SYN arrives stands for a long way. The kernel reports the timer
+of the probe as the retransmission timer.`,
+	Why: `tcp_schedule_loss_probe (net/ipv4/tcp_output.c) sets the probe's timer instead of
+the retransmission timer: to two smoothed round-trip times and 2 jiffies, or a little more
+than the least retransmission timeout if only one segment is on its way, because its ACK
+may be delayed. It is never set to more than what is left of the retransmission timeout. So
+for a single segment on a fast path the probe comes no sooner than the timeout would; but
+it is no timeout, and the congestion window stays.
 
 tcp_send_loss_probe sends a segment that was not sent yet, if the window allows it, and
 otherwise the last one again. If the answer says that something before it is missing,
-tcp_rack_detect_loss (net/ipv4/tcp_recovery.c) takes that for lost.`,
+tcp_rack_detect_loss (net/ipv4/tcp_recovery.c) considers that lost.`,
 	Try: []lab.Try{
 		{Command: "tailloss --early-retrans 0", Says: "no probes: both times the timeout finds it"},
 		{Command: "fastretransmit", Says: "more segments after the lost one: no timer at all"},

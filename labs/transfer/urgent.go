@@ -52,7 +52,7 @@ the flag, which moves the byte into the stream.`,
 	}, {
 		ID:     "urgent-data-overtakes",
 		Text:   "Urgent data is sent before what was written earlier.",
-		Source: "widely taught, for it is called out-of-band data",
+		Source: "widely taught, because it is called out-of-band data",
 		Myth:   true,
 		Truth:  "It is sent in the order in which it was written. Only its reader can take it out of turn, once it has arrived.",
 		Control: lab.Control{

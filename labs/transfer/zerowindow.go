@@ -28,9 +28,9 @@ has had it, and answers with its present window. Each pause is twice the one bef
 tcp_retries2 bounds the doublings.
 
 tcp_probe_timer (net/ipv4/tcp_timer.c) gives up after tcp_retries2 probes without an
-answer, and here it is a count; tcp_ack_probe resets it at each ACK. RFC 9293 demands
-that the connection stays open as long as answers come. TCP_USER_TIMEOUT is stronger:
-it counts from the first probe, answers or not.
+answer. Here the sysctl is a count, and each ACK resets it (tcp_ack_probe). RFC 9293
+demands that the connection stays open as long as answers come. TCP_USER_TIMEOUT is
+stronger: it counts from the first probe, answers or not.
 
 A receiver answers at most one such segment in tcp_invalid_ratelimit, 500 ms; the lab
 sets it to 0, so that the answers don't depend on the pauses.`,
@@ -59,7 +59,7 @@ sets it to 0, so that the answers don't depend on the pauses.`,
 		},
 	}, {
 		ID:     "probes-for-ever-while-answered",
-		Text:   "As long as probes are answered, their number is unlimited: more than tcp_retries2 end nothing.",
+		Text:   "As long as probes are answered, their number is unlimited: tcp_retries2 does not count.",
 		Source: "RFC 9293 §3.8.6.1 (MUST-37); net/ipv4/tcp_timer.c: tcp_probe_timer",
 		Control: lab.Control{
 			Says: "the server closes with unread data", Segment: "server:ACK win=0#4", Do: closeUnread,
