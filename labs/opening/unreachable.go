@@ -43,7 +43,7 @@ once.`,
 		},
 	}, {
 		ID:     "errno-follows-the-code",
-		Text:   "The message's type and code decide the errno of connect: ENETUNREACH for a network, ECONNREFUSED for a port, ENOPROTOOPT for a protocol, and for a firewall's refusal EHOSTUNREACH (with IPv6 EACCES).",
+		Text:   "The message's type and code decide the errno of connect: ENETUNREACH for a network, ECONNREFUSED for a port, ENOPROTOOPT for a protocol (IPv6: EPROTO), and EHOSTUNREACH for a firewall's refusal (IPv6: EACCES).",
 		Source: "net/ipv4/icmp.c: icmp_err_convert; net/ipv6/icmp.c: icmpv6_err_convert",
 		Control: lab.Control{
 			Says: "a RST comes before the first message", Of: "network", Segment: "client:SYN",
