@@ -27,6 +27,7 @@ type carrier struct {
 	others  map[string]int // packets that are not TCP, by protocol
 	strays  int            // packets for no host
 	ended   bool           // the run is over: see over
+	taken   *wire.Packet   // from the wire just now, unless a rule makes it late
 	latest  record.HoldUp  // of the packets that were to be late: see heldUp
 }
 
@@ -74,7 +75,9 @@ func (c *carrier) take(p *wire.Packet) error {
 		return c.g.Hand(p)
 	}
 	s := c.g.Subject(p)
-	c.stream(p).clock.take(p, s.From)
+	c.stream(p).clock.compare(p, time.Now(), s.From)
+	c.taken = p
+	defer func() { c.taken = nil }()
 	c.sent.add(s)
 	for _, e := range c.expect {
 		e.meets(s)
@@ -225,6 +228,9 @@ func (c *carrier) hand(p *wire.Packet, fate record.Fate, forged bool) error {
 		if err := c.g.Decide(p, fate, forged); err != nil {
 			return err
 		}
+	}
+	if p == c.taken {
+		c.stream(p).clock.compare(p, time.Now(), c.g.Hosts[p.From].Name)
 	}
 	if err := c.g.Hand(p); err != nil {
 		return err

@@ -12,9 +12,8 @@ import (
 // kernel that may have acted meanwhile is that of a delayed ACK, 40 ms.
 const tellsHoldUp = 30 * time.Millisecond
 
-// A senderClock compares the times at which segments of a stream were taken from the
-// wire with those that their timestamps have (RFC 7323 §3.2), in milliseconds. These
-// count from an origin that no other stream has, so only their differences say something:
+// A senderClock compares the times at which segments of a stream were carried with those
+// that their timestamps have (RFC 7323 §3.2), in milliseconds. These count from an origin that no other stream has, so only their differences say something:
 // by how much more than the others one was late.
 type senderClock struct {
 	known       bool
@@ -23,14 +22,14 @@ type senderClock struct {
 	latest      string // the segment that was so late
 }
 
-// take compares the clocks as a segment is taken from the wire.
-func (s *senderClock) take(p *wire.Packet, from string) {
-	if !p.Clock.Valid {
-		return
+// compare compares the clocks as a segment is carried.
+func (s *senderClock) compare(p *wire.Packet, now time.Time, from string) {
+	if !p.Clock.Valid || p.SeqLen() == 0 {
+		return // a bare ACK may have an older time: that of what came last (tcp_cleanup_rbuf)
 	}
-	apart := uint32(p.SentAt.UnixMilli()) - p.Clock.MS
+	apart := uint32(now.UnixMilli()) - p.Clock.MS
 	if !s.known {
-		*s = senderClock{known: true, first: apart}
+		*s = senderClock{known: true, first: apart, latest: carrying(p, from)}
 	}
 	switch by := int32(apart - s.first); {
 	case by > s.most:
