@@ -23,8 +23,10 @@ import (
 func (t *text) check() (wrong mistakes) {
 	c := &checker{text: t, scene: inferred(t.file)}
 	syntax.Walk(t.file, func(n syntax.Node) bool {
-		c.node(n)
-		return true
+		if !c.enough() {
+			c.node(n)
+		}
+		return !c.enough()
 	})
 	return c.wrong
 }
@@ -56,11 +58,18 @@ func (m mistakes) Error() string {
 		return int(a.at.Col - b.at.Col)
 	})
 	var lines []string
-	for _, one := range m {
+	for i, one := range m {
+		if i == maxMistakes {
+			lines = append(lines, fmt.Sprintf("%s: and there are more mistakes", one.at.Filename()))
+			break
+		}
 		lines = append(lines, one.Error())
 	}
 	return strings.Join(slices.Compact(lines), "\n")
 }
+
+// maxMistakes is how many of a text are told.
+const maxMistakes = 20
 
 type checker struct {
 	text  *text
@@ -71,6 +80,10 @@ type checker struct {
 func (c *checker) fault(at syntax.Position, format string, args ...any) {
 	c.wrong = append(c.wrong, mistake{at, fmt.Sprintf(format, args...)})
 }
+
+// enough reports whether more mistakes than are told were found: to tell of one takes a
+// look at its line, which may be the whole text.
+func (c *checker) enough() bool { return len(c.wrong) > maxMistakes }
 
 func (c *checker) node(n syntax.Node) {
 	switch n := n.(type) {

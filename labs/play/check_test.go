@@ -3,6 +3,7 @@ package play_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tcplab/tcplab/labs/play"
 )
@@ -52,6 +53,21 @@ func TestChecked(t *testing.T) {
 		}
 		if err == nil || want == "" || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", source, err, want)
+		}
+	}
+}
+
+// Of many mistakes some are told, and soon, wherever they stand.
+func TestManyMistakes(t *testing.T) {
+	t.Parallel()
+	for _, one := range []string{"x.nix;", "x.close;", "y;", "x.read(1);", "x.read(a=1);"} {
+		begin := time.Now()
+		_, err := play.Compile("mine.star", []byte("x = client.socket();"+strings.Repeat(one, (play.MaxText-100)/len(one))))
+		if err == nil || strings.Count(err.Error(), "\n") != 20 || !strings.HasSuffix(err.Error(), "\nmine.star: and there are more mistakes") {
+			t.Errorf("%s: %.200v", one, err)
+		}
+		if took := time.Since(begin); took > time.Minute { // where all are told, hours
+			t.Errorf("%s took %v", one, took)
 		}
 	}
 }

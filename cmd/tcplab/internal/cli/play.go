@@ -140,7 +140,7 @@ func (p *playing) together(cmd *cobra.Command, chosen []*lab.Lab, knobs map[*lab
 		}
 	}
 	m := together{
-		json: v.json, tap: v.tap, noTimes: v.noTimes, jobs: p.jobs, what: "STORY", args: knobs,
+		json: v.json, tap: v.tap, noTimes: v.noTimes, jobs: p.jobs, width: v.width, what: "STORY", args: knobs,
 		pages: pages{dir: v.files.html.path, given: v.files.html.given},
 		files: files{junit: v.files.junit},
 	}

@@ -16,7 +16,7 @@ import (
 // table prints a line for each lab, or whatever else was run. What there is to remark
 // stands at its end where there is room, and else below it. So does the line itself below
 // a name that is too long for it.
-func table(w io.Writer, what string, results []result, times bool) error {
+func table(w io.Writer, what string, results []result, width int, times bool) error {
 	rows := [][]string{{what, "OUTCOME", "CONFIRMED", "REFUTED", "INAPPLICABLE"}}
 	if times {
 		rows[0] = append(rows[0], "SECONDS")
@@ -34,7 +34,7 @@ func table(w io.Writer, what string, results []result, times bool) error {
 		}
 		rows = append(rows, row)
 	}
-	t := layoutOf(rows, columns(w))
+	t := layoutOf(rows, width)
 	text := t.row(rows[0], lastHead)
 	for i, r := range results {
 		text += t.row(rows[i+1], oneLine(strings.Join(remarks(r), "; ")))

@@ -25,8 +25,8 @@ func TestTable(t *testing.T) {
 		{lab: &lab.Lab{Name: "b.star"}, run: &record.Run{Outcome: record.Broken, Error: "b.star:3:10: wire: no SYN,ACK came; on the wire: client: nothing; server: nothing \x1b[31m"}},
 		{lab: &lab.Lab{Name: "c\x1b.star"}, err: errors.New("one\ntwo")},
 	}
-	for width, want := range map[string]string{
-		"80": `
+	for width, want := range map[int]string{
+		80: `
 STORY        OUTCOME   CONFIRMED  REFUTED  INAPPLICABLE  REMARKS
 team/a.star  expected  1          0        1
 team/networks/load-balancers.star
@@ -38,13 +38,12 @@ b.star       broken    0          0        0
 c\x1b.star   not run   0          0        0             one; two
 `,
 	} {
-		t.Setenv("COLUMNS", width)
 		var b bytes.Buffer
-		if err := table(&b, "STORY", results, false); err != nil {
+		if err := table(&b, "STORY", results, width, false); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(want, "\n"+b.String()); diff != "" {
-			t.Errorf("%s columns (-want +got):\n%s", width, diff)
+			t.Errorf("%d columns (-want +got):\n%s", width, diff)
 		}
 	}
 }

@@ -22,7 +22,8 @@ type together struct {
 	tap           tapFlags
 	jobs          int
 	pages         pages
-	files         files                 // of which only junit is one for many runs
+	files         files // of which only junit is one for many runs
+	width         widthValue
 	what          string                // they are, in the table: "LAB"
 	args          map[*lab.Lab]lab.Args // of their knobs
 }
@@ -79,7 +80,7 @@ func (m *together) run(cmd *cobra.Command, chosen []*lab.Lab, o lab.Options) err
 	if m.json || m.tap.given() != "" || m.files.toStdout() {
 		return end
 	}
-	return errors.Join(table(out, m.what, results, !m.noTimes), end)
+	return errors.Join(table(out, m.what, results, m.width.of(out), !m.noTimes), end)
 }
 
 // stream returns what prints each result as it comes in.

@@ -275,7 +275,7 @@ func (t *telling) before(entry int) int {
 // status says what waits on the wire, if anything does: before each line that somebody
 // types, and otherwise where it has changed.
 func (s *session) status() {
-	now := strings.Join(s.scene().Waiting, ", ")
+	now := strings.Join(s.scene().Waiting, "; ") // flags have commas
 	if now == "" || !s.Asking && now == s.onTheWire {
 		s.onTheWire = now
 		return
