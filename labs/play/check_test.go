@@ -37,6 +37,7 @@ func TestChecked(t *testing.T) {
 		`c.peer.craft(flags="RST", sequence=1)`:     `mine.star:3:13: end.craft: it takes no argument "sequence", but flags, seq, ack, win, data, options`,
 		`c.craft("RST")`:                            `mine.star:3:8: sock.craft: argument 1: it is string, want its parts by their names: flags, `,
 		`wire.next("SYN").bounce()`:                 `mine.star:3:24: segment.bounce: it takes 1 argument, not 0`,
+		`wire.next("SYN").bounce("x")`:              `mine.star:3:24: segment.bounce: argument 1: it is string, want an ICMP message, as `,
 		`took(1)`:                                   `mine.star:3:5: took: argument 1: it is int, want a function`,
 		`took(lambda: wire.next(1))`:                `mine.star:3:23: wire.next: argument 1: it is int`,
 		`setsockopt(c, "TCP_NODELAYS", 1)`:          `mine.star:3:11: setsockopt: no option is called "TCP_NODELAYS" (tcplab sockopt lists them)`,

@@ -15,6 +15,7 @@ import (
 	"go.starlark.net/starlark"
 
 	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/sockopt"
 )
 
 // call calls a function of the vocabulary's with a story's arguments.
@@ -263,7 +264,7 @@ func (st *story) golang(v starlark.Value, want reflect.Type) (reflect.Value, err
 		return st.list(v, want)
 	case reflect.Struct:
 		d, ok := v.(*starlark.Dict)
-		if !ok {
+		if !ok || !byParts(want) {
 			return wrong()
 		}
 		for _, key := range d.Keys() {
@@ -372,6 +373,12 @@ func (st *story) list(v starlark.Value, want reflect.Type) (reflect.Value, error
 	return made, nil
 }
 
+// byParts reports whether a story gives a value of a type by the names of its parts: what
+// it crafts, and socket options. Others it has from words.
+func byParts(t reflect.Type) bool {
+	return t.Kind() == reflect.Struct && (t == craftType || t.PkgPath() == reflect.TypeFor[sockopt.TCPInfo]().PkgPath())
+}
+
 // parts are the names of a struct's fields.
 func parts(t reflect.Type) (names []string) {
 	for _, f := range reflect.VisibleFields(t) {
@@ -399,10 +406,18 @@ func english(t reflect.Type) string {
 		return "a string"
 	case t.Kind() == reflect.Slice:
 		return "a list"
-	case t.Kind() == reflect.Struct:
+	case byParts(t):
 		return "its parts by their names: " + strings.Join(parts(t), ", ")
 	case t.Kind() == reflect.Func:
 		return "a function"
+	case t == reflect.TypeFor[lab.ICMP]():
+		return "an ICMP message, as HOST_UNREACHABLE or too_big(1280)"
+	case t == reflect.TypeFor[lab.Attempts]():
+		return "attempts, as wire.unanswered gives them"
+	case t == reflect.TypeFor[lab.TimeLeft]():
+		return "what a timer has left, as c.time_left"
+	case t == reflect.TypeFor[lab.Schedule]():
+		return "a schedule, as client.syn_schedule()"
 	case t.Kind() == reflect.Pointer:
 		return "a " + strings.ToLower(t.Elem().Name())
 	}
