@@ -118,8 +118,7 @@ func (p *picture) ladder(r *record.Run) { p.draw(stepRows(r, p.options)) }
 
 // draw draws the lifelines, and these rows between them.
 func (p *picture) draw(all []row) {
-	top := p.y + lineStep
-	p.hosts(top)
+	top := p.hosts(p.y + lineStep)
 	heads := p.out.String()
 	p.out.Reset()
 	p.y = top + 12
@@ -138,23 +137,29 @@ func (p *picture) draw(all []row) {
 	p.body.WriteString(heads + "\n" + rows.String() + "</g>\n")
 }
 
-func (p *picture) hosts(y float64) {
+// hosts names the hosts, from y on, and returns where their last line stands.
+func (p *picture) hosts(y float64) float64 {
 	room := int(min(p.right-p.left, 2*(p.span-p.right)) / em)
+	xl, xr, anchorL, anchorR := p.left, p.right, "middle", "middle"
 	if p.inside {
-		room = int(p.span / 2 / em)
+		xl, xr, anchorL, anchorR = p.left-8, p.right+8, "start", "end"
+		room = int((xr-xl)/2/em) - 1
 	}
-	left, right := cut(p.clean(p.heads[0]), room), cut(p.clean(p.heads[1]), room)
-	if p.inside {
-		p.text(p.left-8, y, "start", "head", left)
-		if !p.alone {
-			p.text(p.right+8, y, "end", "head", right)
-		}
-		return
-	}
-	p.text(p.left, y, "middle", "head", left)
+	left, right := wrap(p.clean(p.heads[0]), room), []string(nil)
 	if !p.alone {
-		p.text(p.right, y, "middle", "head", right)
+		right = wrap(p.clean(p.heads[1]), room)
 	}
+	count := min(max(len(left), len(right)), maxHeads)
+	for i := range count {
+		at := y + float64(i)*lineStep
+		if i < len(left) {
+			p.text(xl, at, anchorL, "head", left[i])
+		}
+		if i < len(right) {
+			p.text(xr, at, anchorR, "head", right[i])
+		}
+	}
+	return y + float64(count-1)*lineStep
 }
 
 // row draws a row and returns it as a group that carries its step's number.
