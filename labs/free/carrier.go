@@ -75,7 +75,7 @@ func (c *carrier) take(p *wire.Packet) error {
 		return c.g.Hand(p)
 	}
 	s := c.g.Subject(p)
-	c.stream(p).clock.compare(p, time.Now(), s.From)
+	c.stream(p).clock.compare(p, c.g.Journal.Since(time.Now()), s.From)
 	c.taken = p
 	defer func() { c.taken = nil }()
 	c.sent.add(s)
@@ -230,7 +230,7 @@ func (c *carrier) hand(p *wire.Packet, fate record.Fate, forged bool) error {
 		}
 	}
 	if p == c.taken {
-		c.stream(p).clock.compare(p, time.Now(), c.g.Hosts[p.From].Name)
+		c.stream(p).clock.compare(p, c.g.Journal.Since(time.Now()), c.g.Hosts[p.From].Name)
 	}
 	if err := c.g.Hand(p); err != nil {
 		return err

@@ -45,12 +45,22 @@ func (r *run) record() *record.Run {
 		rec.Outcome = record.Interrupted
 	case r.failure != nil:
 		rec.Outcome, rec.Error = record.Broken, r.failure.Error()
-		for i := range rec.Claims {
-			c := &rec.Claims[i]
-			c.Reason, c.Verdict, c.Surprise = fmt.Sprintf("the run broke; until then it was %s", c.Verdict), record.VerdictBroken, false
-		}
+		breaks(rec, func(*record.Claim) bool { return true }, "the run broke; until then it was %s")
+	case rec.Outcome == record.Surprise && rec.HeldUp.For >= leastTimer:
+		rec.Outcome = record.Broken
+		rec.Error = fmt.Sprintf("the machine has held the wire up, for %d ms before %s: what has not come out may be due to that", rec.HeldUp.For.Milliseconds(), rec.HeldUp.Before)
+		breaks(rec, func(c *record.Claim) bool { return c.Surprise }, "it was %s, but in a run that was held up")
 	}
 	return rec
+}
+
+// breaks makes claims of a record broken, for a reason that names what they were.
+func breaks(rec *record.Run, which func(*record.Claim) bool, reason string) {
+	for i := range rec.Claims {
+		if c := &rec.Claims[i]; which(c) {
+			c.Reason, c.Verdict, c.Surprise = fmt.Sprintf(reason, c.Verdict), record.VerdictBroken, false
+		}
+	}
 }
 
 // judge judges the rules and the expectations.

@@ -12,6 +12,11 @@ import (
 // kernel that may have acted meanwhile is that of a delayed ACK, 40 ms.
 const tellsHoldUp = 30 * time.Millisecond
 
+// leastTimer is how late the wire may be before what was not met is no evidence: the
+// least retransmission timeout (TCP_RTO_MIN), less two jiffies of 4 ms. A delayed ACK,
+// which comes sooner, is one ACK more, and much data makes the wire so late by itself.
+const leastTimer = 192 * time.Millisecond
+
 // A senderClock compares the times at which segments of a stream were carried with those
 // that their timestamps have (RFC 7323 §3.2), in milliseconds. These count from an origin that no other stream has, so only their differences say something:
 // by how much more than the others one was late.
@@ -22,12 +27,12 @@ type senderClock struct {
 	latest      string // the segment that was so late
 }
 
-// compare compares the clocks as a segment is carried.
-func (s *senderClock) compare(p *wire.Packet, now time.Time, from string) {
+// compare compares the clocks as a segment is carried, so long after the start.
+func (s *senderClock) compare(p *wire.Packet, now time.Duration, from string) {
 	if !p.Clock.Valid || p.SeqLen() == 0 {
 		return // a bare ACK may have an older time: that of what came last (tcp_cleanup_rbuf)
 	}
-	apart := uint32(now.UnixMilli()) - p.Clock.MS
+	apart := uint32(now.Milliseconds()) - p.Clock.MS
 	if !s.known {
 		*s = senderClock{known: true, first: apart, latest: carrying(p, from)}
 	}
