@@ -30,8 +30,8 @@ kernel had given it.`,
 trip it compares what the program has read since the last time with what it had read in the
 round trip before that. If that is more, the sender may double its window in the next one
 (slow start), and the receiver must not be in its way: so the buffer becomes several times
-as large as what was read, up to the third number of tcp_rmem. What comes next then lets
-tcp_grow_window offer more, segment by segment.
+as large as what was read (in Linux 6.16 and 6.17 only twice), up to the third number of
+tcp_rmem. What comes next then lets tcp_grow_window offer more, segment by segment.
 
 The receiver has to know the round trip. It measures how long it takes until one of its own
 timestamps comes back in data, or, without timestamps, until a whole window has come.
@@ -114,16 +114,18 @@ connection's memory.`,
 	},
 }
 
-// readAll sends ten segments, twenty and twenty, and the server reads each as it comes.
-// Longer than a round trip lies between them, for the kernel compares what was read in
-// one with what was read before. It reports whether all of each was sent at once, and the
+// readAll sends ten segments, twenty, forty and forty, and the server reads each as it
+// comes. Longer than a round trip lies between them, for the kernel compares what was read
+// in one with what was read before. Linux 6.16 and 6.17 (commit 65c5287892e9, until
+// aa251c84636c) ask for no more than twice what was read: that of forty segments is more
+// than the window of the beginning. It reports whether all of each was sent at once, and the
 // kernel knows the round trip.
 func readAll(s *lab.Script, client, server *lab.Sock) (known bool) {
 	s.Part("The server's program reads as fast as data comes")
 	const pathTime = 250 * time.Millisecond // more than a story can be held up unnoticed
 	lab.Set(client, sockopt.SndBuf, aLot)
 	wire := s.Wire.Of(client)
-	for _, segments := range []int{10, 20, 20} {
+	for _, segments := range []int{10, 20, 40, 40} {
 		trip := time.Duration(server.Info().RcvRTT) * time.Microsecond
 		client.Idle(max(pathTime, trip*5/4))
 		client.Write(full(client, segments))
