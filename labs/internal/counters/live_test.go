@@ -17,7 +17,12 @@ import (
 // that nobody listens for.
 func TestRead(t *testing.T) {
 	need.Namespace(t, func(*netns.Thread) {
-		before, err := counters.Read()
+		set, err := counters.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer set.Close()
+		before, err := set.Read()
 		if err != nil || len(before) != 0 {
 			t.Fatalf("in a new namespace: %v, %v; want nothing", before, err)
 		}
@@ -37,7 +42,7 @@ func TestRead(t *testing.T) {
 		if err := unix.Connect(fd, &unix.SockaddrInet4{Port: 81, Addr: addr}); err != unix.ECONNREFUSED {
 			t.Fatalf("connect: %v", err)
 		}
-		after, err := counters.Read()
+		after, err := set.Read()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -26,10 +26,11 @@ type Host struct {
 	Prefixes []netip.Prefix // of its addresses
 	// Offload is set for a host whose TCP gives the wire bursts of segments as one
 	// packet: see tun.OpenOffload.
-	Offload bool
-	ns      *netns.Namespace
-	tun     *tun.Device
-	diag    *sockdiag.Conn
+	Offload  bool
+	ns       *netns.Namespace
+	tun      *tun.Device
+	diag     *sockdiag.Conn
+	counters *counters.Set // nil until they are asked for
 }
 
 // New returns a host that is still to be made.
@@ -179,7 +180,14 @@ func AllowLowPorts() error {
 
 // Counters reads by how much the kernel's TCP counters have risen since the host
 // was made, without those that stayed 0. The thread must be in the namespace.
-func (h *Host) Counters() (map[string]int64, error) { return counters.Read() }
+func (h *Host) Counters() (_ map[string]int64, err error) {
+	if h.counters == nil {
+		if h.counters, err = counters.Open(); err != nil {
+			return nil, err
+		}
+	}
+	return h.counters.Read()
+}
 
 // Intact returns an error where the host's interface has not given the wire all
 // that the host has sent. What it throws away (for lack of room, or because it is
@@ -199,6 +207,9 @@ func (h *Host) Intact() error {
 
 // Close lets go of the host. The namespace goes with the last socket in it.
 func (h *Host) Close() {
+	if h.counters != nil {
+		_ = h.counters.Close()
+	}
 	if h.diag != nil {
 		_ = h.diag.Close()
 	}

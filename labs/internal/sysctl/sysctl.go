@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -35,7 +34,7 @@ func path(key string) (string, error) {
 		}
 		parts[i] = p
 	}
-	return filepath.Join("/proc/sys", filepath.Join(parts...)), nil
+	return "/proc/sys/" + strings.Join(parts, "/"), nil
 }
 
 // Read returns the value of a sysctl in the calling thread's namespace, with
