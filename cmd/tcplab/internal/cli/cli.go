@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/tcplab/tcplab/cmd/tcplab/internal/vm"
 	"github.com/tcplab/tcplab/labs"
 	"github.com/tcplab/tcplab/labs/free"
 	"github.com/tcplab/tcplab/labs/lab"
@@ -45,6 +46,9 @@ var version = ""
 // Main runs tcplab and returns its exit status.
 func Main(args []string, stdout, stderr *os.File) int {
 	root := commandFor(args)
+	if vm.InGuest() {
+		root, args = withoutKernels(root, args)
+	}
 	root.SetArgs(args)
 	if isCompletion(args) {
 		forCompletion(root)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -21,4 +22,18 @@ func initCommand() *cobra.Command {
 		},
 		DisableFlagParsing: true,
 	}
+}
+
+// withoutKernels leaves out what stands before init: a kernel gives its first process the
+// words of its command line that it does not know, as "splash", before what stands behind
+// "--" there (Documentation/admin-guide/kernel-parameters.rst).
+func withoutKernels(root *cobra.Command, args []string) (*cobra.Command, []string) {
+	if cmd, _, err := root.Find(args); err == nil && cmd != root {
+		return root, args // as in a container, where tcplab is the first process too
+	}
+	if i := slices.Index(args, "init"); i > 0 {
+		args = args[i:]
+		return commandFor(args), args
+	}
+	return root, args
 }

@@ -59,18 +59,18 @@ func (t *tail) lines() []string {
 var ends = []string{"BUG: ", "Oops: ", "Kernel panic", "general protection fault"}
 
 // why says why a guest has ended before it has said all: a panic of its kernel, an error
-// of the emulator (ended is how it has ended), or nobody knows.
-func why(console, emulator *tail, ended error) error {
+// of the emulator, which says that by itself (ended is how it has ended), or nobody knows.
+func why(console, own *tail, ended error) error {
 	for _, l := range console.all() {
 		if _, text, ok := strings.Cut(l, "Kernel panic - not syncing: "); ok {
 			return errors.New("the kernel has panicked: " + text)
 		}
 	}
-	if lines := emulator.lines(); len(lines) > 0 {
+	if lines := own.lines(); len(lines) > 0 {
 		return errors.New(lines[len(lines)-1])
 	}
 	if ended != nil {
-		return fmt.Errorf("%s has ended: %w", program, ended)
+		return fmt.Errorf("%s has ended: %w", emulator, ended)
 	}
 	return fmt.Errorf("it has ended without a word: %w", io.ErrUnexpectedEOF)
 }

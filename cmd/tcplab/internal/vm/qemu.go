@@ -11,18 +11,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// program is the emulator, and its package in Debian.
+// emulator is the one that is looked for, and its package in Debian.
 const (
-	program        = "qemu-system-x86_64"
-	programPackage = "qemu-system-x86"
+	emulator        = "qemu-system-x86_64"
+	emulatorPackage = "qemu-system-x86"
 )
 
 // findQemu returns the path of the emulator.
 func findQemu(named string) (string, error) {
 	if named == "" {
-		named = program
+		named = emulator
 		if _, err := exec.LookPath(named); err != nil {
-			return "", fmt.Errorf("a virtual machine needs %s: install the package %s (Debian, Ubuntu), qemu-system-x86-core (Fedora) or qemu-system-x86 (Arch), or name it with --qemu", program, programPackage)
+			return "", fmt.Errorf("a virtual machine needs %s: install the package %s (Debian, Ubuntu), qemu-system-x86-core (Fedora) or qemu-system-x86 (Arch), or name it with --qemu", emulator, emulatorPackage)
 		}
 	}
 	at, err := exec.LookPath(named)

@@ -204,7 +204,7 @@ func (g *guest) files(j Job) (kernel, initrd *os.File, err error) {
 
 // root writes the root file system.
 func (g *guest) root(w io.Writer, j Job) error {
-	binary, err := ownBinary(g.Binary)
+	p, err := ownProgram(g.Binary)
 	if err != nil {
 		return err
 	}
@@ -212,7 +212,10 @@ func (g *guest) root(w io.Writer, j Job) error {
 		j.Env = append(slices.Clone(j.Env), machine.InVirtualTime)
 	}
 	a := newArchive(w)
-	a.file(initPath, 0o755, binary)
+	a.file(initPath, 0o755, p.body)
+	for at, body := range p.libraries {
+		a.file(at, 0o755, body)
+	}
 	if err := j.put(a, g.kernel); err != nil {
 		return err
 	}
