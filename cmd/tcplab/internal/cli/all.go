@@ -21,18 +21,28 @@ func allCommand() *cobra.Command {
 		Short: "Run every lab, side by side",
 		Long: `Run every lab, side by side, and print how each ended. Labs share nothing, so all
 of them together take as long as the one that waits longest for a kernel timer.
-The exit status is the worst of the labs'.`,
+The exit status is the worst of the labs'.
+
+With --sweep each lab that has the flag, or the host that the sysctl is for, runs
+once with each value, and a table says what differs.`,
 		Example: `  tcplab all
   tcplab all --filter 'lost*' --ipv6
   tcplab all --json > runs.jsonl
+  tcplab all --sweep sysctl:net.ipv4.tcp_sack=0,1
   tcplab all --html pages && xdg-open pages/index.html`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := m.check(); err != nil {
+			if err := checkJobs(m.jobs); err != nil {
 				return err
 			}
 			chosen, err := choose(filter)
 			if err != nil {
+				return err
+			}
+			if t.sweeps != nil {
+				return t.sweepAll(cmd, chosen, m.jobs, m.view())
+			}
+			if err := m.check(); err != nil {
 				return err
 			}
 			o, err := t.options()
@@ -56,6 +66,7 @@ The exit status is the worst of the labs'.`,
 	cmd.Flags().StringVar(&filter, "filter", "*", "run the labs whose names match a `PATTERN` of * and ? and [a-z]")
 	cmd.Flags().IntVar(&m.jobs, "jobs", 0, "how many labs run at once; 0 means all of them")
 	t.flags(cmd)
+	sweepFlag(cmd, &t.sweeps, "run each lab once with each value of a flag that it has", func([]string) []*lab.Lab { return labs.All() })
 	return cmd
 }
 
@@ -84,7 +95,7 @@ func checkSides(chosen []*lab.Lab, settings []lab.Sysctl) error {
 	}
 	for _, s := range settings {
 		if s.Side == "server" {
-			return usageError{fmt.Errorf("--sysctl server:%s=%s: the labs have one host, the client", s.Key, s.Value)}
+			return usageError{lacksError{fmt.Errorf("--sysctl server:%s=%s: the labs have one host, the client", s.Key, s.Value)}}
 		}
 	}
 	return nil

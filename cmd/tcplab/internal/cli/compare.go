@@ -62,16 +62,12 @@ interrupted), for that one proves nothing.`,
 			from := map[*record.Run]string{}
 			var inputs []*os.File
 			for _, name := range args {
-				in, err := openRecords("compare", name)
+				read, in, err := openRecords("compare", name)
 				if err != nil {
 					return err
 				}
 				defer in.Close()
 				inputs = append(inputs, in)
-				read, err := readRecords(in, name)
-				if err != nil {
-					return usageError{fmt.Errorf("compare: %w", err)}
-				}
 				var group []*record.Run
 				for _, r := range read {
 					if ok, _ := path.Match(filter, r.Lab); ok {

@@ -82,3 +82,15 @@ func labNames() []string {
 	}
 	return names
 }
+
+// storyTyped is the story that the arguments name, for the shell.
+func storyTyped(args []string) []*lab.Lab {
+	if len(args) != 1 || args[0] == "-" {
+		return nil
+	}
+	l, err := story(args[0], nil)
+	if err != nil {
+		return nil
+	}
+	return []*lab.Lab{l}
+}

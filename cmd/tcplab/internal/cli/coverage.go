@@ -36,14 +36,12 @@ prints them. Without FILE all labs are run first, on IPv4 and on IPv6.`,
 			var runs []*record.Run
 			var end error
 			if len(args) == 1 {
-				in, err := openRecords("coverage", args[0])
-				if err != nil {
+				var in *os.File
+				var err error
+				if runs, in, err = openRecords("coverage", args[0]); err != nil {
 					return err
 				}
-				defer in.Close()
-				if runs, err = readRecords(in, args[0]); err != nil {
-					return usageError{fmt.Errorf("coverage: %w", err)}
-				}
+				in.Close()
 			} else {
 				if !machine.Privileged() {
 					return inUserNamespace(cmd.Context())
@@ -97,16 +95,4 @@ func labSysctls(name string) []string {
 		return lab.Sysctls([]*lab.Lab{l})
 	}
 	return nil
-}
-
-// openRecords opens what a command is to read: - is standard input.
-func openRecords(command, name string) (*os.File, error) {
-	if name == "-" {
-		return os.Stdin, nil
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, usageError{fmt.Errorf("%s: %w", command, err)}
-	}
-	return f, nil
 }

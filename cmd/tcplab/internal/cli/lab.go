@@ -83,7 +83,7 @@ func labCommand(l *lab.Lab, flags bool) *cobra.Command {
 	v.flags(cmd)
 	v.tap.addTo(cmd)
 	t.flags(cmd)
-	sweepFlag(cmd, &t.sweeps)
+	sweepFlag(cmd, &t.sweeps, sweepOne, func([]string) []*lab.Lab { return []*lab.Lab{l} })
 	return cmd
 }
 
@@ -91,7 +91,7 @@ func labCommand(l *lab.Lab, flags bool) *cobra.Command {
 type telling struct {
 	ipv6, trace, hostSysctls bool
 	sysctls                  []string
-	sweeps                   []string      // of one lab or story
+	sweeps                   []string      // --sweep
 	patience                 time.Duration // see lab.Options; 0 for a lab's
 }
 

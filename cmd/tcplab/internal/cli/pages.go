@@ -24,7 +24,7 @@ type pages struct {
 }
 
 func (p *pages) flag(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&p.dir, "html", "", helpText("write a page for each lab to the directory `DIR`, and an index of all claims"))
+	cmd.Flags().StringVar(&p.dir, "html", "", helpText("write a page for each lab to the directory `DIR`, and an index of all claims; with --sweep, the comparison to a file of this name"))
 	p.given = func() bool { return cmd.Flags().Changed("html") }
 }
 

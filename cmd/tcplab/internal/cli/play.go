@@ -61,7 +61,7 @@ docs/stories.md is the guide.`,
 	p.view.flags(cmd)
 	p.telling.flags(cmd)
 	p.patience = play.Patience
-	sweepFlag(cmd, &p.sweeps)
+	sweepFlag(cmd, &p.sweeps, sweepOne, storyTyped)
 	p.view.tap.addTo(cmd)
 	p.view.files.junit.addTo(cmd, "junit", junitHelp)
 	cmd.Flags().StringArrayVar(&p.set, "set", nil, helpText("give a knob of the story another value: `NAME=VALUE`"))

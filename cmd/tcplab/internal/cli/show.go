@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
@@ -45,16 +46,12 @@ one LAB. The exit status is that of the worst run.`,
 			if err := v.check(); err != nil {
 				return err
 			}
-			in, err := openRecords("show", args[0])
+			runs, in, err := openRecords("show", args[0])
 			if err != nil {
 				return err
 			}
 			defer in.Close()
-			runs, err := readRecords(in, args[0])
-			if err == nil {
-				runs, err = runsOf(runs, args)
-			}
-			if err == nil {
+			if runs, err = runsOf(runs, args); err == nil {
 				err = v.takes(runs)
 			}
 			if err != nil {
@@ -128,6 +125,24 @@ func (v *view) takes(runs []*record.Run) error {
 		return nil
 	}
 	return fmt.Errorf("%s is for one run, and there are %d: name the LAB", flag, len(runs))
+}
+
+// openRecords reads what a command is given: - is standard input. The file stays open, so
+// that no view is written to it.
+func openRecords(command, name string) ([]*record.Run, *os.File, error) {
+	in := os.Stdin
+	if name != "-" {
+		var err error
+		if in, err = os.Open(name); err != nil {
+			return nil, nil, usageError{fmt.Errorf("%s: %w", command, err)}
+		}
+	}
+	runs, err := readRecords(in, name)
+	if err != nil {
+		in.Close()
+		return nil, nil, usageError{fmt.Errorf("%s: %w", command, err)}
+	}
+	return runs, in, nil
 }
 
 // readRecords reads the records that a file holds, one after another.

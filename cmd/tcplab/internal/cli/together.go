@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,10 +40,21 @@ func (m *together) check() error {
 	if err := m.files.check(&view{json: m.json, tap: m.tap}); err != nil {
 		return err
 	}
-	if m.jobs < 0 {
-		return usageError{fmt.Errorf("--jobs %d: want how many run at once, or 0 for all of them", m.jobs)}
+	return cmp.Or(checkJobs(m.jobs), m.pages.check())
+}
+
+func checkJobs(jobs int) error {
+	if jobs < 0 {
+		return usageError{fmt.Errorf("--jobs %d: want how many run at once, or 0 for all of them", jobs)}
 	}
-	return m.pages.check()
+	return nil
+}
+
+// view is what the flags ask for where the runs are compared: --html is then a page's.
+func (m *together) view() *view {
+	v := &view{json: m.json, noTimes: m.noTimes, tap: m.tap, files: files{junit: m.files.junit}}
+	v.files.html = viewFile{flag: "html", path: m.pages.dir, given: m.pages.given}
+	return v
 }
 
 // run runs them and shows how each has ended. Its error is the worst of that.
