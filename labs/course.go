@@ -21,13 +21,13 @@ var chapters = []struct {
 	{"A connection opens", []string{"handshake", "negotiate", "lifecycle", "noaccept", "nolisten"}},
 	{"A connection closes", []string{"fourway", "threeway", "halfclose", "timewait", "bucket", "finwait2", "closewait"}},
 	{"Data moves", []string{"stream", "delack", "nagle", "buffers", "autotuning", "window", "zerowindow", "slowstart"}},
-	{"Segments are lost", []string{"lostsyn", "lostsynack", "lostack", "lostdata", "fastretransmit", "reorder", "tailloss", "lostagain", "spurious", "lostfin", "lostfinack", "lostpeerfin", "lostlastack"}},
-	{"A listener has queues", []string{"backlog", "synqueue", "relisten", "deferaccept", "fastopen", "acceptreset", "emfile"}},
+	{"Segments are lost", []string{"lostsyn", "lostsynack", "lostack", "lostdata", "fastretransmit", "reorder", "tailloss", "lostagain", "spurious", "rtolimits", "lostfin", "lostfinack", "lostpeerfin", "lostlastack"}},
+	{"A listener has queues", []string{"backlog", "synqueue", "relisten", "deferaccept", "fastopen", "fastopenlimits", "acceptreset", "emfile"}},
 	{"Resets and errors", []string{"earlyclose", "abortclose", "resetclose", "reseterrors", "unreachable", "linger", "blindrst", "blindsyn", "blinddata", "ratelimit", "oldfin", "paws", "signature", "destroy"}},
 	{"The other side says nothing", []string{"crash", "keepalive", "usertimeout", "halfopen"}},
 	{"What programs see", []string{"readiness", "sharedfd", "shutread", "connecttwice", "urgent", "dualstack"}},
 	{"Ports and addresses", []string{"ports", "bindrules", "reuseport", "twreuse", "twsyn"}},
-	{"The path between", []string{"mtu", "ecn"}},
+	{"The path between", []string{"mtu", "mtuprobe", "ecn", "ipheader"}},
 	{"Rare, and allowed", []string{"simopen", "crossed", "simclose", "selfconnect"}},
 }
 

@@ -3,6 +3,7 @@ package guarding
 import (
 	"github.com/tcplab/tcplab/labs/lab"
 	"github.com/tcplab/tcplab/labs/record"
+	"github.com/tcplab/tcplab/sockopt"
 )
 
 // Segments that are signed, and not.
@@ -33,7 +34,7 @@ RST still ends it.`,
 		{Command: "blinddata", Says: "what forged data does without a signature"},
 		{Command: "sockopt TCP_MD5SIG", Says: "all about the option"},
 	},
-	Sockopts: []string{"TCP_MD5SIG"},
+	Sockopts: []string{"TCP_MD5SIG", "TCP_MD5SIG_EXT"},
 	Claims: []lab.Claim{{
 		ID:     "unsigned-is-dropped-silently",
 		Text:   "A SYN without a signature is dropped by a listener that has a key for its sender. It gets no answer, and TCPMD5NotFound counts it.",
@@ -83,6 +84,14 @@ RST still ends it.`,
 		Control: lab.Control{
 			Says: "the server's socket gives up its key before", Segment: "client:RST",
 			Do: func(s *lab.Script) { s.Sock("server").Sign(s.Client.Addr(0).Addr(), "") },
+		},
+	}, {
+		ID:     "one-key-for-a-network",
+		Text:   "TCP_MD5SIG_EXT sets one key for all addresses with a prefix: a client from there that has the key connects.",
+		Source: "net/ipv4/tcp_ipv4.c: tcp_v4_parse_md5_keys; net/ipv6/tcp_ipv6.c: tcp_v6_parse_md5_keys",
+		Control: lab.Control{
+			Says: "the client has another key", Before: "neighbour:connect",
+			Do: func(s *lab.Script) { s.Sock("neighbour").Sign(s.Server.Addr(0).Addr(), wrongKey) },
 		},
 	}},
 	Script: func(s *lab.Script) {
@@ -147,6 +156,18 @@ RST still ends it.`,
 		client.Craft(lab.Craft{Flags: "RST", Seq: int64(1 + len(got))}).Deliver()
 		s.Expect("a-forged-rst-is-dropped",
 			lab.Is("server", server.State(), record.Established))
+
+		s.Part("A listener with a key for a whole network")
+		wide := s.Server.Named("wide listener").Socket()
+		wide.Bind(s.Server.Addr(82))
+		network, _ := s.Client.Addr(0).Addr().Prefix(24)
+		lab.TrySet(wide, sockopt.Find(sockopt.MD5SigExt.Name)[0], sockopt.MD5KeyExt{Peers: network, Key: []byte(rightKey)})
+		wide.Listen(1)
+		client, answer = knock("neighbour", rightKey, 82)
+		s.Wire.Of(client).Deliver("server:SYN,ACK", "client:ACK")
+		s.Expect("one-key-for-a-network",
+			lab.Is("server sends", answer, "SYN,ACK"),
+			lab.Is("accept", lab.Outcome(wide.TryAccept()), lab.OK))
 	},
 }
 

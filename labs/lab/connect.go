@@ -65,7 +65,7 @@ func (s *Sock) connecting(call string, to netip.AddrPort, n int, err error, args
 	if !from.IsValid() || from.Port() == 0 {
 		from = s.own()
 	}
-	begun := err == nil && call == "sendto" || err == unix.EINPROGRESS
+	begun := err == nil && s.End == nil || err == unix.EINPROGRESS // it returns 0 with Fast Open
 	if begun {
 		s.program.rig.Connecting(from)
 	}

@@ -81,6 +81,9 @@ func shown(v any) string {
 		}
 		return unix.ErrnoName(errno)
 	}
+	if b, ok := v.([]byte); ok { // a packet, which differs from run to run
+		return fmt.Sprintf("%d bytes", len(b))
+	}
 	return fmt.Sprint(v)
 }
 

@@ -1,6 +1,7 @@
 package opening
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/tcplab/tcplab/labs/lab"
@@ -42,8 +43,8 @@ the socket announces, and what it sends (tcp_mss_clamp in include/linux/tcp.h).`
 	Knobs: []lab.Knob{
 		lab.Number("maxseg", 1000, 88, 1440, "the TCP_MAXSEG of the last client"),
 	},
-	Sockopts: []string{"TCP_MAXSEG"},
-	Reads:    []string{"client:" + windowScaling, "server:" + windowScaling, "client:" + timestamps, "server:" + timestamps, "client:" + sack, "server:" + sack},
+	Sockopts: []string{"TCP_MAXSEG", "TCP_SAVE_SYN", "TCP_SAVED_SYN"},
+	Reads:    []string{"client:" + windowScaling, "server:" + windowScaling, "client:" + timestamps, "server:" + timestamps, "client:" + sack, "server:" + sack, "client:" + minSndMSS},
 	Backlog:  1,
 	Claims: []lab.Claim{{
 		ID:     "mss-is-not-negotiated",
@@ -109,6 +110,21 @@ the socket announces, and what it sends (tcp_mss_clamp in include/linux/tcp.h).`
 			Says: "the option is set to 1440", Before: "small:connect",
 			Do: func(s *lab.Script) { lab.Set(s.Sock("small"), sockopt.MaxSeg, 1440) },
 		},
+	}, {
+		ID:     "an-mss-has-a-floor",
+		Text:   "A client obeys no MSS below tcp_min_snd_mss: its segments, options and data, are that large.",
+		Source: "Documentation/networking/ip-sysctl.rst: tcp_min_snd_mss; net/ipv4/tcp_output.c: __tcp_mtu_to_mss",
+		Control: lab.Control{
+			Says: "the floor is raised behind the story's back", Before: "tiny:connect",
+			Do: func(s *lab.Script) { s.Client.SetSysctl(minSndMSS, "200") },
+		},
+	}, {
+		ID:     "the-server-can-read-the-syn",
+		Text:   "With TCP_SAVE_SYN on the listener the server's program reads the client's SYN as it came, its MSS with it, and reads it once.",
+		Source: "net/ipv4/tcp.c: do_tcp_getsockopt; net/ipv4/tcp_input.c: tcp_reqsk_record_syn",
+		Control: lab.Control{
+			Says: "a router lowers the MSS in the SYN", Of: "tiny", Segment: "client:SYN", Change: lab.AnnounceMSS(clamped),
+		},
 	}},
 	Script: func(s *lab.Script) {
 		listener := s.Server.Listen(80, 16)
@@ -135,8 +151,36 @@ the socket announces, and what it sends (tcp_mss_clamp in include/linux/tcp.h).`
 			lab.Is("SYN's mss", h.syn.MSS(), s.Int("maxseg")),
 			lab.Seen("SYN,ACK's mss", h.synack.MSS()),
 			lab.Is("client's segments", int(small.Info().SndMSS), s.Int("maxseg")-h.optionBytes()))
+		atTheEdges(s)
 		agreed(s, listener)
 	},
+}
+
+const minSndMSS = "net.ipv4.tcp_min_snd_mss"
+
+// atTheEdges shows the smallest MSS, and the SYN as the server's program sees it.
+func atTheEdges(s *lab.Script) {
+	s.Part("A router lowers the MSS of the SYN,ACK to 10, and the server keeps the SYN")
+	floor := s.Client.Sysctl(minSndMSS)
+	listener := s.Server.Named("curious listener").Listen(81, 16)
+	lab.Set(listener, sockopt.SaveSYN, 1)
+	tiny := s.Client.Named("tiny").Connect(listener)
+	wire := s.Wire.Of(tiny)
+	h := shake{client: tiny, syn: wire.Next("SYN").Deliver()}
+	wire.Next("SYN,ACK").Hold().Forge(lab.AnnounceMSS(10)).Deliver()
+	h.ack = wire.Next("client:ACK").Deliver()
+	s.Unless(shrinks(tiny, floor) != "", "with these settings other limits are lower").
+		Expect("an-mss-has-a-floor", lab.Is("bytes in a segment", int(tiny.Info().SndMSS), floor-h.optionBytes()))
+	server := listener.Accept()
+	saved, _ := lab.TryGet(server, sockopt.Find(sockopt.SavedSYN.Name)[0], nil)
+	again, _ := lab.TryGet(server, sockopt.Find(sockopt.SavedSYN.Name)[0], nil)
+	const kind, length = 2, 4 // of the MSS option
+	announced := int(tiny.Info().AdvMSS) + h.optionBytes()
+	option := []byte{kind, length, byte(announced >> 8), byte(announced)}
+	s.Unless(!s.Server.KeepsHalfOpen(), "a SYN cookie keeps no SYN").
+		Expect("the-server-can-read-the-syn",
+			lab.Is("its MSS is what the client has sent", bytes.Contains(saved.([]byte), option), true),
+			lab.Is("bytes the second time", len(again.([]byte)), 0))
 }
 
 const (

@@ -11,7 +11,7 @@ import (
 
 // Labs are the section's labs, in teaching order.
 var Labs = []*lab.Lab{
-	&handshake, &negotiate, &lifecycle, &noAccept, &noListen, &selfConnect, &simOpen, &crossed, &backlog, &synQueue, &relisten, &deferAccept, &fastOpen, &unreachable,
+	&handshake, &negotiate, &lifecycle, &noAccept, &noListen, &selfConnect, &simOpen, &crossed, &backlog, &synQueue, &relisten, &deferAccept, &fastOpen, &fastOpenLimits, &unreachable, &ipHeader,
 	&lostSYN, &lostSYNACK, &lostACK,
 }
 

@@ -88,6 +88,13 @@ it loses the options of the SYN, except for what a timestamp brings back.`,
 			Says: "the ACK is lost", Segment: "client:ACK",
 		},
 	}, {
+		ID:     "a-guessed-cookie-is-refused",
+		Text:   "An ACK that acknowledges another number than the cookie's makes no socket: it is answered by a RST.",
+		Source: "net/ipv4/syncookies.c: cookie_v4_check, __cookie_v4_check",
+		Control: lab.Control{
+			Says: "the ACK acknowledges the cookie", Of: "guessing", Segment: "client:ACK", Change: lab.AckLess(wrong),
+		},
+	}, {
 		ID:     "max-syn-backlog-limits-without-cookies",
 		Text:   "Without cookies the last quarter of tcp_max_syn_backlog is reserved for known peers: a stranger's SYN is dropped when less than a quarter is left.",
 		Source: "net/ipv4/tcp_input.c: tcp_conn_request",
@@ -130,7 +137,7 @@ it loses the options of the SYN, except for what a timestamp brings back.`,
 			kept = withCookies(s, listener, always)
 			s.Server.SetDefault(syncookies, "0")
 		} else {
-			s.Inapplicable("tcp_syncookies is 0", "max-syn-backlog-limits-the-syn-queue", "cookies-keep-no-state")
+			s.Inapplicable("tcp_syncookies is 0", "max-syn-backlog-limits-the-syn-queue", "cookies-keep-no-state", "a-guessed-cookie-is-refused")
 		}
 		if s.Server.Sysctl(syncookies) == 0 {
 			s.Part("Many of them, without cookies")
@@ -150,6 +157,9 @@ it loses the options of the SYN, except for what a timestamp brings back.`,
 	},
 }
 
+// wrong is what is added to a cookie.
+const wrong = 1 << 20
+
 const (
 	tooFew  = "the flood is too small to fill the queue"
 	noLower = "tcp_max_syn_backlog is not below the backlog"
@@ -163,7 +173,7 @@ func withCookies(s *lab.Script, listener *lab.Sock, always bool) (keeps []lab.Ch
 	switch {
 	case always:
 	case !full:
-		s.Inapplicable(tooFew, "max-syn-backlog-limits-the-syn-queue", "cookies-keep-no-state")
+		s.Inapplicable(tooFew, "max-syn-backlog-limits-the-syn-queue", "cookies-keep-no-state", "a-guessed-cookie-is-refused")
 		return nil
 	default:
 		keeps = append(keeps, lab.Between("SYN_RECV", kept, limit, limit+1))
@@ -183,6 +193,18 @@ func withCookies(s *lab.Script, listener *lab.Sock, always bool) (keeps []lab.Ch
 		lab.Is("server sends", answer, "SYN,ACK"),
 		lab.Is("server", state, "none"),
 		lab.Is("after the ACK", client.Peer().State(), record.Established))
+
+	s.Part("And an ACK of something else")
+	listener.TryAccept() // for a place in its queue
+	guessing := s.Client.Named("guessing").Connect(listener)
+	wire = s.Wire.Of(guessing)
+	wire.Next("SYN").Deliver()
+	wire.Pass("SYN,ACK")
+	wire.Next("client:ACK").Hold().Forge(lab.AckLess(1<<32 - wrong)).Deliver()
+	s.Expect("a-guessed-cookie-is-refused",
+		lab.Is("server", guessing.Peer().State(), "none"),
+		lab.Is("server sends", wire.DropAll(s.Server), "RST"),
+		lab.Is("SyncookiesFailed", s.Server.Counter("SyncookiesFailed"), 1))
 	return keeps
 }
 

@@ -1,7 +1,6 @@
 package transfer
 
 import (
-	"strconv"
 	"strings"
 
 	"github.com/tcplab/tcplab/labs/lab"
@@ -103,7 +102,7 @@ Only an answer from the other program proves that it has the data.`,
 	}},
 	Script: func(s *lab.Script) {
 		s.Part("A new socket")
-		rcv, snd := middle(s.Client, rmem), middle(s.Client, wmem)
+		rcv, snd := size(s.Client, rmem, 1), size(s.Client, wmem, 1)
 		fresh := s.Client.Named("fresh").Socket()
 		s.Expect("sizes-begin-in-the-middle",
 			lab.Is("SO_RCVBUF", lab.Get(fresh, sockopt.RcvBuf), rcv),
@@ -146,17 +145,6 @@ Only an answer from the other program proves that it has the data.`,
 			lab.Is("server reads", server.Reads(), "hello"))
 		waiting(s)
 	},
-}
-
-const (
-	rmem = "net.ipv4.tcp_rmem"
-	wmem = "net.ipv4.tcp_wmem"
-)
-
-// middle is the second of a sysctl's three numbers.
-func middle(host *lab.Host, key string) int {
-	n, _ := strconv.Atoi(strings.Fields(host.SysctlText(key))[1])
-	return n
 }
 
 // waiting shows a connection of which more is written than the congestion window lets

@@ -124,9 +124,9 @@ cost more than Recovery, which halves the window.`,
 	},
 }
 
-// near makes a connection without SACK on which data has come, so that the next ACK is
+// nearby makes a connection without SACK on which data has come, so that the next ACK is
 // no window update.
-func near(s *lab.Script, listener *lab.Sock, name string) *lab.Sock {
+func nearby(s *lab.Script, listener *lab.Sock, name string) *lab.Sock {
 	client, server := s.ConnectionTo(listener, name)
 	needWindow(s, client, 8)
 	client.Send("hello")
@@ -159,7 +159,7 @@ func lose(s *lab.Script, client *lab.Sock, segments int, lost ...int) (ack *lab.
 }
 
 func fewDuplicates(s *lab.Script, listener *lab.Sock) {
-	client := near(s, listener, "few")
+	client := nearby(s, listener, "few")
 	s.Part("Of three segments the first is lost, and its last duplicate ACK comes twice")
 	ack, again := lose(s, client, 3, 1)
 	few := len(again)
@@ -178,7 +178,7 @@ func fewDuplicates(s *lab.Script, listener *lab.Sock) {
 }
 
 func lostCopy(s *lab.Script, listener *lab.Sock) {
-	client := near(s, listener, "copy")
+	client := nearby(s, listener, "copy")
 	s.Part("Of six the first and the third are lost, and so is the copy of the first")
 	_, again := lose(s, client, 6, 1, 3)
 	wire := s.Wire.Of(client)
@@ -204,7 +204,7 @@ func lostCopy(s *lab.Script, listener *lab.Sock) {
 
 // oneHole returns how many segments are sent again before any of them is acknowledged.
 func oneHole(s *lab.Script, listener *lab.Sock) int {
-	client := near(s, listener, "plain")
+	client := nearby(s, listener, "plain")
 	s.Part("Of six the first and the third are lost")
 	_, again := lose(s, client, 6, 1, 3)
 	wire := s.Wire.Of(client)

@@ -41,7 +41,7 @@ or a pool of connections, begin anew each time, unless tcp_slow_start_after_idle
 	Knobs: []lab.Knob{
 		lab.Turns("after-idle", "client:"+slowStartAfterIdle, "the client's net.ipv4.tcp_slow_start_after_idle"),
 	},
-	Sockopts: []string{"SO_SNDBUF"},
+	Sockopts: []string{"SO_SNDBUF", "TCP_CONGESTION"},
 	Claims: []lab.Claim{{
 		ID:     "initial-window-is-ten",
 		Text:   "A new connection sends ten full segments, and the rest waits for an acknowledgement.",
@@ -87,6 +87,14 @@ or a pool of connections, begin anew each time, unless tcp_slow_start_after_idle
 			Do: func(s *lab.Script) {
 				s.Sock("server").Craft(lab.Craft{Flags: "ACK", Seq: 1, Ack: 50681, Win: 60}).Deliver()
 			},
+		},
+	}, {
+		ID:     "the-control-decides-how-much",
+		Text:   "A program may choose another congestion control by TCP_CONGESTION: after a timeout cubic's slow start goes to 7 tenths of the window, where reno's goes to one half.",
+		Source: "tcp(7), TCP_CONGESTION; net/ipv4/tcp_cubic.c: cubictcp_recalc_ssthresh; net/ipv4/tcp_cong.c: tcp_reno_ssthresh",
+		Control: lab.Control{
+			Says: "the program chooses reno again", Before: "cubic client:write",
+			Do: func(s *lab.Script) { lab.Set(s.Sock("cubic client"), sockopt.Congestion, "reno") },
 		},
 	}},
 	Script: func(s *lab.Script) {
@@ -150,7 +158,28 @@ or a pool of connections, begin anew each time, unless tcp_slow_start_after_idle
 		again := wire.Retransmission("client:data")
 		s.Expect("after-rto-one", lab.Is("cwnd", client.Cwnd(), 1))
 		again.Deliver()
+		wire.Carry(client)
+		otherControl(s)
 	},
+}
+
+// otherControl lets a connection with another congestion control come to a timeout.
+func otherControl(s *lab.Script) {
+	const id = "the-control-decides-how-much"
+	client, _ := s.Connection("cubic")
+	outcome := lab.TrySet(client, sockopt.Find(sockopt.Congestion.Name)[0], "cubic")
+	if outcome != lab.OK {
+		s.Inapplicable("this kernel has no cubic, or this namespace may not use it", id)
+		return
+	}
+	s.Part("The same with cubic")
+	before := client.Cwnd()
+	client.Write(full(client, 1))
+	wire := s.Wire.Of(client)
+	wire.Next("client:data").Drop()
+	again := wire.Retransmission("client:data")
+	s.Expect(id, lab.Seen("cwnd before", before), lab.Is("ssthresh", int(client.Info().SndSsthresh), before*7/10))
+	again.Deliver()
 }
 
 // aLot is more than a socket of these stories has to read.

@@ -4,6 +4,7 @@ package transfer
 import (
 	"embed"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,10 +25,12 @@ var Labs = []*lab.Lab{
 	&window,
 	&urgent,
 	&mtu,
+	&mtuProbe,
 	&ecn,
 	&reorder,
 	&spurious,
 	&lostAgain,
+	&rtoLimits,
 }
 
 // Pictures holds the labs' golden ladders, NAME.ladder and its variants.
@@ -75,6 +78,18 @@ func needReno(s *lab.Script) { s.StopIf(notReno(s)) }
 
 // withReno are claims about congestion control as RFC 5681 has it.
 func withReno(s *lab.Script) lab.Condition { return s.Unless(notReno(s)) }
+
+const (
+	rmem = "net.ipv4.tcp_rmem"
+	wmem = "net.ipv4.tcp_wmem"
+)
+
+// size is one of a sysctl's three numbers, from 0: the least size of a buffer, the
+// first, and the largest.
+func size(host *lab.Host, key string, which int) int {
+	n, _ := strconv.Atoi(strings.Fields(host.SysctlText(key))[which])
+	return n
+}
 
 func notReno(s *lab.Script) (is bool, why string) {
 	const key = "net.ipv4.tcp_congestion_control"

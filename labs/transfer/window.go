@@ -2,8 +2,6 @@ package transfer
 
 import (
 	"math/bits"
-	"strconv"
-	"strings"
 
 	"github.com/tcplab/tcplab/labs/lab"
 	"github.com/tcplab/tcplab/sockopt"
@@ -108,8 +106,8 @@ tcp_init_buffer_space makes it smaller by the part that tcp_app_win keeps for th
 	Script: func(s *lab.Script) {
 		s.StopIf(!s.Both(scaling), "window scaling is off")
 		s.StopIf(!s.Server.KeepsHalfOpen(), "a SYN cookie keeps the scale of another socket")
-		largest := max(largestBuffer(s.Client), s.Client.Sysctl("net.core.rmem_max"))
-		s.StopIf(middle(s.Client, rmem) < 1<<16 || middle(s.Server, rmem) < 1<<16 || largest < 1<<20, "with these buffers the windows are too small for the story")
+		largest := max(size(s.Client, rmem, 2), s.Client.Sysctl("net.core.rmem_max"))
+		s.StopIf(size(s.Client, rmem, 1) < 1<<16 || size(s.Server, rmem, 1) < 1<<16 || largest < 1<<20, "with these buffers the windows are too small for the story")
 		listener := s.Server.Listen(80, 16)
 
 		client := s.Client.Connect(listener)
@@ -172,10 +170,4 @@ tcp_init_buffer_space makes it smaller by the part that tcp_app_win keeps for th
 		s.Wire.Handshake(clamped)
 		s.Expect("clamp-bounds-the-window", lab.Is("within the bound", int(clamped.Info().SndWnd) <= 10000, true))
 	},
-}
-
-// largestBuffer is the third number of tcp_rmem.
-func largestBuffer(host *lab.Host) int {
-	n, _ := strconv.Atoi(strings.Fields(host.SysctlText(rmem))[2])
-	return n
 }
