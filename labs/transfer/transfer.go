@@ -28,6 +28,7 @@ var Labs = []*lab.Lab{
 	&mtuProbe,
 	&ecn,
 	&reorder,
+	&reneging,
 	&spurious,
 	&lostAgain,
 	&rtoLimits,
