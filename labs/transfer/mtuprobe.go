@@ -198,9 +198,6 @@ func lostProbe(s *lab.Script, listener *lab.Sock) {
 	client.Abort()
 }
 
-// infinite is TCP_INFINITE_SSTHRESH: nothing has reduced the window yet.
-const infinite = 0x7fffffff
-
 // deepHole loses every segment that is not as small as can be.
 func deepHole(s *lab.Script, listener *lab.Sock, base int) {
 	floor := base * 5 / 8

@@ -1,6 +1,8 @@
 package transfer
 
 import (
+	"slices"
+
 	"github.com/tcplab/tcplab/labs/lab"
 )
 
@@ -12,7 +14,7 @@ const (
 // A timeout though nothing is lost.
 var spurious = lab.Lab{
 	Name:  "spurious",
-	Title: "A timeout that came too soon is noticed, and taken back",
+	Title: "What was sent again too soon is noticed, and taken back",
 	Look:  "what the client sends after the ACK that follows its timeout: new data, or the same again",
 	Long: `A retransmission timeout says that no acknowledgement came in time, and not that anything
 is lost. If the network has held everything up for a moment, all of it arrives afterwards,
@@ -38,6 +40,8 @@ gives the congestion window back, and no segment counts as lost any more.`,
 		{Command: "reorder", Says: "the same mistake without a timeout, found by a DSACK"},
 		{Command: "slowstart", Says: "what a timeout does to the congestion window"},
 	},
+	Sockopts: []string{"SO_LINGER"},
+	Reads:    []string{"client:" + reordering, "client:" + recovery, "server:" + dsackKey},
 	Claims: []lab.Claim{{
 		ID:     "the-echo-tells",
 		Text:   "With timestamps the first acknowledgement after the timeout, if it echoes the time of the first copy, gives the congestion window back.",
@@ -76,6 +80,21 @@ gives the congestion window back, and no segment counts as lost any more.`,
 		Control: lab.Control{
 			Says: "tcp_frto is set to 2", Before: "late client:write",
 			Do: func(s *lab.Script) { s.Client.SetSysctl(frto, "2") },
+		},
+	}, {
+		ID:     "the-echo-ends-a-recovery",
+		Text:   "Of two late segments duplicate ACKs have made the client send one again. With timestamps the acknowledgement of its first copy ends the recovery: the other is not sent again, and the threshold is given back.",
+		Source: "net/ipv4/tcp_input.c: tcp_try_undo_partial, tcp_packet_delayed",
+		Control: lab.Control{
+			Says: "the client has no timestamps", Before: "hasty client:connect", Do: noSigns,
+		},
+	}, {
+		ID:     "a-dsack-takes-it-back",
+		Text:   "Without timestamps the client learns of a needless fast retransmit when the receiver tells that the copy was one (DSACK): then the threshold is given back.",
+		Source: "Documentation/networking/ip-sysctl.rst: tcp_dsack; net/ipv4/tcp_input.c: tcp_try_undo_dsack",
+		Control: lab.Control{
+			Says: "the server's tcp_dsack is 0", Before: "dsack client:write",
+			Do: func(s *lab.Script) { s.Server.SetSysctl(dsackKey, "0") },
 		},
 	}},
 	Script: func(s *lab.Script) {
@@ -125,8 +144,9 @@ gives the congestion window back, and no segment counts as lost any more.`,
 			sent, before, after := delayed("stamped", 1)
 			s.Expect("the-echo-tells", lab.Seen("cwnd before", before), lab.Is("cwnd given back", after >= before, true), lab.Seen("client sends", sent[0]))
 			s.Expect("a-timeout-sends-all-again", lab.Is("client sends", sent[0], "data again"))
+			endedByEcho(s, listener)
 		} else {
-			s.Inapplicable("the connection has no timestamps", "the-echo-tells", "a-timeout-sends-all-again")
+			s.Inapplicable("the connection has no timestamps", "the-echo-tells", "a-timeout-sends-all-again", "the-echo-ends-a-recovery")
 		}
 
 		s.Client.SetSysctl(timestamps, "0")
@@ -140,7 +160,74 @@ gives the congestion window back, and no segment counts as lost any more.`,
 		s.Client.SetSysctl(frto, "0")
 		sent, _, _ = delayed("late", 1)
 		s.Expect("without-both-it-goes-on", lab.Is("client sends after the first ACK", sent[0], "data again"))
+		endedByDSACK(s, listener)
 	},
+}
+
+// hasty writes six segments to a distant server, of which three, with those that are
+// late by their places, make the client send the first again. It returns them, and that.
+func hasty(s *lab.Script, listener *lab.Sock, name string, late ...int) (client *lab.Sock, all []*lab.Segment, again *lab.Segment) {
+	client, _ = distant(s, listener, name)
+	needWindow(s, client, 6)
+	s.Part("Segments are late, and three have overtaken the first")
+	client.Write(full(client, 6))
+	client.Idle(roundTrip)
+	wire := s.Wire.Of(client)
+	for i := range 6 {
+		all = append(all, wire.Next("client:data"))
+		if i == 5 || slices.Contains(late, i) || again != nil {
+			all[i].Hold()
+			continue
+		}
+		all[i].Deliver()
+		wire.DeliverAll(s.Server)
+		again = wire.Take("client:data again")
+	}
+	return client, all, again
+}
+
+// endedByEcho lets the first of two late segments arrive while only it was sent again.
+func endedByEcho(s *lab.Script, listener *lab.Sock) {
+	client, all, again := hasty(s, listener, "hasty client", 0, 2)
+	wire := s.Wire.Of(client)
+	reduced := client.Info().SndSsthresh < infinite
+	all[0].Deliver()
+	wire.DeliverAll(s.Server)
+	other := wire.Take("client:data again")
+	quick(s).Expect("the-echo-ends-a-recovery",
+		lab.Is("sent again", again != nil, true),
+		lab.Is("threshold reduced", reduced, true),
+		lab.Is("the other is sent again", other != nil, false),
+		lab.Is("threshold given back", client.Info().SndSsthresh == infinite, true))
+	client.Abort()
+}
+
+// endedByDSACK lets the late segment arrive, all others, and then the needless copy.
+func endedByDSACK(s *lab.Script, listener *lab.Sock) {
+	tells := s.Server.Sysctl(dsackKey) != 0
+	client, all, again := hasty(s, listener, "dsack client", 0)
+	wire := s.Wire.Of(client)
+	all[0].Deliver()
+	wire.DeliverAll(s.Server)
+	for _, d := range all[4:] {
+		d.Deliver()
+		wire.DeliverAll(s.Server)
+	}
+	reduced := client.Info().SndSsthresh < infinite
+	if again != nil {
+		again.Deliver()
+		wire.DeliverAll(s.Server)
+	}
+	quick(s).Unless(!tells, "the server's tcp_dsack is 0").
+		Expect("a-dsack-takes-it-back",
+			lab.Is("threshold reduced", reduced, true),
+			lab.Is("threshold given back", client.Info().SndSsthresh == infinite, true))
+}
+
+// quick are claims about a fast retransmit after three duplicates.
+func quick(s *lab.Script) lab.Condition {
+	return s.Unless(s.Client.Sysctl(reordering) != 3 || s.Client.Sysctl(recovery)&noDupThresh != 0 || !s.Both(sack),
+		"with these settings no three duplicates are enough")
 }
 
 // noSigns is a control: a client that can't see that its timeout was a mistake.

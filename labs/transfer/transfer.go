@@ -98,6 +98,9 @@ func notReno(s *lab.Script) (is bool, why string) {
 	return control != "reno", key + " is " + control + ", and the claim is about reno"
 }
 
+// infinite is TCP_INFINITE_SSTHRESH: nothing has reduced the window yet.
+const infinite = 0x7fffffff
+
 // roundTrip is what a round trip to a distant server takes. RACK's reordering window
 // and the timer of tail loss probes follow it, and the story must be quicker than they
 // are: without it they are some milliseconds.
