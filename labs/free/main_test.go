@@ -221,25 +221,15 @@ func runs(t *testing.T, o Options) *record.Run {
 	if o.Wait == 0 {
 		o.Wait = time.Minute
 	}
-	for range attempts {
+	return punctual(t, func() *record.Run {
 		r, err := Run(t.Context(), o)
 		labtest.SkipIfMissing(t, err)
-		switch {
-		case err != nil:
+		if err != nil {
 			t.Fatal(err)
-		case r.Outcome != record.Broken:
-			return r
-		case r.HeldUp.For < leastTimer:
-			t.Fatalf("broken: %s", r.Error)
 		}
-		t.Logf("the machine is late: %s", r.Error)
-	}
-	t.Fatalf("the machine has held up %d runs", attempts)
-	return nil
+		return r
+	})
 }
-
-// attempts is how many runs of programs may be held up, which makes them no evidence.
-const attempts = 5
 
 // held wants all claims of a run confirmed.
 func held(t *testing.T, r *record.Run) {

@@ -125,9 +125,9 @@ exec postgres -D DIR/data -c listen_addresses='*' -c unix_socket_directories= -c
 
 func command(text string) func(*testing.T) string { return func(*testing.T) string { return text } }
 
-// punctual reports whether the machine has let a run go on: no timer of a kernel may have
+// wasPunctual reports whether the machine has let a run go on: no timer of a kernel may have
 // acted between two segments.
-func punctual(r *record.Run) bool {
+func wasPunctual(r *record.Run) bool {
 	var last time.Duration
 	for _, e := range r.Events {
 		if s, ok := e.Body.(*record.Segment); ok {
@@ -160,7 +160,7 @@ func TestSameEachTime(t *testing.T) {
 				if failed := failure(r); len(segments(r)) < 8 || strings.HasPrefix(failed, "the server") {
 					t.Fatalf("%s\n%s", failed, strings.Join(segments(r), "\n"))
 				}
-				if !punctual(r) {
+				if !wasPunctual(r) {
 					continue
 				}
 				if first == nil {
