@@ -119,7 +119,7 @@ some client may have its port before it starts.`,
 	}, {
 		ID:     "bound-ports-are-left-out",
 		Text:   "connect chooses no port that another socket has bound, though that one does not listen, has bound another address, and has SO_REUSEADDR.",
-		Source: "net/ipv4/inet_hashtables.c: __inet_hash_connect, tb->fastreuse",
+		Source: "net/ipv4/inet_hashtables.c: __inet_hash_connect",
 		Control: lab.Control{
 			Says: "the bound socket is closed before", Before: "hopeful:connect",
 			Do: func(s *lab.Script) { s.Sock("bound").Close() },
