@@ -41,9 +41,11 @@ func prepare(cmd *cobra.Command) {
 	cmd.Short = escape(cmd.Short)
 	var long []string
 	for _, p := range lab.Paragraphs(cmd.Long) {
-		if !strings.HasPrefix(p, "Exit status:") { // it has a section of its own
-			long = append(long, escape(strings.TrimLeft(p, "# ")))
+		if status, ok := strings.CutPrefix(p, statusBegins); ok { // it has a section of its own
+			cmd.Annotations = map[string]string{statusBegins: status}
+			continue
 		}
+		long = append(long, escape(strings.TrimLeft(p, "# ")))
 	}
 	if l := labs.Find(cmd.Name()); l != nil {
 		cmd.Example = examples(l)
@@ -82,6 +84,9 @@ var nothing = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func manual(cmd *cobra.Command) (string, error) {
 	more := exitStatus
+	if own := cmd.Annotations[statusBegins]; own != "" && cmd.HasParent() {
+		more = statusSection(own)
+	}
 	if !cmd.HasParent() {
 		more = commands(cmd) + more // GenMan sorts them by name
 	}
@@ -129,6 +134,21 @@ var (
 	flagText    = regexp.MustCompile(`(?m)^(?:\.PP\n)?(\\fB-.*\n)\t(.*)$`)
 	flagName    = regexp.MustCompile(`--[a-z][a-z0-9-]*|\\fB-[a-z]\\fP`)
 )
+
+// statusBegins begins the paragraph of a command's help that says which exit statuses
+// it has, other than all have: "Exit status: 0 this; 1 that; 2 wrong usage."
+const statusBegins = "Exit status:"
+
+// statusSection is such a paragraph in roff.
+func statusSection(text string) string {
+	var b strings.Builder
+	b.WriteString(".SH EXIT STATUS\n")
+	for _, one := range strings.Split(strings.TrimSuffix(strings.TrimSpace(text), "."), "; ") {
+		number, says, _ := strings.Cut(one, " ")
+		fmt.Fprintf(&b, ".TP\n%s\n%s\n", number, says)
+	}
+	return b.String() + "\n"
+}
 
 // exitStatus is what the help of tcplab says, in roff.
 const exitStatus = `.SH EXIT STATUS
