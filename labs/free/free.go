@@ -92,7 +92,8 @@ func Main() (status int, is bool) { return pid1.Main() }
 // the expectations, and that each rule has acted. The error is a *UsageError,
 // ctx's where the run was interrupted, or what this machine does not allow; where there
 // is a record, that is of what happened until then. What the instrument could not do is
-// no error: the record's outcome is then Broken.
+// no error: the record's outcome is then Broken. So it is where something did not come out
+// while the machine held the wire up.
 func Run(ctx context.Context, o Options) (*record.Run, error) {
 	r, err := newRun(o)
 	if err != nil {

@@ -36,8 +36,8 @@ follows -- is the client, and reads stdin.
 
 Exit status: 0 the client succeeded, every rule has acted and every expectation holds;
 1 a rule has never acted, or an expectation does not hold; 2 wrong usage; 3 this machine
-can't run it, or the instrument broke; 4 a program failed: the client, or a server that
-did not come to listen; 130 interrupted.
+can't run it, or the instrument broke, or was held up and is no evidence; 4 a program
+failed: the client, or a server that did not come to listen; 130 interrupted.
 
 The programs can reach each other over the network, and nothing else. They are no
 sandbox: they have your files, and all that you may do with them. docs/run.md has
