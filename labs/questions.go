@@ -23,7 +23,7 @@ var Questions = []Question{{
 	Typed: []string{"TCP_USER_TIMEOUT zero window", "user timeout kills a connection that answers probes"},
 	Lab:   "zerowindow", Claims: []string{"probes-for-ever-while-answered", "user-timeout-kills-it-all-the-same"},
 }, {
-	Asks:  "What happens to the connections in its queue when a listener is closed?",
+	Asks:  "What happens to connections that wait for accept when the listener is closed?",
 	Typed: []string{"accept queue when the listener is closed"},
 	Lab:   "relisten", Claims: []string{"close-resets-the-queued", "half-open-ones-hear-nothing-yet"},
 }, {
