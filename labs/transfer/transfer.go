@@ -45,6 +45,17 @@ func full(s *lab.Sock, n int) string { return strings.Repeat("x", n*int(s.Info()
 // between writes a range of sequence numbers after seq as Segment.SACK has it.
 func between(seq, left, right int) string { return fmt.Sprintf("%d-%d", seq+left, seq+right) }
 
+const (
+	rmem = "net.ipv4.tcp_rmem"
+	wmem = "net.ipv4.tcp_wmem"
+)
+
+// middle is the second of a sysctl's three numbers.
+func middle(host *lab.Host, key string) int {
+	n, _ := strconv.Atoi(strings.Fields(host.SysctlText(key))[1])
+	return n
+}
+
 // muchMore is more than the windows of stories about full buffers take.
 const muchMore = 8000
 
