@@ -80,7 +80,8 @@ ESTABLISHED until it writes something itself, or has keepalive on.`,
 		Source: "tcp(7), Error handling; net/ipv4/tcp_timer.c: tcp_write_timeout, tcp_write_err",
 		Control: lab.Control{
 			Says: "tcp_retries2 is raised behind the story's back", Before: "silent client:write",
-			Do: func(s *lab.Script) { s.Client.SetSysctl(retries2, "2") },
+			// With 2 late timers may end it as soon as with 1.
+			Do: func(s *lab.Script) { s.Client.SetSysctl(retries2, "3") },
 		},
 	}, {
 		ID:     "peer-never-hears-of-it",
