@@ -183,6 +183,7 @@ func (d *doctor) sysctls(used []string) {
 	keys = slices.Compact(keys)
 	var lacking []Finding
 	var first error
+	readOnly := 0
 	for _, key := range keys {
 		now, err := sysctl.Read(key)
 		if err == nil {
@@ -193,12 +194,14 @@ func (d *doctor) sysctls(used []string) {
 			continue
 		case errors.Is(err, sysctl.ErrUnknown):
 			lacking = append(lacking, Finding{What: "sysctl", Found: key + ": this kernel has none; labs do without it"})
+		case errors.Is(err, sysctl.ErrReadOnly) && slices.Contains(used, key): // labs only read it, as net.core.rmem_max
+			readOnly++
 		default:
 			lacking = append(lacking, Finding{What: "sysctl", Found: fmt.Sprintf("%s: %v", key, err), Needed: true})
 		}
 		first = cmp.Or(first, err)
 	}
-	writable := len(keys) - len(lacking)
+	writable := len(keys) - len(lacking) - readOnly
 	if writable > 0 {
 		d.findings = append(d.findings, lacking...)
 		first = nil

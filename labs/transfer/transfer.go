@@ -45,17 +45,6 @@ func full(s *lab.Sock, n int) string { return strings.Repeat("x", n*int(s.Info()
 // between writes a range of sequence numbers after seq as Segment.SACK has it.
 func between(seq, left, right int) string { return fmt.Sprintf("%d-%d", seq+left, seq+right) }
 
-const (
-	rmem = "net.ipv4.tcp_rmem"
-	wmem = "net.ipv4.tcp_wmem"
-)
-
-// middle is the second of a sysctl's three numbers.
-func middle(host *lab.Host, key string) int {
-	n, _ := strconv.Atoi(strings.Fields(host.SysctlText(key))[1])
-	return n
-}
-
 // muchMore is more than the windows of stories about full buffers take.
 const muchMore = 8000
 
@@ -91,6 +80,12 @@ func needReno(s *lab.Script) { s.StopIf(notReno(s)) }
 // withReno are claims about congestion control as RFC 5681 has it.
 func withReno(s *lab.Script) lab.Condition { return s.Unless(notReno(s)) }
 
+func notReno(s *lab.Script) (is bool, why string) {
+	const key = "net.ipv4.tcp_congestion_control"
+	control := s.Client.SysctlText(key)
+	return control != "reno", key + " is " + control + ", and the claim is about reno"
+}
+
 const (
 	rmem = "net.ipv4.tcp_rmem"
 	wmem = "net.ipv4.tcp_wmem"
@@ -101,12 +96,6 @@ const (
 func size(host *lab.Host, key string, which int) int {
 	n, _ := strconv.Atoi(strings.Fields(host.SysctlText(key))[which])
 	return n
-}
-
-func notReno(s *lab.Script) (is bool, why string) {
-	const key = "net.ipv4.tcp_congestion_control"
-	control := s.Client.SysctlText(key)
-	return control != "reno", key + " is " + control + ", and the claim is about reno"
 }
 
 // infinite is TCP_INFINITE_SSTHRESH: nothing has reduced the window yet.
