@@ -81,8 +81,7 @@ ends the socket with EPIPE. The descriptor is still leaked.`,
 		s.Expect("kernel-acks-fin-by-itself",
 			lab.Is("ack", ack.Ack, fin.Seq+1),
 			lab.Is("server", server.State(), record.CloseWait))
-		s.Expect("no-timer-in-close-wait",
-			lab.Is("server runs a timer", server.RunsTimer(), false))
+		s.Expect("no-timer-in-close-wait", lab.Is("server runs a timer", server.RunsTimer(), false))
 
 		s.Part("The program reads the end of the stream, and does not close")
 		server.TryRead()

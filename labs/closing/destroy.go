@@ -131,8 +131,7 @@ func tellDestroy(s *lab.Script) {
 	wire := s.Wire.Of(client)
 	wire.Pass("client:FIN,ACK")
 	server.Close()
-	wire.Pass("server:FIN,ACK")
-	wire.Deliver("client:ACK")
+	wire.Deliver("server:FIN,ACK", "client:ACK")
 	before := client.State()
 	s.Unless(client.Destroy() == "ENOTSUP", "this kernel destroys no TIME_WAIT, as Linux 5.10 does not").
 		Expect("time-wait-goes-silently",

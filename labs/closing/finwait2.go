@@ -191,8 +191,7 @@ func timeWaitIsNoFinWait2(s *lab.Script) {
 	s.Part("TIME_WAIT does not depend on the timeout")
 	closed.Finish()
 	peer.Close()
-	s.Wire.Of(closed).Pass("server:FIN,ACK")
-	s.Wire.Of(closed).Deliver("client:ACK")
+	s.Wire.Of(closed).Deliver("server:FIN,ACK", "client:ACK")
 	left, seconds := closed.TimeLeft(), s.Client.Sysctl(finTimeout)
 	s.Unless(seconds == 60, "tcp_fin_timeout is 60 seconds too").Expect("fin-timeout-is-the-time-wait-length",
 		lab.Seen("client", closed.State()),

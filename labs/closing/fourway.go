@@ -86,13 +86,11 @@ first, each TIME_WAIT occupies one of its ports towards that server for a minute
 		active.Shutdown()
 		fin := s.Wire.Next("FIN,ACK").Deliver()
 		ack := s.Wire.Next("ACK").Deliver()
-		s.Expect("fin-takes-one-sequence-number",
-			lab.Is("ack", ack.Ack, fin.Seq+1))
+		s.Expect("fin-takes-one-sequence-number", lab.Is("ack", ack.Ack, fin.Seq+1))
 
 		s.Part("The passive side still sends, and it arrives")
 		passive.Write("the rest")
-		s.Wire.Pass("data")
-		s.Wire.Deliver("ACK")
+		s.Wire.Deliver("data", "ACK")
 		s.Expect("ack-and-fin-are-separate",
 			lab.Is(second+" sends", ack.Flags, "ACK"),
 			lab.Is(first+" reads", active.Reads(), "the rest"))

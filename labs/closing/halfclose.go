@@ -91,8 +91,7 @@ tcp_keepalive_timer).`,
 		s.Expect("fin-wait2-has-no-timer",
 			lab.Is("client", client.State(), record.FinWait2),
 			lab.Is("client runs a timer", client.RunsTimer(), false))
-		s.Expect("writer-gets-epipe",
-			lab.Is("client's write", client.TryWrite("more"), "EPIPE"))
+		s.Expect("writer-gets-epipe", lab.Is("client's write", client.TryWrite("more"), "EPIPE"))
 
 		s.Part("The server goes on sending")
 		for left := s.Int("bytes"); left > 0; left -= lump {

@@ -142,8 +142,7 @@ socket(7) says so.`,
 		wire.Pass("server:ACK")
 		then := client.State()
 		server.Close()
-		wire.Pass("server:FIN,ACK")
-		wire.Deliver("client:ACK")
+		wire.Deliver("server:FIN,ACK", "client:ACK")
 		s.Expect("closes-on-in-the-background",
 			lab.Is("client", then, record.FinWait2),
 			lab.Is("then", client.State(), record.TimeWait),

@@ -135,8 +135,7 @@ func tellLostFIN(s *lab.Script) {
 	s.Unless(s.Client.ProbesTail(), lab.TailLossProbe).Expect("fin-retransmitted-with-backoff",
 		lab.OnSchedule("sent", tries, schedule),
 		lab.Seen("sent again", again))
-	s.Expect("waits-twice-the-last-timeout",
-		lab.GaveUp("last wait", tries, schedule))
+	s.Expect("waits-twice-the-last-timeout", lab.GaveUp("last wait", tries, schedule))
 	s.Expect("gives-up-silently",
 		lab.Is("client", client.State(), record.Close),
 		lab.Is("client sends", wire.Waiting(s.Client), "nothing"),

@@ -85,7 +85,6 @@ back, as behind a firewall that has forgotten the connection.`,
 			lab.Is("server sends", answer, "ACK"),
 			lab.Is("server", server.State(), record.CloseWait))
 		wire.Deliver("server:ACK")
-		s.Expect("then-fin-wait2",
-			lab.Is("client", client.State(), record.FinWait2))
+		s.Expect("then-fin-wait2", lab.Is("client", client.State(), record.FinWait2))
 	},
 }

@@ -115,8 +115,7 @@ have the sender of a RST enter TIME-WAIT. Linux does not.)`,
 		s.Part("The client writes after the server has closed")
 		server.Finish()
 		early := client.TryWrite("anybody")
-		s.Wire.Of(client).Pass("client:data")
-		s.Wire.Of(client).Deliver("server:RST")
+		s.Wire.Of(client).Deliver("client:data", "server:RST")
 		s.Expect("first-write-succeeds-second-epipe",
 			lab.Is("client's first write", early, lab.OK),
 			lab.Is("second write", client.TryWrite("there?"), "EPIPE"))

@@ -96,8 +96,7 @@ relisten.`,
 
 		s.Part("The server goes on sending")
 		server.Write("data")
-		s.Wire.Pass("server:data")
-		s.Wire.Deliver("client:ACK")
+		s.Wire.Deliver("server:data", "client:ACK")
 		s.Expect("later-data-is-acked-and-read",
 			lab.Is("not acknowledged", server.Unacknowledged(), 0),
 			lab.Is("read", client.Reads(), "data"),

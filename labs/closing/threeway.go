@@ -88,7 +88,6 @@ before its kernel's delayed ACK.`,
 			lab.Is("server", server.State(), record.Close))
 		s.Expect("fin-wait1-to-time-wait",
 			lab.Is("client", client.Path(record.Established), "ESTABLISHED → FIN_WAIT1 → TIME_WAIT"))
-		s.Expect("close-always-takes-four",
-			lab.Is("segments", segments, 4))
+		s.Expect("close-always-takes-four", lab.Is("segments", segments, 4))
 	},
 }

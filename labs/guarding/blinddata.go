@@ -108,8 +108,7 @@ signature).`,
 
 		s.Part("Both numbers right")
 		_, read = inject(lab.Craft{Flags: "PSH,ACK", Seq: 1, Ack: 1})
-		s.Expect("the-right-numbers-are-enough",
-			lab.Is("read", read, forged))
+		s.Expect("the-right-numbers-are-enough", lab.Is("read", read, forged))
 
 		s.Part("The client writes as many bytes")
 		client.Write(genuine)

@@ -109,8 +109,7 @@ A timestamp that is too old does not matter here (PAWS exempts a RST).`,
 			lab.Is("server sends", answer, "ACK"),
 			lab.Is("its ack", expected, 1),
 			lab.Is("server", server.State(), record.Established))
-		s.Expect("any-rst-in-window-kills",
-			lab.Is("server", server.State(), record.Close))
+		s.Expect("any-rst-in-window-kills", lab.Is("server", server.State(), record.Close))
 
 		s.Part("And once more")
 		answer, _ = guess(inside)

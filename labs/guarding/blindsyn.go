@@ -93,8 +93,7 @@ limit off, so that each SYN gets its answer.`,
 			lab.Is("server sends", answer, "ACK"),
 			lab.Is("its ack", expected, 1),
 			lab.Is("server", server.State(), record.Established))
-		s.Expect("syn-in-window-resets",
-			lab.Is("server", server.State(), record.Close))
+		s.Expect("syn-in-window-resets", lab.Is("server", server.State(), record.Close))
 		s.Part("One far outside of it, and a SYN,ACK")
 		answer, expected = guess("SYN", farOutside)
 		s.Expect("outside-gets-the-same-answer",

@@ -72,8 +72,7 @@ Data that waits out of order does not count as unread: close then sends a FIN, n
 			lab.Is("the server's ack", answer.Ack, 1),
 			lab.Is("server", server.State(), record.Established),
 			lab.Is("read", server.Reads(), "EAGAIN"))
-		s.Expect("fin-closes-on-arrival",
-			lab.Is("server", server.State(), record.CloseWait))
+		s.Expect("fin-closes-on-arrival", lab.Is("server", server.State(), record.CloseWait))
 		s.Unless(!offered, "the connection has no SACK").Expect("sack-covers-the-fin",
 			lab.Is("the ACK has a block", answer.SACK != "", true))
 

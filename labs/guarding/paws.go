@@ -105,14 +105,12 @@ is one clock, and no such danger.`,
 		s.Expect("older-timestamp-is-dropped-and-acked",
 			lab.Is("server sends", answer, "ACK"),
 			lab.Is("read", read, "EAGAIN"))
-		s.Expect("timestamps-are-only-for-rtt",
-			lab.Is("read", read, "world"))
+		s.Expect("timestamps-are-only-for-rtt", lab.Is("read", read, "world"))
 
 		s.Part("The same without a timestamp")
 		data.Forge(func(t *lab.TCP) { t.Options = nil }).Deliver()
 		s.Wire.Deliver("server:ACK")
-		s.Expect("without-timestamp-is-accepted",
-			lab.Is("server reads", server.Reads(), "world"))
+		s.Expect("without-timestamp-is-accepted", lab.Is("server reads", server.Reads(), "world"))
 
 		s.Part("A RST with an old timestamp")
 		data.Forge(func(t *lab.TCP) {

@@ -115,8 +115,7 @@ RST still ends it.`,
 
 		s.Part("A client without a key, at a listener that has one")
 		client, answer := knock("unsigned", "", 80)
-		s.Expect("the-peer-gets-a-reset",
-			lab.Is("server sends", answer, "RST,ACK"))
+		s.Expect("the-peer-gets-a-reset", lab.Is("server sends", answer, "RST,ACK"))
 		s.Expect("unsigned-is-dropped-silently",
 			lab.Is("server sends", answer, "nothing"),
 			lab.Is("client", client.State(), record.SynSent),

@@ -97,8 +97,7 @@ SYN_SENT answers it by a RST, and that ends TIME_WAIT, if tcp_rfc1337 does not f
 
 		s.Part("A SYN with a lower number, and no timestamp")
 		answer := answerTo(s, client, client.Craft(lab.Craft{Flags: "SYN", Seq: below, Win: 64240, Options: "mss 1460"}))
-		s.Expect("any-syn-is-let-in",
-			lab.Is("server sends", answer, "SYN,ACK"))
+		s.Expect("any-syn-is-let-in", lab.Is("server sends", answer, "SYN,ACK"))
 
 		s.Part("The client's FIN once more")
 		before := server.TimerBelow(timeWait - 150*time.Millisecond) // or one could not tell

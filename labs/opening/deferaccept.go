@@ -113,8 +113,7 @@ not have: see the lab lostack.`,
 		s.Wire.Handshake(eager)
 		eager.Write("request")
 		wire := s.Wire.Of(eager)
-		wire.Pass("client:data")
-		wire.Deliver("server:ACK")
+		wire.Deliver("client:data", "server:ACK")
 		data, outcome := listener.TryAcceptAndRead()
 		s.Expect("data-wakes-accept",
 			lab.Is("accept", outcome, lab.OK),

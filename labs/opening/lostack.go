@@ -100,8 +100,7 @@ listener that has no request for a segment with an ACK answers with a RST.`,
 		client = loseACK(s, s.Client.Named("second").Connect(listener))
 		before := client.Peer().State()
 		client.Write("hello")
-		s.Wire.Of(client).Pass("data")
-		s.Wire.Of(client).Deliver("server:ACK")
+		s.Wire.Of(client).Deliver("data", "server:ACK")
 		s.Expect("data-completes-handshake",
 			lab.Is("before", before, record.SynRecv),
 			lab.Is("server", client.Peer().State(), record.Established),
@@ -126,8 +125,7 @@ listener that has no request for a segment with an ACK answers with a RST.`,
 		silent := wire.Waiting(s.Server)
 		expired, idle := client.Peer().State(), client.State()
 		client.Write("too late")
-		wire.Pass("data")
-		wire.Deliver("RST")
+		wire.Deliver("data", "RST")
 		s.Expect("expired-request-resets-late-data",
 			lab.Is("server", expired, record.Close),
 			lab.Is("server sends", silent, "nothing"),

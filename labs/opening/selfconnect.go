@@ -167,8 +167,7 @@ func selfConnectByAccident(s *lab.Script) {
 			sock.Close()
 		}
 	}
-	s.Expect("first-attempts-refused",
-		lab.Is("refused", refused, attempts))
+	s.Expect("first-attempts-refused", lab.Is("refused", refused, attempts))
 
 	s.Part("Now it may choose the port that is connected to")
 	ports := s.Int("ports")
@@ -213,8 +212,7 @@ func judgeItself(s *lab.Script, sock *lab.Sock, at netip.AddrPort) {
 	s.Expect("one-socket-both-ends",
 		lab.Is("state", sock.State(), record.Established),
 		lab.Is("peer", sock.RemoteAddr(), sock.LocalAddr()))
-	s.Expect("no-listen-called",
-		lab.Is("listener", s.Client.ListenerAt(at).State(), "none"))
+	s.Expect("no-listen-called", lab.Is("listener", s.Client.ListenerAt(at).State(), "none"))
 }
 
 // listenOnSelfPort is a control: with a listener on the port there is somebody

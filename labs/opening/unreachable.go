@@ -87,8 +87,7 @@ once.`,
 		s.Expect("icmp-ends-connect-at-once",
 			lab.Is("client", silent.State(), record.Close),
 			lab.Is("connect", host, "EHOSTUNREACH"))
-		s.Expect("a-timeout-is-the-only-end",
-			lab.Is("connect", host, "EINPROGRESS"))
+		s.Expect("a-timeout-is-the-only-end", lab.Is("connect", host, "EINPROGRESS"))
 
 		s.Part("Other messages, other errors")
 		refusal, unknown := "EHOSTUNREACH", "ENOPROTOOPT"

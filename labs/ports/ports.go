@@ -155,8 +155,7 @@ func tellPorts(s *lab.Script) {
 	s.Expect("uniqueness-is-four-addresses",
 		lab.Is("from, to port 80", from, low),
 		lab.Is("from, to port 81", also, low))
-	s.Expect("64k-connections-per-host",
-		lab.Is("each has a port of its own", also != from, true))
+	s.Expect("64k-connections-per-host", lab.Is("each has a port of its own", also != from, true))
 
 	s.Part("bind with port 0, and a third connection")
 	taker := s.Client.Named("taker").Socket()
@@ -165,8 +164,7 @@ func tellPorts(s *lab.Script) {
 		lab.Is("connect's choice", from, low),
 		lab.Is("bind's choice", taker.LocalAddr(), high))
 	third, outcome := connect(s, "third", s.Server.Addr(80))
-	s.Expect("exhausted-is-eaddrnotavail",
-		lab.Is("connect to port 80", outcome, notAvailable))
+	s.Expect("exhausted-is-eaddrnotavail", lab.Is("connect to port 80", outcome, notAvailable))
 	third.Close()
 	taker.Close()
 	_, freed := connect(s, "third again", s.Server.Addr(80))
@@ -187,16 +185,14 @@ func tellPorts(s *lab.Script) {
 	s.Part("A reserved port")
 	s.Client.SetSysctl(reservedPorts, "40000")
 	careful, _ := connect(s, "careful", s.Server.Addr(83))
-	s.Expect("reserved-are-left-out",
-		lab.Is("from", careful.LocalAddr(), high))
+	s.Expect("reserved-are-left-out", lab.Is("from", careful.LocalAddr(), high))
 
 	s.Part("A range of three ports, and three connections to one server")
 	s.Client.SetSysctl(portRange, "40100 40102")
 	connect(s, "odd first", s.Server.Addr(84))
 	connect(s, "odd second", s.Server.Addr(84))
 	_, outcome = connect(s, "odd third", s.Server.Addr(84))
-	s.Expect("the-last-of-an-odd-count-stays-free",
-		lab.Is("third connect", outcome, notAvailable))
+	s.Expect("the-last-of-an-odd-count-stays-free", lab.Is("third connect", outcome, notAvailable))
 
 	s.Part("One port, which another socket has bound, and does not listen on")
 	s.Client.SetSysctl(portRange, "40200 40200")
@@ -205,6 +201,5 @@ func tellPorts(s *lab.Script) {
 	lab.Set(holder, sockopt.ReuseAddr, true)
 	holder.Bind(s.Client.Loopback(40200))
 	_, outcome = connect(s, "hopeful", s.Server.Addr(85))
-	s.Expect("bound-ports-are-left-out",
-		lab.Is("connect", outcome, notAvailable))
+	s.Expect("bound-ports-are-left-out", lab.Is("connect", outcome, notAvailable))
 }

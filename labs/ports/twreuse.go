@@ -136,8 +136,7 @@ func tellTWReuse(s *lab.Script) {
 	local.TimerBelow(timeWait - delayOf(s)) // it has begun last
 	_, remote := connect(s, "remote again", s.Server.Addr(80))
 	_, loopback := connect(s, "local again", s.Client.Loopback(80))
-	s.Expect("tw-reuse-is-on-for-all",
-		lab.Is("connect to another host", remote, lab.OK))
+	s.Expect("tw-reuse-is-on-for-all", lab.Is("connect to another host", remote, lab.OK))
 	if timed {
 		s.Expect("default-is-loopback-only",
 			lab.Is("connect to another host", remote, notAvailable),
@@ -174,8 +173,7 @@ func withoutTimestamps(s *lab.Script) {
 	listener := s.Server.Named("second listener").Listen(81, 1)
 	closedFirst(s, "untimed", listener, 81).TimerBelow(timeWait - delayOf(s))
 	_, outcome := connect(s, "untimed again", s.Server.Addr(81))
-	s.Expect("needs-timestamps",
-		lab.Is("connect", outcome, notAvailable))
+	s.Expect("needs-timestamps", lab.Is("connect", outcome, notAvailable))
 }
 
 // served lets a server close first, and bind again.
@@ -189,8 +187,7 @@ func served(s *lab.Script) {
 	server := listener.Named("served").Accept()
 	server.Finish()
 	client.Close()
-	s.Wire.Of(client).Pass("client:FIN,ACK")
-	s.Wire.Of(client).Deliver("server:ACK")
+	s.Wire.Of(client).Deliver("client:FIN,ACK", "server:ACK")
 	listener.Close()
 	again := s.Server.Socket()
 	s.Expect("does-nothing-for-servers",

@@ -140,8 +140,7 @@ connection, and nothing if only a SYN was sent.`,
 		refused.Connect(s.Server.Addr(81))
 		s.Wire.Deliver("SYN", "RST,ACK")
 		refused.Connected()
-		s.Expect("so-error-takes-it",
-			lab.Is("connect", refused.TryConnect(to), "ECONNABORTED"))
+		s.Expect("so-error-takes-it", lab.Is("connect", refused.TryConnect(to), "ECONNABORTED"))
 		refused.Connect(to)
 		s.Wire.Deliver("SYN", "SYN,ACK", "client:ACK")
 		s.Expect("a-failed-socket-is-lost",

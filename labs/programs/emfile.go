@@ -111,8 +111,7 @@ something. (EMFILE is the process's limit. ENFILE is the whole system's.)`,
 			lab.Is("client", state, record.Established),
 			lab.Is("write", wrote, lab.OK),
 			lab.Is("bytes not acknowledged", second.Unacknowledged(), 0))
-		s.Expect("the-kernel-refuses-the-client",
-			lab.Is("client", state, record.Close))
+		s.Expect("the-kernel-refuses-the-client", lab.Is("client", state, record.Close))
 
 		s.Part("The server closes the first connection")
 		server.Close()

@@ -113,8 +113,7 @@ exact, so the RST is accepted.`,
 
 		s.Part("It starts again, and the server writes")
 		write := server.TryWrite("news")
-		s.Wire.Of(client).Pass("server:data")
-		s.Wire.Of(client).Deliver("client:RST")
+		s.Wire.Of(client).Deliver("server:data", "client:RST")
 		s.Expect("rebooted-peer-resets",
 			lab.Is("write", write, lab.OK),
 			lab.Is("server", server.State(), record.Close),

@@ -106,8 +106,7 @@ not notice this, as it did not notice the loss of power.`,
 		s.Expect("syn-gets-a-challenge-ack",
 			lab.Is("server sends", answer, "ACK"),
 			lab.Is("server", server.State(), record.Established))
-		s.Expect("new-syn-replaces-the-old",
-			lab.Is("server sends", answer, "SYN,ACK"))
+		s.Expect("new-syn-replaces-the-old", lab.Is("server sends", answer, "SYN,ACK"))
 
 		challenge := wire.IfAny("server:ACK")
 		syn.Deliver()

@@ -123,8 +123,7 @@ or a pool of connections, begin anew each time, unless tcp_slow_start_after_idle
 		s.Part("The first round trip")
 		client.Write(full(client, 12))
 		first := wire.TakeAll("client:data")
-		s.Expect("initial-window-is-ten",
-			lab.Is("segments", len(first), 10))
+		s.Expect("initial-window-is-ten", lab.Is("segments", len(first), 10))
 		round(first)
 		grown := client.Cwnd()
 		round(wire.TakeAll("client:data")) // the two that had to wait
