@@ -17,7 +17,7 @@ func explainCommand() *cobra.Command {
 	var found finding
 	return &cobra.Command{
 		Use:   "explain LAB|TERM|QUESTION",
-		Short: "Explain a lab, or say which labs show a state, an error, a sysctl, or answer a question",
+		Short: "Explain a lab, or say which labs show a state or an error, or answer a question",
 		Long: `explain tells what a lab shows, draws its ladder, and says why Linux behaves this
 way, what the lab claims and where that is documented, which flags it has, and
 what to try next. It runs nothing and needs no privilege: the ladder is stored in
@@ -27,8 +27,8 @@ Of anything else it says which labs show it, and where: a claim by its name, a
 socket's state (CLOSE_WAIT), an error (ECONNRESET), a counter (ListenOverflows), a
 sysctl (tcp_syncookies), a socket option (TCP_NODELAY), a segment's flags (RST).
 
-Of several words, or a word that none of these is, it says which labs tell of it, the
-best first, and what they claim. It looks through the texts of all labs.`,
+Of a question, or any other words, it says which labs tell of them, the best first,
+and what these claim: it looks through the texts of all labs.`,
 		Example: `  tcplab explain noaccept
   tcplab explain backlog | less
   tcplab explain CLOSE_WAIT
