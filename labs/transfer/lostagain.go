@@ -128,7 +128,7 @@ cost more than Recovery, which halves the window.`,
 // no window update.
 func nearby(s *lab.Script, listener *lab.Sock, name string) *lab.Sock {
 	client, server := s.ConnectionTo(listener, name)
-	needWindow(s, client, 8)
+	needRoom(s, client, 8)
 	client.Send("hello")
 	server.Read()
 	return client
