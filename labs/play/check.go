@@ -206,7 +206,8 @@ func (c *checker) own(n *syntax.CallExpr, name string, args starlark.Tuple, kwar
 			values[i] = new(starlark.Value)
 		}
 		if err := starlark.UnpackPositionalArgs(name, args, kwargs, count, values...); err != nil {
-			c.fault(n.Lparen, "%v", err)
+			usage, _, _ := strings.Cut(usages[name], "): ")
+			c.fault(n.Lparen, "%v: it is written %s)", err, usage)
 			return
 		}
 		for _, a := range n.Args {

@@ -26,7 +26,7 @@ func TestChecked(t *testing.T) {
 		"if c.read == 'x':\n  pass":                 `mine.star:3:5: c.read is a word that does something`,
 		`expect(c.close, 1)`:                        `mine.star:3:9: c.close is a word that does something`,
 		`show("x", c.read)`:                         `mine.star:3:12: c.read is a word that does something`,
-		`expect(1)`:                                 `mine.star:3:7: expect: got 1 arguments, want 2`,
+		`expect(1)`:                                 `mine.star:3:7: expect: got 1 arguments, want 2: it is written expect(got, want)`,
 		`expect(got=1, want=2)`:                     `mine.star:3:7: expect: unexpected keyword arguments`,
 		`c.bind("nowhere")`:                         `mine.star:3:7: sock.bind: argument 1: "nowhere" is not an address with a port, as `,
 		`client.connect("x")`:                       `mine.star:3:15: host.connect: argument 1: it is string, want a sock`,
