@@ -196,22 +196,26 @@ func (c *checker) patterns(at syntax.Position, args starlark.Tuple, kwargs []sta
 	}
 }
 
-// many is how many arguments the words have that take so many and no names.
-var many = map[string]int{"expect": 2, "check": 3, "seen": 2, "show": 2, "at_least": 1, "between": 2}
+// takes are the arguments of words that take these and no others.
+var takes = map[string][]string{
+	"expect": {"got", "want"}, "check": {"name", "got", "want"}, "seen": {"name", "got"}, "show": {"name", "value"}, "part": {"title"},
+	"at_least": {"number"}, "between": {"least", "most"},
+}
 
 func (c *checker) own(n *syntax.CallExpr, name string, args starlark.Tuple, kwargs []starlark.Tuple) {
-	if count, ok := many[name]; ok {
-		values := make([]any, count)
-		for i := range values {
-			values[i] = new(starlark.Value)
+	if names, ok := takes[name]; ok {
+		var pairs []any
+		for _, n := range names {
+			pairs = append(pairs, n, new(starlark.Value))
 		}
-		if err := starlark.UnpackPositionalArgs(name, args, kwargs, count, values...); err != nil {
+		if err := starlark.UnpackArgs(name, args, kwargs, pairs...); err != nil {
 			usage, _, _ := strings.Cut(usages[name], "): ")
 			c.fault(n.Lparen, "%v: it is written %s)", err, usage)
 			return
 		}
 		for _, a := range n.Args {
-			c.asked(a)
+			_, value := named(a)
+			c.asked(value)
 		}
 	}
 	if option, ok := starlark.AsString(at1(args)); ok && strings.HasSuffix(name, "sockopt") {
@@ -235,11 +239,12 @@ func (c *checker) arguments(n *syntax.CallExpr) (args starlark.Tuple, kwargs []s
 		if u, isUnary := a.(*syntax.UnaryExpr); isUnary && (u.Op == syntax.STAR || u.Op == syntax.STARSTAR) {
 			return nil, nil, false
 		}
-		if b, isBinary := a.(*syntax.BinaryExpr); isBinary && b.Op == syntax.EQ {
-			kwargs = append(kwargs, starlark.Tuple{starlark.String(b.X.(*syntax.Ident).Name), c.value(b.Y)})
+		name, value := named(a)
+		if name != "" {
+			kwargs = append(kwargs, starlark.Tuple{starlark.String(name), c.value(value)})
 			continue
 		}
-		args = append(args, c.value(a))
+		args = append(args, c.value(value))
 	}
 	return args, kwargs, true
 }

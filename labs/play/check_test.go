@@ -26,8 +26,9 @@ func TestChecked(t *testing.T) {
 		"if c.read == 'x':\n  pass":                 `mine.star:3:5: c.read is a word that does something`,
 		`expect(c.close, 1)`:                        `mine.star:3:9: c.close is a word that does something`,
 		`show("x", c.read)`:                         `mine.star:3:12: c.read is a word that does something`,
-		`expect(1)`:                                 `mine.star:3:7: expect: got 1 arguments, want 2: it is written expect(got, want)`,
-		`expect(got=1, want=2)`:                     `mine.star:3:7: expect: unexpected keyword arguments`,
+		`expect(1)`:                                 `mine.star:3:7: expect: missing argument for want: it is written expect(got, want)`,
+		`expect(got=1, wanted=2)`:                   `mine.star:3:7: expect: unexpected keyword argument "wanted": it is written expect(got, want)`,
+		`expect(want=1, got=c.close)`:               `mine.star:3:21: c.close is a word`,
 		`c.bind("nowhere")`:                         `mine.star:3:7: sock.bind: argument 1: "nowhere" is not an address with a port, as `,
 		`client.connect("x")`:                       `mine.star:3:15: host.connect: argument 1: it is string, want a sock`,
 		`client.connect(wire)`:                      `mine.star:3:15: host.connect: argument 1: it is wire, want a sock`,
@@ -119,5 +120,7 @@ expect(c.peer.craft(flags="ACK", seq=1, ack=1).seq, 1)
 client.set_sysctl("net.ipv4.tcp_sack", value="0")
 expect(client.sysctl(key="net.ipv4.tcp_sack"), 0)
 expect(left(got=c.time_left, name="x", nominal=0.2) != None, True)
-`, 6)
+expect(want=between(least=0, most=2), got=c.peer.received)
+claim("a", "b", check(want=at_least(number=1), got=1, name="x"), seen(got=1, name="y"))
+`, 8)
 }

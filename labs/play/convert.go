@@ -228,7 +228,7 @@ func (st *story) golang(v starlark.Value, want reflect.Type) (reflect.Value, err
 		}
 		made.SetBool(on)
 	case reflect.Int, reflect.Int32, reflect.Int64:
-		if s, ok := starlark.AsString(v); ok && named(made, s) {
+		if s, ok := starlark.AsString(v); ok && setNamed(made, s) {
 			return made, nil
 		}
 		n, ok := v.(starlark.Int)
@@ -279,8 +279,8 @@ func (st *story) golang(v starlark.Value, want reflect.Type) (reflect.Value, err
 	return made, nil
 }
 
-// named sets v to the one of its values that is called name.
-func named(v reflect.Value, name string) bool {
+// setNamed sets v to the one of its values that is called name.
+func setNamed(v reflect.Value, name string) bool {
 	text, ok := v.Addr().Interface().(fmt.Stringer)
 	for i := 0; ok && i < 64; i++ {
 		if v.SetInt(int64(i)); text.String() == name {

@@ -60,8 +60,8 @@ func written(call *syntax.CallExpr, names ...string) (map[string]any, bool) {
 		if i < len(names) {
 			name = names[i]
 		}
-		if b, ok := arg.(*syntax.BinaryExpr); ok && b.Op == syntax.EQ {
-			name, arg = b.X.(*syntax.Ident).Name, b.Y
+		if given, value := named(arg); given != "" {
+			name, arg = given, value
 		}
 		minus := false
 		if u, ok := arg.(*syntax.UnaryExpr); ok && u.Op == syntax.MINUS {

@@ -80,7 +80,7 @@ func (m *matcher) Hash() (uint32, error) { return 0, fmt.Errorf("unhashable: mat
 
 func atLeast(_ *story, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	var least starlark.Value
-	if err := starlark.UnpackPositionalArgs(b.Name(), args, kwargs, 1, &least); err != nil {
+	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "number", &least); err != nil {
 		return nil, err
 	}
 	return number(b, func(name string, n []starlark.Value) lab.Check {
@@ -94,7 +94,7 @@ func atLeast(_ *story, b *starlark.Builtin, args starlark.Tuple, kwargs []starla
 
 func between(_ *story, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	var least, most starlark.Value
-	if err := starlark.UnpackPositionalArgs(b.Name(), args, kwargs, 2, &least, &most); err != nil {
+	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "least", &least, "most", &most); err != nil {
 		return nil, err
 	}
 	return number(b, func(name string, n []starlark.Value) lab.Check {
@@ -195,16 +195,16 @@ func compare(name string, got, want starlark.Value) (lab.Check, error) {
 // expect judges one value: a claim of its own, called by its line.
 func expect(st *story, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	var got, want starlark.Value
-	if err := starlark.UnpackPositionalArgs(b.Name(), args, kwargs, 2, &got, &want); err != nil {
+	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "got", &got, "want", &want); err != nil {
 		return nil, err
 	}
 	pos := st.position()
-	name := st.text.arg(pos, 0)
+	name := st.text.arg(pos, 0, "got")
 	c, err := compare(name, got, want)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", b.Name(), err)
 	}
-	is := st.text.arg(pos, 1)
+	is := st.text.arg(pos, 1, "want")
 	if m, ok := want.(*matcher); ok {
 		is = m.says
 	}
@@ -227,7 +227,7 @@ type checked struct {
 func check(_ *story, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	var name string
 	var got, want starlark.Value
-	if err := starlark.UnpackPositionalArgs(b.Name(), args, kwargs, 3, &name, &got, &want); err != nil {
+	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "name", &name, "got", &got, "want", &want); err != nil {
 		return nil, err
 	}
 	c, err := compare(name, got, want)
@@ -241,7 +241,7 @@ func check(_ *story, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark
 func seen(_ *story, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	var name string
 	var got starlark.Value
-	if err := starlark.UnpackPositionalArgs(b.Name(), args, kwargs, 2, &name, &got); err != nil {
+	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "name", &name, "got", &got); err != nil {
 		return nil, err
 	}
 	c := lab.Seen(name, plain(got))
@@ -312,11 +312,11 @@ func claim(st *story, b *starlark.Builtin, args starlark.Tuple, kwargs []starlar
 func show(st *story, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	var name string
 	var value starlark.Value
-	if err := starlark.UnpackPositionalArgs(b.Name(), args, kwargs, 2, &name, &value); err != nil {
+	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "name", &name, "value", &value); err != nil {
 		return nil, err
 	}
 	if _, ok := value.(starlark.Callable); ok {
-		return nil, fmt.Errorf("%s: %s is a word that does something: write it with parentheses", b.Name(), st.text.arg(st.position(), 1))
+		return nil, fmt.Errorf("%s: %s is a word that does something: write it with parentheses", b.Name(), st.text.arg(st.position(), 1, "value"))
 	}
 	st.script.Note(name + ": " + plain(value))
 	return starlark.None, nil

@@ -56,10 +56,25 @@ func (t *text) source(n syntax.Node) string {
 	return strings.Join(strings.Fields(b.String()), " ")
 }
 
-// arg is the text of a call's nth argument.
-func (t *text) arg(call syntax.Position, n int) string {
-	if c := t.calls[at(call)]; c != nil && n < len(c.Args) {
-		return t.source(c.Args[n])
+// arg is the text of a call's nth argument, or of the one that is given by its name.
+func (t *text) arg(call syntax.Position, n int, name string) string {
+	c := t.calls[at(call)]
+	if c == nil {
+		return "?"
+	}
+	for i, a := range c.Args {
+		given, value := named(a)
+		if given == name || given == "" && i == n {
+			return t.source(value)
+		}
 	}
 	return "?"
+}
+
+// named is an argument's name, if it is given by that, and its value.
+func named(arg syntax.Expr) (name string, value syntax.Expr) {
+	if b, ok := arg.(*syntax.BinaryExpr); ok && b.Op == syntax.EQ {
+		return b.X.(*syntax.Ident).Name, b.Y
+	}
+	return "", arg
 }

@@ -118,7 +118,7 @@ const wordsIntro = `# The words of stories
 
 Each word as a story in a file writes it, and as a lab in Go does. This page is generated from the comments of the package ` + "`labs/lab`" + `; [stories.md](stories.md) teaches how the words are used, and [writing-a-lab.md](writing-a-lab.md) does for Go.
 
-A story begins with ` + "`client`, `server` and `wire`" + `. What a word gives that may fail is ` + "`\"ok\"`" + `, or the name of the errno. Times are seconds, and addresses are strings. Arguments may be given by their names, and what has a value here may be left out. A word that means something else in Python ends in an underscore: ` + "`wire.pass_`, `c.await_`" + `.
+A story begins with ` + "`client`, `server` and `wire`" + `. What a word gives that may fail is ` + "`\"ok\"`" + `, or the name of the errno. Times are seconds, and addresses are strings. Arguments may be given by their names (those of ` + "`claim`, `myth`, `setsockopt` and `getsockopt`" + ` only as they are written here), and what has a value here may be left out. A word that means something else in Python ends in an underscore: ` + "`wire.pass_`, `c.await_`" + `.
 
 `
 
