@@ -200,8 +200,12 @@ func (r *run) onTheWire() string {
 		if again := r.named(h, (*wire.Packet).ByTimer); again != "nothing" {
 			text += ", by its timers: " + again
 		}
-		if n := r.unsent(h); n > 0 {
-			text += fmt.Sprintf(", bytes still to be sent: %d", n)
+		switch n := r.unsent(h); n {
+		case 0:
+		case 1:
+			text += " (1 byte is held back)"
+		default:
+			text += fmt.Sprintf(" (%d bytes are held back)", n)
 		}
 		names = append(names, text)
 	}

@@ -128,7 +128,8 @@ func TestBreaks(t *testing.T) {
 	begin := "l = server.listen(80)\nc = client.connect(l); c = [c][0]; w = [wire][0]\n" // the text does not say what c and w are
 	for source, want := range map[string]string{
 		`wire.next("SYN,ACK")`: `mine.star:3:10: wire: no SYN,ACK came`,
-		"wire.handshake(c); c.write('a'); wire.next('client:data').hold(); c.write('b'); wire.next('client:data')": `, bytes still to be sent: 1; server: nothing`,
+		"wire.handshake(c); c.write('a'); wire.next('client:data').hold(); c.write('b'); wire.next('client:data')":   ` (1 byte is held back); server: nothing`,
+		"wire.handshake(c); c.write('a'); wire.next('client:data').hold(); c.write('bcd'); wire.next('client:data')": ` (3 bytes are held back); server: nothing`,
 		`w.next("SIN")`:                              `mine.star:3:7: segment "SIN"`,
 		`w.nxt("SYN")`:                               `mine.star:3:2: wire has no .nxt field or method`,
 		`w.next(5)`:                                  `mine.star:3:7: wire.next: argument 1: it is int, want a string`,
