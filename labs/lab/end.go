@@ -113,6 +113,9 @@ func (e *End) TimeLeft() TimeLeft {
 // TimerBelow looks at the timer when it has less left than limit, and waits for
 // that where the story has come too soon.
 func (e *End) TimerBelow(limit time.Duration) TimeLeft {
+	if limit <= 0 {
+		e.run.fail(fmt.Errorf("%s: no timer has less than %v left", e.rig.Host.Name, limit))
+	}
 	for {
 		timer, t := e.Timer()
 		if timer == "" || t.Left < limit {

@@ -3,6 +3,7 @@ package play_test
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -37,22 +38,26 @@ wire.next("client:data").forge(change)
 			continue
 		}
 		for _, word := range thing.Words {
+			if thing.Name == "sock" && (has(things, "host", word) || has(things, "end", word)) {
+				continue // the same once more
+			}
 			t.Run(thing.Name+"."+word.Name, func(t *testing.T) {
 				t.Parallel()
 				for _, kind := range kinds {
 					call := fmt.Sprintf("things[%q].%s", thing.Name, word.Name)
+					n := params(thing, word)
 					if !word.Value {
-						args := make([]string, params(thing, word))
+						args := make([]string, n)
 						for i := range args {
 							args[i] = kind
 						}
 						call += "(" + strings.Join(args, ", ") + ")"
 					}
-					r := told(t, begin+`show("it", `+call+")\n", lab.Options{Patience: 10 * time.Millisecond, Budget: time.Second})
+					r := told(t, begin+`show("it", `+call+")\n", lab.Options{Patience: 10 * time.Millisecond})
 					if wrongTalk.MatchString(r.Error) || r.Outcome == record.Broken && !strings.HasPrefix(r.Error, "mine.star:12:") && r.Late == nil {
 						t.Errorf("%s: %s", call, r.Error)
 					}
-					if word.Value {
+					if n == 0 {
 						break
 					}
 				}
@@ -61,10 +66,14 @@ wire.next("client:data").forge(change)
 	}
 }
 
+func has(things []play.Thing, name string, word play.Word) bool {
+	return slices.ContainsFunc(things, func(t play.Thing) bool { return t.Name == name && slices.Contains(t.Words, word) })
+}
+
 // params is how many parameters a word has; one that takes any number counts as one.
 func params(thing play.Thing, word play.Word) int {
 	m, ok := thing.Type.MethodByName(word.Go)
-	if !ok {
+	if !ok { // a field
 		return 0
 	}
 	return m.Type.NumIn() - 1 // the receiver

@@ -205,6 +205,7 @@ func TestBreaksInside(t *testing.T) {
 		`client.set_sysctl("net/../../kernel/hostname", "x")`:     `mine.star:3:18: client: net/../../kernel/hostname=x: no such sysctl`,
 		`client.sysctl("net.ipv4.tcp_rmem")`:                      `mine.star:3:14: client: net.ipv4.tcp_rmem is "`,
 		`c.time_left.set_since({"left": 1})`:                      `mine.star:3:22: timeleft.set_since: argument 1: it is dict, want what a timer has left, as c.time_left`,
+		`c.timer_below(-1)`:                                       `mine.star:3:14: client: no timer has less than -1s left`,
 		`client.data_schedule(100000, 1)`:                         `mine.star:3:21: client: no schedule is of 100000 retries`,
 		`client.orphan_schedule(0, 0)`:                            `mine.star:3:23: client: no schedule is of 0 retries and a timeout of 0s`,
 		`client.syn_schedule().pause(-1)`:                         `mine.star:3:28: schedule.pause: there is none of that number`,
