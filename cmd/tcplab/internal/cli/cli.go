@@ -268,6 +268,7 @@ confirmed; 2 wrong usage; 3 this machine can't run it, or the instrument broke;
 			return cmd.Help()
 		},
 	}
+	fitHelp(root)
 	root.Flags().BoolVar(&version, "version", false, "print tcplab's version")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		var wrong *pflag.InvalidValueError

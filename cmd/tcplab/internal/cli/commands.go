@@ -42,13 +42,18 @@ book on TCP, each with what to look at in its ladder.`,
 				}
 				return nil
 			}
+			fits := widthKnown(cmd.OutOrStdout())
 			for i, s := range labs.Sections {
 				if i > 0 {
 					fmt.Fprintln(cmd.OutOrStdout())
 				}
 				fmt.Fprintln(cmd.OutOrStdout(), s.Title)
 				for _, l := range s.Labs {
-					fmt.Fprintf(cmd.OutOrStdout(), "  %-*s  %s\n", width, l.Name, l.Title)
+					line := fmt.Sprintf("  %-*s  %s", width, l.Name, l.Title)
+					if fits {
+						line = fit(line, p.width)
+					}
+					fmt.Fprintln(cmd.OutOrStdout(), line)
 				}
 			}
 			return nil

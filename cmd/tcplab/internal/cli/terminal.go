@@ -70,6 +70,12 @@ func columns(w io.Writer) int {
 	return min(max(width, report.MinWidth), wide)
 }
 
+// widthKnown reports whether COLUMNS or the terminal says how wide to print.
+func widthKnown(w io.Writer) bool {
+	_, ok := terminal(w)
+	return ok || os.Getenv("COLUMNS") != ""
+}
+
 // A widthValue is the flag --width: what it gives goes before all else.
 type widthValue int
 
