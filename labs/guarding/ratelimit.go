@@ -7,20 +7,20 @@ import (
 // Segments that do not fit, two of each kind.
 var rateLimit = lab.Lab{
 	Name:  "ratelimit",
-	Title: "Of the segments that do not fit only one in half a second is answered",
+	Title: "Linux answers only one unacceptable segment of a connection in half a second",
 	Look:  "the first of each kind gets an ACK, and the second nothing",
-	Long: `A segment that is not acceptable is answered by an ACK, so that a sender that is out of
-step learns where the other side is. If both ends find each other's ACKs unacceptable, they
-answer each other for ever. A router that rewrites sequence numbers in one direction only is
-enough for that. So Linux answers one such segment of a connection in
-tcp_invalid_ratelimit, 500 ms, and is silent to the rest. Here every kind comes twice.`,
-	Why: `tcp_oow_rate_limited (net/ipv4/tcp_input.c) is asked before each of these answers. It
-compares the time of the last one with the sysctl. Each connection has its own time, and so
-do handshakes that are not complete (tcp_check_req in net/ipv4/tcp_minisocks.c) and
+	Long: `A segment that is not acceptable is answered by an ACK, so that a sender that is
+out of step learns where the other side is. If both ends find each other's ACKs
+unacceptable, they answer each other for ever. A router that rewrites sequence numbers in
+one direction only is enough for that. So Linux answers one such segment of a connection in
+tcp_invalid_ratelimit, 500 ms, and ignores the rest. Here every kind comes twice.`,
+	Why: `tcp_oow_rate_limited (net/ipv4/tcp_input.c) decides before each of these answers.
+It compares the time of the last one with the sysctl. Each connection has its own time, and
+so do handshakes that are not complete (tcp_check_req in net/ipv4/tcp_minisocks.c) and
 connections in FIN_WAIT2 and TIME_WAIT (tcp_timewait_check_oow_rate_limit).
 
 Data is exempt: a loop of ACKs has none, and a sender whose data is not acceptable should
-hear of it at once. A challenge ACK has the same limit (tcp_send_challenge_ack).
+learn that at once. A challenge ACK has the same limit (tcp_send_challenge_ack).
 
 What was not answered is counted, by its reason: TCPACKSkippedSynRecv, TCPACKSkippedSeq,
 TCPACKSkippedPAWS, TCPACKSkippedFinWait2, TCPACKSkippedTimeWait and

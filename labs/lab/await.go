@@ -59,7 +59,7 @@ func (w *Wire) mustCome(name string, k kind) *Segment {
 	s, _ := w.awaited(name, k)
 	if s == nil {
 		e := w.sender(w.parse(name))
-		w.run.fail(fmt.Errorf("wire: no %s came, for the %s's %s is gone; on the wire: %s",
+		w.run.fail(fmt.Errorf("wire: no %s came: the %s's %s is gone; on the wire: %s",
 			name, e.Host.Name, e.Name, w.run.onTheWire()))
 	}
 	return s

@@ -9,14 +9,15 @@ import (
 // The options of Fast Open, on both sides.
 var fastOpenLimits = lab.Lab{
 	Name:  "fastopenlimits",
-	Title: "A Fast Open listener bounds what it takes on trust, and knows its last key",
+	Title: "A Fast Open listener limits its incomplete connections, and accepts cookies of its last key",
 	Look:  "which SYN,ACK acknowledges the data of the SYN, and which only the SYN",
-	Long: `With Fast Open a server works before it knows that its client is there. So the kernel bounds
-how many of a listener's connections may be in that state: TCP_FASTOPEN. One SYN more is
-treated as any other, and its data has to come again. A cookie proves that the client's
-address is real; where that is known anyway, TCP_FASTOPEN_NO_COOKIE does without. And when a
-server changes its key, all cookies that are out would be worthless at once; so it may have
-two keys, a new one and the last (TCP_FASTOPEN_KEY, or tcp_fastopen_key for all listeners).`,
+	Long: `With Fast Open a server works before it knows that its client is there. So the
+kernel bounds how many of a listener's connections may be in that state: TCP_FASTOPEN. One
+more SYN is treated as any other, and its data has to be sent again. A cookie proves that
+the client's address is real; where that is known anyway, TCP_FASTOPEN_NO_COOKIE makes it
+unnecessary. And when a server changes its key, all cookies that clients have would be
+worthless at once; so it may have two keys, the new one and the last (TCP_FASTOPEN_KEY, or
+tcp_fastopen_key for all listeners).`,
 	Why: `tcp_fastopen_queue_check (net/ipv4/tcp_fastopen.c) compares the number of connections that
 were opened so and are still in SYN_RECV with the listener's limit. Above it, the SYN takes
 the ordinary way: a SYN,ACK for the SYN alone, and TCPFastOpenListenOverflow.
@@ -25,12 +26,12 @@ tcp_fastopen_cookie_gen_check tries the keys in turn. A cookie that was made wit
 one is good, and the SYN,ACK brings a cookie of the first, so that the client has a fresh
 one for the next time: TCPFastOpenPassiveAltKey.
 
-On the client TCP_FASTOPEN_CONNECT keeps connect and write apart, so that a program need not
-be changed much: connect does all but send (tcp_fastopen_defer_connect), and the first write
-sends the SYN with its data. So connect returns 0 although nothing was sent, and what goes
-wrong shows in write or read.`,
+On the client TCP_FASTOPEN_CONNECT keeps connect and write apart, so that a program need
+not be changed much: connect does all but send (tcp_fastopen_defer_connect), and the first
+write sends the SYN with its data. So connect returns 0 although nothing was sent, and an
+error shows in write or read.`,
 	Try: []lab.Try{
-		{Command: "fastopen", Says: "how a client comes to its cookie"},
+		{Command: "fastopen", Says: "how a client gets its cookie"},
 		{Command: "fastopenlimits --ipv6", Says: "the same on IPv6"},
 		{Command: "sockopt TCP_FASTOPEN_CONNECT", Says: "all about the option"},
 	},

@@ -11,18 +11,19 @@ const reflectTOS = "net.ipv4.tcp_reflect_tos"
 // What IP's header has to do with a connection.
 var ipHeader = lab.Lab{
 	Name:  "ipheader",
-	Title: "IP's header decides, too: how far a packet has come, and which class it is of",
+	Title: "The IP header counts, too: how far a packet has come, and its class of service",
 	Look:  "the SYN that gets no answer for its hop limit; the classes are in the verdicts",
-	Long: `Two fields of IP's header matter to a connection. Each router takes one from the hop limit
-(TTL), so a packet that arrives with 255, the most, has passed none: nobody far away can
-forge that. A server may demand it, as routers do that speak BGP with their neighbours. The
-other is the class of service (DSCP). Each side chooses it for what it sends, and the other
-side's choice is none of its business, unless the server is told to repeat the client's.`,
-	Why: `tcp_v4_rcv (net/ipv4/tcp_ipv4.c) compares the TTL with IP_MINTTL of the socket that the
-packet is for, a listener perhaps, before anything else is done with it: what is less is
-dropped without a word, and TCPMinTTLDrop counts it. IPv6 has IPV6_MINHOPCOUNT. Linux sends
-with 64 by default, so the neighbour has to set IP_TTL to 255. This is the generalized TTL
-security mechanism, and it costs nothing: no key, no signature.
+	Long: `Two fields of IP's header matter to a connection. Each router subtracts one from
+the hop limit (TTL), so a packet that arrives with 255, the maximum, has passed no router:
+nobody far away can forge that. A server may require it, as routers do that speak BGP with
+their neighbours. The other is the class of service (DSCP). Each side chooses it for what
+it sends, whatever the other side has chosen, unless the server is set to repeat the
+client's.`,
+	Why: `tcp_v4_rcv (net/ipv4/tcp_ipv4.c) compares the TTL with IP_MINTTL of the socket
+that the packet is for, a listener perhaps, before anything else is done with it: a lower
+one is dropped silently, and TCPMinTTLDrop counts it. IPv6 has IPV6_MINHOPCOUNT. Linux
+sends with 64 by default, so the neighbour has to set IP_TTL to 255. This is the
+generalized TTL security mechanism, and it costs nothing: no key, no signature.
 
 IP_TOS (IPV6_TCLASS) sets the class of what a socket sends; the upper 6 bits are the DSCP,
 and TCP keeps the other two for ECN. A SYN,ACK is sent by the listener's settings, since no

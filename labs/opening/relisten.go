@@ -13,10 +13,10 @@ var relisten = lab.Lab{
 	Title: "A listener keeps the limit that listen gave it, until listen is called again",
 	Look:  "the limit of the queue before and after the second listen",
 	Long: `A server is overloaded, and its administrator raises net.core.somaxconn. Nothing
-changes: the kernel read it when the program called listen, and keeps the limit that it
+happens: the kernel read it when the program called listen, and keeps the limit that it
 computed then. listen(2) may be called again on a listening socket, and then the new limit
 counts at once. A lower limit drops no connection that waits. But when the listener is
-closed, the kernel resets every connection that waits for accept, although its client has
+closed, the kernel resets the connections in its accept queue, although their clients have
 been connected for long. shutdown(2) does the same, but keeps the descriptor, and listen
 can bring the listener back.`,
 	Why: `__sys_listen_socket (net/socket.c) takes the smaller of listen's argument and
@@ -78,7 +78,7 @@ shutdown(SHUT_WR) does nothing to a listener.`,
 		},
 	}, {
 		ID:     "close-resets-the-queued",
-		Text:   "When the listener is closed and no other one can take over its queue (SO_REUSEPORT with tcp_migrate_req), each connection that waits for accept is reset, and its client's read fails with ECONNRESET.",
+		Text:   "When a listener is closed, the connections in its accept queue are reset (unless tcp_migrate_req gives them to another listener), and the clients' reads fail with ECONNRESET.",
 		Source: "net/ipv4/inet_connection_sock.c: inet_csk_listen_stop",
 		Control: lab.Control{
 			Says: "the server accepts the connection first", Before: "listener:close",

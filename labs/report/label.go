@@ -48,7 +48,7 @@ func shorten(label string, room int) string {
 	drop := func(prefix string) {
 		words = slices.DeleteFunc(words, func(w string) bool { return strings.HasPrefix(w, prefix) })
 	}
-	missed := []string{"seq=0", "ack=", "seq=", "len=", "win=", "ts="}
+	missed := []string{"seq=0", "ack=", "seq=", "len=", "win=", "ts=", "sack="}
 	if strings.Contains(label, " keepalive") || strings.Contains(label, " window probe") {
 		missed = missed[1:]
 	}

@@ -234,11 +234,11 @@ func wrap(text string, width int) []string {
 }
 
 // partOf is how much of a word that is longer than a line stands on that line: a call's
-// name with its bracket, an address without its port, a part of a name like
+// name with its bracket, a part of a list, an address without its port, a part of a name like
 // TCPAbortOnData or SO_REUSEPORT. Where it has no such parts the line is filled.
 func partOf(word []rune, width int) int {
 	ends := []func(before, after rune) bool{
-		func(before, _ rune) bool { return before == '(' },
+		func(before, _ rune) bool { return before == '(' || before == ',' },
 		func(before, after rune) bool { return before == ']' && after == ':' },
 		func(before, after rune) bool { return unicode.IsLower(before) && unicode.IsUpper(after) },
 		func(before, _ rune) bool { return before == '_' },

@@ -27,6 +27,7 @@ func TestWrap(t *testing.T) {
 		{"one   two", 5, []string{"one", "two"}},
 		{"SOCK_DESTROY(192.0.2.1:40000, 192.0.2.2:80)", 21, []string{"SOCK_DESTROY(", "192.0.2.1:40000,", "192.0.2.2:80)"}},
 		{"[[::ffff:192.0.2.1]:40000])", 21, []string{"[[::ffff:192.0.2.1]", ":40000])"}},
+		{"sack=4345-5793,1449-2897", 23, []string{"sack=4345-5793,", "1449-2897"}},
 		{"TCPACKSkippedChallenge +1", 21, []string{"TCPACKSkipped", "Challenge +1"}},
 		{"SO_ATTACH_REUSEPORT_CBPF", 21, []string{"SO_ATTACH_REUSEPORT_", "CBPF"}},
 		{"äöü ß", 3, []string{"äöü", "ß"}},

@@ -11,7 +11,7 @@ import (
 // A receiver that puts its acknowledgements off.
 var delAck = lab.Lab{
 	Name:  "delack",
-	Title: "An acknowledgement may wait for 40 ms, for a second segment or an answer to go with",
+	Title: "An acknowledgement may wait 40 ms for a second segment, or for an answer that carries it",
 	Look:  "which data is acknowledged at once, and which ACK waits for 40 ms",
 	Long: `An acknowledgement that waits a little may save a segment: the program may
 answer in the meantime, or more data may come. So Linux delays it, but not always: for some

@@ -17,7 +17,7 @@ const noDupThresh = 4
 // Of six segments the first is lost.
 var fastRetransmit = lab.Lab{
 	Name:  "fastretransmit",
-	Title: "Three duplicate ACKs tell that a segment is lost, long before a timer does",
+	Title: "Three duplicate ACKs show that a segment is lost, long before a timer does",
 	Look:  "three ACKs with the same number, and no wait before the segment goes again",
 	Long: `The receiver can't acknowledge what follows a lost segment, but it answers each
 segment that arrives out of order at once, with the same acknowledgement number as before:

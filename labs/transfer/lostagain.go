@@ -9,24 +9,24 @@ import (
 // What is sent again is lost once more.
 var lostAgain = lab.Lab{
 	Name:  "lostagain",
-	Title: "Duplicate ACKs mend a loss once; when they are too few, or the copy is lost, the timer is left",
+	Title: "Duplicate ACKs repair a loss once; if they are too few, or the copy is lost, only the timer does",
 	Look:  "where the client waits for its timer, and how the congestion window shrinks there",
-	Long: `Fast retransmit needs duplicate ACKs, and those need segments that arrive after the lost
-one. With too few of them the sender waits for its timer. The same happens when the copy is
-lost as well: all that was on its way has arrived by then, and nothing is left that could
-make the receiver send another ACK. And without SACK the sender learns of one hole at a
-time: it mends the first, the acknowledgement for that names the next, and so each hole
-costs a round trip.`,
-	Why: `tcp_fastretrans_alert (net/ipv4/tcp_input.c) goes from Open to Disorder at the first
-duplicate, to Recovery when a segment counts as lost, and to Loss at a timeout. A timeout
-in each of these states has a counter of its own (tcp_retransmit_timer in
+	Long: `Fast retransmit needs duplicate ACKs, and those need segments that arrive after
+the lost one. With too few of them the sender waits for its timer. The same happens when
+the copy is lost as well: all that was on its way has arrived by then, and nothing is left
+that could make the receiver send another ACK. And without SACK the sender learns of one
+hole at a time: it fills the first, the acknowledgement for that names the next, and so
+each hole costs a round trip.`,
+	Why: `tcp_fastretrans_alert (net/ipv4/tcp_input.c) goes from Open to Disorder at the
+first duplicate, to Recovery when a segment counts as lost, and to Loss at a timeout. A
+timeout in each of these states has a counter of its own (tcp_retransmit_timer in
 net/ipv4/tcp_timer.c): TCPSackFailures in Disorder, TCPSackRecoveryFail in Recovery,
-TCPLossFailures in Loss; without SACK it is TCPRenoFailures and TCPRenoRecoveryFail. They
-tell apart a network that loses the end of bursts from one that loses copies as well.
+TCPLossFailures in Loss; without SACK it is TCPRenoFailures and TCPRenoRecoveryFail. So a
+network that loses the end of bursts can be told from one that loses copies as well.
 
 With SACK the receiver names every block that it has, so all holes are known at once, and
-as many are mended in a round trip as the congestion window allows. Without SACK
-tcp_newreno_mark_lost counts duplicates, and takes one segment for lost. An ACK that covers
+as many are filled in a round trip as the congestion window allows. Without SACK
+tcp_newreno_mark_lost counts duplicates, and marks one segment as lost. An ACK that covers
 a part of what was on its way (a partial ACK) then marks the next.
 
 In Loss the congestion window is one segment: tcp_enter_loss. That is what makes a timeout
@@ -47,7 +47,7 @@ cost more than Recovery, which halves the window.`,
 		},
 	}, {
 		ID:     "copied-duplicates-do-not-count",
-		Text:   "Without SACK, more duplicate ACKs than segments can have caused are no sign of a loss: the kernel takes them for copies.",
+		Text:   "Without SACK, more duplicate ACKs than segments can have caused are no sign of a loss: the kernel treats them as copies.",
 		Source: "net/ipv4/tcp_input.c: tcp_limit_reno_sacked, tcp_check_reno_reordering",
 		Control: lab.Control{
 			Says: "another segment is on its way", Before: "few client:write#2",
@@ -58,7 +58,7 @@ cost more than Recovery, which halves the window.`,
 		},
 	}, {
 		ID:     "a-lost-copy-waits-for-the-timer",
-		Text:   "If the copy that duplicate ACKs have brought about is lost too, the timer sends the next one, and the congestion window is one segment.",
+		Text:   "If the copy that was sent after duplicate ACKs is lost too, the timer sends the next one, and the congestion window is one segment.",
 		Source: "net/ipv4/tcp_timer.c: tcp_retransmit_timer; net/ipv4/tcp_input.c: tcp_enter_loss",
 		Control: lab.Control{
 			Says: "an acknowledgement of all comes at the same time", Of: "copy client", Segment: "client:data again#2",
@@ -75,14 +75,14 @@ cost more than Recovery, which halves the window.`,
 		},
 	}, {
 		ID:     "without-sack-one-hole-a-round-trip",
-		Text:   "Without SACK the second hole is mended only when the acknowledgement of the first one's copy has come.",
+		Text:   "Without SACK the second hole is filled only when the acknowledgement of the first one's copy has come.",
 		Source: "net/ipv4/tcp_input.c: tcp_newreno_mark_lost, tcp_fastretrans_alert",
 		Control: lab.Control{
 			Says: "the second hole is filled before", Of: "plain client", Segment: "client:data again", Do: thirdArrives("plain client"),
 		},
 	}, {
 		ID:     "sack-mends-all-holes-at-once",
-		Text:   "With SACK both holes are mended in one round trip: both segments are sent again before either is acknowledged.",
+		Text:   "With SACK both holes are filled in one round trip: both segments are sent again before either is acknowledged.",
 		Source: "net/ipv4/tcp_recovery.c: tcp_rack_detect_loss; net/ipv4/tcp_output.c: tcp_xmit_retransmit_queue",
 		Control: lab.Control{
 			Says: "the client does without SACK", Before: "sack client:connect",
@@ -100,7 +100,7 @@ cost more than Recovery, which halves the window.`,
 		},
 	}, {
 		ID:     "sack-only-saves-bytes",
-		Text:   "SACK only spares the sender what it would send needlessly: holes are mended as fast without it.",
+		Text:   "SACK only saves needless copies: holes are filled as fast without it.",
 		Source: "widely taught, of selective acknowledgements",
 		Myth:   true,
 		Truth:  "Without SACK each hole of a window costs a round trip of its own (net/ipv4/tcp_input.c: tcp_newreno_mark_lost).",

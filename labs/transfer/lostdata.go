@@ -163,7 +163,7 @@ ESTABLISHED until it writes something itself, or has keepalive on.`,
 			lab.GaveUp("last wait", tries, schedule))
 
 		client, server = s.Connection("told")
-		s.Part("A program that wants to hear of it")
+		s.Part("A program that wants to be told")
 		tellErrors(client, true)
 		client.Write("hello")
 		lost = s.Wire.Of(client).Next("client:data")

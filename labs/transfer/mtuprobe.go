@@ -18,21 +18,21 @@ var mtuProbe = lab.Lab{
 	Name:  "mtuprobe",
 	Title: "With tcp_mtu_probing a sender tries larger segments, and needs no ICMP to learn what fits",
 	Look:  "the one segment that is larger than its neighbours, and the size of those after it",
-	Long: `A path's MTU is not known beforehand, and the ICMP messages that would tell of it are often
-filtered. With tcp_mtu_probing a sender can find out without them. With 2 it begins with
-small segments, of tcp_base_mss bytes, and now and then tries a larger one, half way between
-what works and what its own link allows. If that is acknowledged, all segments become so
-large; if it is lost while its neighbours arrive, it was too large. With 1 it begins with
-full segments, and becomes careful only when timeouts tell of a black hole.`,
-	Why: `tcp_mtu_probe (net/ipv4/tcp_output.c) sends a probe when it can do no harm: with a
-congestion window of 11 segments or more, nothing lost, and more data waiting than the
-probe and four further segments take, so that duplicate ACKs can tell of its loss. Its size
-is the middle of search_low and search_high. The search is over when they differ by less
-than tcp_probe_threshold, 8 bytes, and begins anew after tcp_probe_interval, ten minutes.
+	Long: `A path's MTU is not known beforehand, and the ICMP messages that would report it
+are often filtered. With tcp_mtu_probing a sender can find out without them. With 2 it
+begins with small segments, of tcp_base_mss bytes, and now and then tries a larger one,
+half way between what works and what its own link allows. If that is acknowledged, all
+segments become as large; if it is lost while its neighbours arrive, it was too large. With
+1 it begins with full segments, and shrinks them only when timeouts point to a black hole.`,
+	Why: `tcp_mtu_probe (net/ipv4/tcp_output.c) sends a probe when it can do no harm: with
+a congestion window of 11 segments or more, nothing lost, and more data waiting than the
+probe and four further segments take, so that duplicate ACKs can show its loss. Its size is
+the middle of search_low and search_high. The search is over when they differ by less than
+tcp_probe_threshold, 8 bytes, and begins anew after tcp_probe_interval, ten minutes.
 
 A probe that is lost is no congestion: tcp_mtup_probe_failed (net/ipv4/tcp_input.c) lowers
 search_high, and its data goes out again in small segments, while the congestion window
-stays. tcp_mtup_probe_success raises search_low, and reckons the congestion window anew,
+stays. tcp_mtup_probe_success raises search_low, and computes the congestion window anew,
 since it counts segments.
 
 After timeouts tcp_mtu_probing (net/ipv4/tcp_timer.c) goes the other way: to tcp_base_mss
@@ -49,7 +49,7 @@ first, then to one half each time, but not below tcp_mtu_probe_floor.`,
 	Reads:    []string{"client:" + reordering},
 	Claims: []lab.Claim{{
 		ID:     "begins-at-the-base",
-		Text:   "With tcp_mtu_probing 2 the first segments carry tcp_base_mss bytes, options included in what is left free.",
+		Text:   "With tcp_mtu_probing 2 the first segments carry tcp_base_mss bytes.",
 		Source: "Documentation/networking/ip-sysctl.rst: tcp_base_mss, tcp_mtu_probing; net/ipv4/tcp_output.c: tcp_mtup_init",
 		Control: lab.Control{
 			Says: "the client does not probe", Before: "client:socket", Do: dontProbe,
@@ -71,7 +71,7 @@ first, then to one half each time, but not below tcp_mtu_probe_floor.`,
 		},
 	}, {
 		ID:     "every-loss-is-congestion",
-		Text:   "Linux takes every lost segment for a sign of congestion.",
+		Text:   "To Linux every lost segment is a sign of congestion.",
 		Source: "widely taught, of loss-based congestion control",
 		Myth:   true,
 		Truth:  "A lost probe of the path's MTU is none (net/ipv4/tcp_input.c: tcp_mtup_probe_failed).",

@@ -19,16 +19,17 @@ program makes the buffer smaller meanwhile. Then it must drop something. What is
 goes first, even if SACK has told the sender that it has arrived: a SACK is a hint, and only
 the acknowledgement number is a promise. The sender has therefore to keep everything until
 that number has passed it.`,
-	Why: `tcp_try_rmem_schedule (net/ipv4/tcp_input.c) asks whether a packet fits the buffer. If not,
-tcp_prune_queue makes room: it copies small packets together (tcp_collapse, counted as
-TCPRcvCollapsed), and then tcp_prune_ofo_queue drops what waits beyond a hole, the last
-first (OfoPruned). If that is not enough the new packet is dropped (RcvPruned, or TCPOFODrop
-where it was out of order itself).
+	Why: `tcp_try_rmem_schedule (net/ipv4/tcp_input.c) checks whether a packet fits the
+buffer. If not, tcp_prune_queue makes room: it copies small packets together (tcp_collapse,
+counted as TCPRcvCollapsed), and then tcp_prune_ofo_queue drops what waits beyond a hole,
+the last first (OfoPruned). If that is not enough the new packet is dropped (RcvPruned, or
+TCPOFODrop where it was out of order itself).
 
 The sender notices when the acknowledgement number comes to a segment that was acknowledged
-by SACK: the receiver could have gone on, so it has it no more. tcp_check_sack_reneging then
-sets a short timer, in case that a late ACK tells otherwise. When it runs out tcp_enter_loss
-forgets all SACKs, and everything is sent again. That is counted as TCPSACKReneging.`,
+by SACK: the receiver could have gone on, so it no longer has that segment.
+tcp_check_sack_reneging then sets a short timer, in case a late ACK shows the opposite.
+When it runs out tcp_enter_loss forgets all SACKs, and everything is sent again. That is
+counted as TCPSACKReneging.`,
 	Try: []lab.Try{
 		{Command: "zerowindow", Says: "the ordinary end of a full buffer: the window closes"},
 		{Command: "window", Says: "why the window does not shrink with the buffer"},
@@ -54,7 +55,7 @@ forgets all SACKs, and everything is sent again. That is counted as TCPSACKReneg
 		},
 	}, {
 		ID:     "the-sender-has-kept-it",
-		Text:   "When the acknowledgement number comes to such a segment the sender waits for a moment, and then sends it again.",
+		Text:   "When the acknowledgement number reaches such a segment, the sender waits for a moment and then sends it again.",
 		Source: "net/ipv4/tcp_input.c: tcp_check_sack_reneging, tcp_enter_loss",
 		Control: lab.Control{
 			Says: "the ACK acknowledges all that was sent", Of: "distant client", Segment: "server:ACK#6", Change: lab.AckLess(1<<32 - 4*1448),

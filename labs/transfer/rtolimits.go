@@ -12,17 +12,17 @@ const thinTimeouts = "net.ipv4.tcp_thin_linear_timeouts"
 // Timeouts that a program has asked for.
 var rtoLimits = lab.Lab{
 	Name:  "rtolimits",
-	Title: "A program may bound its socket's timeouts, and need not let them double",
+	Title: "A program can bound its socket's timeouts, and keep them from doubling",
 	Look:  "how long each wait for the timer is: twice as long, as long, or one second",
 	Long: `A retransmission timeout is 200 ms at least, doubles each time that nothing comes, and grows
 to two minutes. These are good values for the Internet at large. Within a data centre 200 ms
 are a thousand round trips, and a game that sends a few bytes now and then has lost its
 player when the pauses have doubled three times. So a program may choose others for its
 socket: the least, the largest, and whether a stream that is thin doubles them at all.`,
-	Why: `tcp_rto_min (net/ipv4/tcp_output.c has its users) is what the variance of the round trip is
-bounded by below: tcp_rtt_estimator. TCP_RTO_MIN_US sets it for one socket, tcp_rto_min_us
-for all. It has to be set before the round trip is first measured, with the handshake, or
-the variance takes some round trips to come down.
+	Why: `tcp_rtt_estimator keeps the variance of the round trip at tcp_rto_min or above.
+TCP_RTO_MIN_US sets it for one socket, tcp_rto_min_us for all. It has to be set before the
+round trip is first measured, with the handshake, or the variance takes some round trips to
+come down.
 
 TCP_RTO_MAX_MS, one second at least, bounds the doubling in tcp_retransmit_timer
 (net/ipv4/tcp_timer.c). With it the time that tcp_retries2 stands for becomes shorter, too.
@@ -66,7 +66,7 @@ are as long as the first, and then they double. A few segments more do the netwo
 		},
 	}, {
 		ID:     "four-segments-are-not-thin",
-		Text:   "With four segments on their way the timeout doubles all the same.",
+		Text:   "With four segments in flight the timeout still doubles.",
 		Source: "include/net/tcp.h: tcp_stream_is_thin",
 		Control: lab.Control{
 			Says: "the first two have arrived", Of: "thick client", Segment: "client:data#4",

@@ -14,18 +14,19 @@ const (
 // A timeout though nothing is lost.
 var spurious = lab.Lab{
 	Name:  "spurious",
-	Title: "What was sent again too soon is noticed, and taken back",
+	Title: "A sender notices that it has sent something again needlessly, and undoes the effect",
 	Look:  "what the client sends after the ACK that follows its timeout: new data, or the same again",
-	Long: `A retransmission timeout says that no acknowledgement came in time, and not that anything
-is lost. If the network has held everything up for a moment, all of it arrives afterwards,
-and what a timeout does is needless: the smallest congestion window, and all that was on
-its way sent once more. So Linux looks for signs that it was mistaken. Timestamps tell it
-with the first acknowledgement: that echoes the time of the first copy, not of the second.
-Without them it sends new data after that acknowledgement (F-RTO), and the next one tells.`,
-	Why: `tcp_enter_loss (net/ipv4/tcp_input.c) takes all that is on its way for lost, and keeps in
-undo_marker, prior_cwnd and prior_ssthresh what it needs to take that back.
+	Long: `A retransmission timeout means that no acknowledgement came in time, not that
+anything is lost. If the network has held everything up for a moment, all of it arrives
+afterwards, and what a timeout does is needless: the smallest congestion window, and all
+that was on its way sent once more. So Linux looks for signs that it was mistaken.
+Timestamps show it in the first acknowledgement: that echoes the time of the first copy,
+not of the second. Without them it sends new data after that acknowledgement (F-RTO), and
+the next one shows it.`,
+	Why: `tcp_enter_loss (net/ipv4/tcp_input.c) considers all that is in flight lost, and
+keeps in undo_marker, prior_cwnd and prior_ssthresh what it needs to take that back.
 
-In tcp_process_loss tcp_try_undo_loss asks two things at each acknowledgement that is new.
+In tcp_process_loss tcp_try_undo_loss makes two tests at each new acknowledgement.
 tcp_packet_delayed compares the echoed timestamp with the time at which the first segment
 was sent again: an earlier one answers the first copy, so that had arrived (the Eifel
 algorithm). That takes one acknowledgement.
@@ -83,14 +84,14 @@ gives the congestion window back, and no segment counts as lost any more.`,
 		},
 	}, {
 		ID:     "the-echo-ends-a-recovery",
-		Text:   "Of two late segments duplicate ACKs have made the client send one again. With timestamps the acknowledgement of its first copy ends the recovery: the other is not sent again, and the threshold is given back.",
+		Text:   "After duplicate ACKs the client has sent one of two late segments again. With timestamps the acknowledgement of its first copy ends the recovery: the other is not sent again, and the threshold is given back.",
 		Source: "net/ipv4/tcp_input.c: tcp_try_undo_partial, tcp_packet_delayed",
 		Control: lab.Control{
 			Says: "the client has no timestamps", Before: "hasty client:connect", Do: noSigns,
 		},
 	}, {
 		ID:     "a-dsack-takes-it-back",
-		Text:   "Without timestamps the client learns of a needless fast retransmit when the receiver tells that the copy was one (DSACK): then the threshold is given back.",
+		Text:   "Without timestamps the client notices a needless fast retransmit when the receiver reports the copy (D-SACK): then the threshold is restored.",
 		Source: "Documentation/networking/ip-sysctl.rst: tcp_dsack; net/ipv4/tcp_input.c: tcp_try_undo_dsack",
 		Control: lab.Control{
 			Says: "the server's tcp_dsack is 0", Before: "dsack client:write",

@@ -13,8 +13,8 @@ var tailLoss = lab.Lab{
 	Name:  "tailloss",
 	Title: "A probe finds a lost tail before the retransmission timer does",
 	Look:  "the probe (TLP) that comes sooner than the retransmission timer would",
-	Long: `If the last segments are lost, nothing follows them: no duplicate ACK tells of
-the loss. The sender would have to wait for its retransmission timeout, which is 200 ms at
+	Long: `If the last segments are lost, nothing follows them: no duplicate ACK shows the
+loss. The sender would have to wait for its retransmission timeout, which is 200 ms at
 least. So Linux sends a tail loss probe (TLP) after some two round-trip times: the last
 segment once more. The ACK for it says by SACK what is missing, and fast retransmit does
 the rest. The lab loses the last two of three segments, with the probe and without. The

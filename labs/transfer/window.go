@@ -15,7 +15,7 @@ const (
 // What a receiver offers, and what it can't take back.
 var window = lab.Lab{
 	Name:  "window",
-	Title: "The window that is offered once stays offered, and its scale is for good",
+	Title: "A window that was offered is not taken back, and its scale never changes",
 	Look:  "ack plus win: the right edge of the window, before the buffer is made smaller and after",
 	Long: `A receiver says in each segment how many bytes it will take: the window. It is a part of the
 receive buffer, because a packet takes more memory than its data. Two things about it are
@@ -23,14 +23,16 @@ decided in the handshake for the whole connection. One is the scale: the field i
 has 16 bits, and what it is shifted by stands in the SYN. The other is where the first
 window ends. From then on that right edge only moves on, even if the buffer is made smaller
 meanwhile: the sender may have used what was offered already.`,
-	Why: `tcp_select_initial_window (net/ipv4/tcp_output.c) takes the largest buffer that the socket
-can come to have, the third number of tcp_rmem or net.core.rmem_max, and chooses the scale
-for it. If the program has set SO_RCVBUF before, that is the largest, and the scale is
-smaller. Setting a larger one later is no use then: 65,535 shifted by the scale is the most.
+	Why: `tcp_select_initial_window (net/ipv4/tcp_output.c) takes the largest buffer that
+the socket can come to have, the third number of tcp_rmem or net.core.rmem_max, and chooses
+the scale for it. If the program has set SO_RCVBUF before, that is the largest, and the
+scale is smaller. To set a larger one later does not help: the window is at most 65,535
+shifted by the scale.
 
-tcp_select_window compares the window that the buffer has room for with what is left of
-the one that was offered last, and takes the larger one, so that the right edge stays. With tcp_shrink_window, off by default, it does
-move back; the sender may then have data on its way that the receiver has to drop.
+tcp_select_window compares the window that the buffer has room for with what is left of the
+one that was offered last, and takes the larger one, so that the right edge stays. With
+tcp_shrink_window, off by default, it does move back; data that is in flight may then have
+to be dropped by the receiver.
 
 window_clamp bounds what is offered. It is what TCP_WINDOW_CLAMP sets and reads, and
 tcp_init_buffer_space makes it smaller by the part that tcp_app_win keeps for the program:
@@ -89,7 +91,7 @@ tcp_init_buffer_space makes it smaller by the part that tcp_app_win keeps for th
 		Text:   "The window that an ACK offers is what is free in the receive buffer at that moment.",
 		Source: "widely taught, as what a window is",
 		Myth:   true,
-		Truth:  "It is never less than what was offered before and is still unused, whatever became of the buffer (net/ipv4/tcp_output.c: tcp_select_window).",
+		Truth:  "It is never less than what was offered before and is still unused, whatever the size of the buffer is now (net/ipv4/tcp_output.c: tcp_select_window).",
 		Control: lab.Control{
 			Says: "tcp_shrink_window is on", Before: "server:setsockopt",
 			Do: func(s *lab.Script) { s.Server.SetSysctl(shrinkWindow, "1") },

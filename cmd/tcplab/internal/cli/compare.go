@@ -32,9 +32,9 @@ Of more, it prints each claim whose verdict or evidence differs, and who saw wha
 Times, sequence numbers as they are on the wire, and addresses of the other family
 are no difference.
 
-The exit status is that of diff(1) and cmp(1): 0 where nothing differs, 1 where
-something does, and 2 for wrong usage. It is 3 where a run is not complete (broken or
-interrupted), for that one proves nothing.`,
+The exit status is that of diff(1) and cmp(1): 0 where nothing differs, 1 where something
+does, and 2 for wrong usage. It is 3 where a run is not complete (broken or interrupted):
+such a run proves nothing.`,
 		Example: `  tcplab noaccept --json > a.json; tcplab noaccept --json > b.json
   tcplab compare a.json b.json
   tcplab compare linux-6.1.json linux-6.12.json --html kernels.html

@@ -20,7 +20,7 @@ const mostClaims = 2
 // finding writes which labs tell of a question, the best first, with their claims.
 func (p *explainPrinter) finding(f finding) {
 	p.wrapped(0, bold, f.question)
-	p.heading("Labs that tell of it")
+	p.heading("Labs about it")
 	for _, h := range f.hits {
 		p.wrapped(2, bold, "tcplab "+h.Lab.Name)
 		p.wrapped(6, "", h.Lab.Title)

@@ -21,7 +21,7 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{"help", "help()", "what there is; help(c.write) tells of one word", (*session).help, true},
+		{"help", "help()", "what there is; help(c.write) explains one word", (*session).help, true},
 		{"undo", "undo()", "take the last line back", (*session).undo, false},
 		{"story", "story()", "the lines so far", (*session).story, false},
 		{"ladder", "ladder()", "the whole ladder, and the verdicts", (*session).ladder, false},

@@ -72,5 +72,5 @@ func why(console, own *tail, ended error) error {
 	if ended != nil {
 		return fmt.Errorf("%s has ended: %w", emulator, ended)
 	}
-	return fmt.Errorf("it has ended without a word: %w", io.ErrUnexpectedEOF)
+	return fmt.Errorf("it has ended and printed nothing: %w", io.ErrUnexpectedEOF)
 }
