@@ -57,7 +57,7 @@ func Doctor(sysctls []string) []Finding {
 		diag, err := sockdiag.Open()
 		if err == nil {
 			defer diag.Close()
-			_, _, err = diag.Get(netip.AddrPortFrom(netip.IPv4Unspecified(), 1), netip.AddrPortFrom(netip.IPv4Unspecified(), 0))
+			err = findsListener(diag)
 		}
 		d.tried(stack.Diag, "inet_diag", "answers", err)
 		d.lowPort()
@@ -68,6 +68,29 @@ func Doctor(sysctls []string) []Finding {
 	})
 	d.limits()
 	return d.findings
+}
+
+// findsListener asks about a socket that there is: a kernel without the modules says of
+// any that there is none (ENOENT: __sock_diag_cmd, inet_diag_cmd_exact).
+func findsListener(diag *sockdiag.Conn) error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return os.NewSyscallError("socket", err)
+	}
+	defer unix.Close(fd)
+	if err := unix.Listen(fd, 1); err != nil { // at a port that the kernel chooses
+		return os.NewSyscallError("listen", err)
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		return os.NewSyscallError("getsockname", err)
+	}
+	at := netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(name.(*unix.SockaddrInet4).Port))
+	_, found, err := diag.Get(at, netip.AddrPortFrom(netip.IPv4Unspecified(), 0))
+	if err == nil && !found {
+		err = errors.New("does not know a socket that there is: is there tcp_diag?")
+	}
+	return err
 }
 
 type doctor struct{ findings []Finding }
