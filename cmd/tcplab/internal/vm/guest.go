@@ -115,6 +115,9 @@ func (o order) work(to *frameWriter) error {
 	before := written(nil)
 	for _, args := range o.Commands {
 		cmd := command(args, o.Env...)
+		if o.Other {
+			cmd.Path = otherPath
+		}
 		if o.Stdin != nil {
 			if cmd.Stdin, err = stdinOf(o.Stdin); err != nil {
 				return err

@@ -20,8 +20,9 @@ const (
 
 // A watch finds a guest that hangs.
 type watch struct {
-	greeted  atomic.Bool // tcplab runs in it
-	realTime bool        // a guest that waits uses no processor
+	greeted     atomic.Bool // tcplab runs in it
+	realTime    bool        // a guest that waits uses no processor
+	boot, still time.Duration
 }
 
 // over watches a process until the context is done, or ends it.
@@ -44,10 +45,10 @@ func (w *watch) over(ctx context.Context, p *os.Process, end context.CancelCause
 			last, moved = used, time.Now()
 		}
 		switch {
-		case !w.greeted.Load() && used > bootTime:
-			end(fmt.Errorf("it hangs: tcplab has not started in it after %v of a processor's time", bootTime))
+		case !w.greeted.Load() && used > w.boot:
+			end(fmt.Errorf("it hangs: tcplab has not started in it after %v of a processor's time", w.boot))
 			return
-		case !w.realTime && time.Since(moved) > stillFor:
+		case !w.realTime && time.Since(moved) > w.still:
 			end(errors.New("it hangs: it waits for nothing that will happen"))
 			return
 		}

@@ -15,9 +15,12 @@ import (
 // A Job is what a guest is to do.
 type Job struct {
 	Commands [][]string // of tcplab, each with its arguments; they run one after another
-	Dir      string     // the working directory, as outside
-	Env      []string   // what else the environment has: "COLUMNS=80"
-	Stdin    []byte     // what each command reads
+	// Program, where it is not nil, is what the commands are of instead of tcplab: a
+	// static program, as the tests of a package.
+	Program []byte
+	Dir     string   // the working directory, as outside
+	Env     []string // what else the environment has: "COLUMNS=80"
+	Stdin   []byte   // what each command reads
 	// Files are outside's that the commands read, and Folders those that they write to:
 	// whole paths, which are the same inside.
 	Files   map[string][]byte
@@ -128,6 +131,7 @@ func systems(at string) bool {
 const (
 	initPath    = "/init"
 	jobPath     = "/tcplab.json"
+	otherPath   = "/program"
 	modulesPath = "/lib/modules/"
 )
 
@@ -137,15 +141,19 @@ type order struct {
 	Dir      string     `json:"dir"`
 	Env      []string   `json:"env"`
 	Stdin    []byte     `json:"stdin,omitempty"`
+	Other    bool       `json:"other,omitempty"` // the commands are of otherPath
 }
 
 // put puts a job, and the modules of the kernel that it is for, into an archive.
 func (j Job) put(a *archive, k Kernel) error {
-	text, err := json.Marshal(order{j.Commands, j.Dir, j.Env, j.Stdin})
+	text, err := json.Marshal(order{j.Commands, j.Dir, j.Env, j.Stdin, j.Program != nil})
 	if err != nil {
 		return err
 	}
 	a.file(jobPath, 0o600, text)
+	if j.Program != nil {
+		a.file(otherPath, 0o700, j.Program)
+	}
 	for _, m := range k.Modules {
 		a.file(modulesPath+k.Release+"/kernel/"+m.Name, 0o600, m.Body)
 	}

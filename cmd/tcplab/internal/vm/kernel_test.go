@@ -140,6 +140,9 @@ func TestFind(t *testing.T) {
 		{"the tree that it was built in", unpacked("arch/x86/boot/bzImage", modules("", "")), "", "", []string{all}, ""},
 		{"an image and modules elsewhere", unpacked("bzImage", modules("m/kernel/", "")), "bzImage", "m", []string{all}, ""},
 		{"an image and the folder of all modules", unpacked("bzImage", modules("m/"+release+"/kernel/", ".xz")), "bzImage", "m", []string{all}, ""},
+		{"an image and just the files of the modules", unpacked("bzImage", [][2]string{
+			{"m/tun.ko", aModule + "drivers/net/tun.ko"}, {"m/tcp_diag.ko.xz", aModule + "net/ipv4/tcp_diag.ko"}, {"m/inet_diag.ko.zst", aModule + "net/ipv4/inet_diag.ko"},
+		}), "bzImage", "m", []string{all}, ""},
 		{"an image and no modules", unpacked("bzImage", nil), "bzImage", "", []string{release}, ""},
 		{"a package", debs(map[string][][2]string{"linux-image-x.deb": append([][2]string{old}, modules("/lib/modules/"+release+"/kernel/", "")...)}, "data.tar.xz"), "linux-image-x.deb", "", []string{all}, ""},
 		{"a package in zstd", debs(map[string][][2]string{"x.deb": append([][2]string{old}, modules("/lib/modules/"+release+"/kernel/", ".xz")...)}, "data.tar.zst"), "x.deb", "", []string{all}, ""},

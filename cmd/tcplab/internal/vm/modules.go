@@ -27,11 +27,11 @@ type Module struct {
 }
 
 // modulesIn reads those of the wanted modules that a folder has: one that holds the
-// modules of a kernel (/lib/modules/V), or the tree that a kernel was built in.
+// modules of a kernel (/lib/modules/V), the tree that a kernel was built in, or just them.
 func modulesIn(dir fs.FS) ([]Module, error) {
 	var found []Module
 	for _, name := range wanted {
-		for _, place := range []string{"kernel/" + name, name, "updates/" + name} {
+		for _, place := range []string{"kernel/" + name, name, "updates/" + name, path.Base(name)} {
 			m, err := moduleAt(dir, place, name)
 			if err != nil {
 				return nil, err

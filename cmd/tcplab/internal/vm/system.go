@@ -69,10 +69,10 @@ func lacks() []string {
 		option := map[string]string{
 			"network namespace": "CONFIG_NET_NS",
 			"/dev/net/tun":      "CONFIG_TUN",
-			"inet_diag":         "CONFIG_INET_DIAG",
+			"inet_diag":         "CONFIG_INET_DIAG and CONFIG_INET_TCP_DIAG",
 		}[f.What]
 		if option != "" && !f.OK {
-			all = append(all, fmt.Sprintf("no %s in this kernel (%s, as a module or built in): %s", f.What, option, f.Found))
+			all = append(all, fmt.Sprintf("no %s in this kernel (%s, as modules or built in): %s", f.What, option, f.Found))
 		}
 	}
 	return all

@@ -38,9 +38,10 @@ type Config struct {
 	Binary string // tcplab's own; empty for this process's
 }
 
-// Shift is how fast a guest is in virtual time unless something else is asked for: 500
-// million instructions a second.
-const Shift = 1
+// Shift is how fast a guest is in virtual time unless something else is asked for: a
+// thousand million instructions a second. With half of that, to read a host's counters
+// takes as long as one of RACK's timers may.
+const Shift = 0
 
 // usualLimit is what Config.Limit is where it is 0, and endLimit how long a guest may take
 // to end when it has said all.
@@ -92,9 +93,11 @@ func Run(ctx context.Context, c Config, k Kernel, j Job, out Output) ([]int, err
 		}
 		// /dev/kvm may open, and fail when a guest is to run: what has not said a word
 		// may be tried in another way.
-		if m.greeted || ctx.Err() != nil || i == len(accelerators)-1 {
+		var failed *Error
+		if m.greeted || ctx.Err() != nil || i == len(accelerators)-1 || !errors.As(err, &failed) {
 			break
 		}
+		fmt.Fprintf(out.Stderr, "tcplab: KVM does not work here, so the processor is emulated: %v\n", failed.Err)
 	}
 	return nil, err
 }
@@ -144,7 +147,7 @@ func (g *guest) boot(ctx context.Context, accelerator string, j Job) error {
 
 	cmd := exec.CommandContext(ctx, g.Qemu, g.arguments(accelerator)...)
 	cmd.ExtraFiles = []*os.File{kernel, initrd, consoleOut, recordsOut}
-	watch := &watch{realTime: g.RealTime}
+	watch := &watch{realTime: g.RealTime, boot: bootTime, still: stillFor}
 	var said tail // by the emulator itself
 	cmd.Stderr = &said
 	ended := make(chan error, 1)
@@ -279,7 +282,7 @@ func (g *guest) meet(text []byte) error {
 	}
 	found := ""
 	if len(g.kernel.Modules) == 0 {
-		found = fmt.Sprintf("; no modules for %s were found: name their folder with --modules", g.kernel.Release)
+		found = fmt.Sprintf("; no modules for %s were found: name a folder that has inet_diag.ko, tcp_diag.ko and tun.ko with --modules", g.kernel.Release)
 	}
 	return errors.New(strings.Join(hi.Lacks, "; ") + found)
 }
