@@ -9,6 +9,7 @@ export CGO_ENABLED = 0
 FUZZTIME ?= 1000000x
 SOAK     ?= 200
 STALLS   ?= 1000
+BOOTS    ?= 20
 # Where the kernels are kept that make kernels fetches: some 300 MB.
 KERNELS  ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tcplab/kernels
 LINT      = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
@@ -17,7 +18,7 @@ LINT      = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 PICTURED  = $(sort $(dir $(wildcard $(addsuffix /testdata/*.ladder,$(wildcard labs/*)) \
 	$(addsuffix /testdata/*.golden,$(wildcard labs/* cmd/tcplab/internal/*)))))
 
-.PHONY: help build release install test bench lint fuzz golden docs coverage kernels controls soak stalls sweep clean
+.PHONY: help build release install test bench lint fuzz golden docs coverage kernels boots controls soak stalls sweep clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -62,6 +63,9 @@ kernels: build ## run everything on the kernels of a list, each in a virtual mac
 	cmd/tcplab/internal/kernels/fetch cmd/tcplab/internal/kernels/list $(KERNELS)
 	$(GO) run ./cmd/tcplab/internal/kernels bin/tcplab $(KERNELS) > kept.tmp && mv kept.tmp cmd/tcplab/internal/seen/kept.json || { rm -f kept.tmp; exit 1; }
 	$(MAKE) docs
+
+boots: ## boot a kernel BOOTS times with all processors busy, and end as many machines
+	$(GO) test ./cmd/tcplab -run '^TestVM(Same|Killed)$$' -boots $(BOOTS) -vmmoments $(BOOTS) -timeout 60m -v
 
 controls: ## print each claim, its sabotage, and what came of it (as root)
 	@$(GO) run ./cmd/tcplab/internal/controls

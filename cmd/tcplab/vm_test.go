@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -116,21 +117,9 @@ func TestVM(t *testing.T) {
 	}
 }
 
-// What a kernel lacks is told, and which option gives it.
-func TestVMLacks(t *testing.T) {
-	t.Parallel()
-	k := kernels(t)[0]
-	if len(k.Modules) == 0 {
-		t.Skip("this kernel needs no modules, or none were found")
-	}
-	k.Modules = nil
-	_, err := vm.Run(t.Context(), vm.Config{Shift: vm.Shift, Binary: binary}, k, vm.Job{Commands: [][]string{{"version"}}, Dir: "/"}, vm.Output{Stdout: os.Stdout, Stderr: os.Stderr})
-	if err == nil || !strings.Contains(err.Error(), "CONFIG_TUN") || !strings.Contains(err.Error(), "name their folder with --modules") {
-		t.Errorf("without modules: %v", err)
-	}
-}
+var vmMoments = flag.Int("vmmoments", 4, "moments at which TestVMKilled ends tcplab")
 
-// Whenever tcplab is killed, the emulator ends with it.
+// Whenever tcplab is killed, the emulator ends with it, and no file is left.
 func TestVMKilled(t *testing.T) {
 	t.Parallel()
 	k := kernels(t)[0]
@@ -138,17 +127,26 @@ func TestVMKilled(t *testing.T) {
 	if err := os.WriteFile(image, k.Image, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGINT} {
-		cmd := exec.Command(binary, "vm", "--kernel", image, "noaccept")
+	const spread = 5 * time.Second // some more than a boot takes on an idle machine
+	for i := range *vmMoments {
+		place := t.TempDir()
+		cmd := exec.Command(binary, "vm", "--kernel", image, "noaccept", "--html", "page.html")
+		cmd.Dir = place
+		cmd.Env = append(os.Environ(), "TMPDIR="+place)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
 		emulator := childOf(t, cmd.Process.Pid)
+		time.Sleep(time.Duration(i/2) * spread / time.Duration(*vmMoments/2))
+		signal := []syscall.Signal{syscall.SIGKILL, syscall.SIGINT}[i%2]
 		if err := cmd.Process.Signal(signal); err != nil {
 			t.Fatal(err)
 		}
 		_ = cmd.Wait()
 		eventually(t, "the emulator ends", func() bool { return gone(emulator) })
+		if left, err := os.ReadDir(place); err != nil || len(left) > 0 {
+			t.Errorf("%v at moment %d: %v are left, %v", signal, i, left, err)
+		}
 	}
 }
 
