@@ -134,15 +134,18 @@ func nearby(s *lab.Script, listener *lab.Sock, name string) *lab.Sock {
 	return client
 }
 
-// lose writes segments, of which those that are named by their places are lost, and
-// the others arrive. It returns the last one's ACK, and what the ACKs make the client
-// send again.
-func lose(s *lab.Script, client *lab.Sock, segments int, lost ...int) (ack *lab.Segment, again []*lab.Segment) {
+// lose writes segments, of which those that are named by their places are lost, and the
+// others arrive: after a roundTrip, where the server is away. It returns the last one's
+// ACK, and what the ACKs make the client send again.
+func lose(s *lab.Script, client *lab.Sock, away bool, segments int, lost ...int) (ack *lab.Segment, again []*lab.Segment) {
 	client.Write(full(client, segments))
 	wire := s.Wire.Of(client)
 	var all []*lab.Segment
 	for range segments {
 		all = append(all, wire.Next("client:data"))
+	}
+	if away {
+		client.Idle(roundTrip) // else RACK's timer is a jiffy or two: see distant
 	}
 	for i, d := range all {
 		if slices.Contains(lost, i+1) {
@@ -161,7 +164,7 @@ func lose(s *lab.Script, client *lab.Sock, segments int, lost ...int) (ack *lab.
 func fewDuplicates(s *lab.Script, listener *lab.Sock) {
 	client := nearby(s, listener, "few")
 	s.Part("Of three segments the first is lost, and its last duplicate ACK comes twice")
-	ack, again := lose(s, client, 3, 1)
+	ack, again := lose(s, client, false, 3, 1)
 	few := len(again)
 	ack.Deliver()
 	wire := s.Wire.Of(client)
@@ -180,7 +183,7 @@ func fewDuplicates(s *lab.Script, listener *lab.Sock) {
 func lostCopy(s *lab.Script, listener *lab.Sock) {
 	client := nearby(s, listener, "copy")
 	s.Part("Of six the first and the third are lost, and so is the copy of the first")
-	_, again := lose(s, client, 6, 1, 3)
+	_, again := lose(s, client, false, 6, 1, 3)
 	wire := s.Wire.Of(client)
 	again[0].Drop()
 	next := wire.Retransmission("client:data")
@@ -206,7 +209,7 @@ func lostCopy(s *lab.Script, listener *lab.Sock) {
 func oneHole(s *lab.Script, listener *lab.Sock) int {
 	client := nearby(s, listener, "plain")
 	s.Part("Of six the first and the third are lost")
-	_, again := lose(s, client, 6, 1, 3)
+	_, again := lose(s, client, false, 6, 1, 3)
 	wire := s.Wire.Of(client)
 	again[0].Deliver()
 	wire.Deliver("server:ACK")
@@ -230,7 +233,7 @@ func twoHoles(s *lab.Script, listener *lab.Sock, without int) {
 	wire.Carry(client)
 	server.Read()
 	s.Part("The same with SACK")
-	_, again := lose(s, client, 6, 1, 3)
+	_, again := lose(s, client, true, 6, 1, 3)
 	s.Expect("sack-mends-all-holes-at-once", lab.Is("sent again", len(again), 2))
 	s.Expect("sack-only-saves-bytes", lab.Is("sent again without SACK", without, len(again)))
 	for _, copy := range again {
