@@ -53,5 +53,10 @@ var counterWhys = []why{
 	{"TCPHystart*", "needs the congestion control cubic, which a private namespace need not have"},
 	{"TCPPLBRehash", "needs a congestion control that uses it (DCTCP)"},
 	{"TCPAbortFailed TCPRetransFail", "needs a lack of memory, or a route that vanishes"},
-	{"TCPFastOpenBlackhole TCPFastOpenPassiveAltKey", "about Fast Open in networks that drop it, and about a second key"},
+	{"TCPFastOpenBlackhole", "about Fast Open in networks that drop it"},
+	{"TCPSackFailures", "a timeout while SACK tells of a hole: RACK's timer comes before it"},
+	{"TCPSackShifted", "needs packets of several segments (TSO), of which the wire has none"},
+	{"TCPRcvCollapsed", "small packets are joined as they arrive (TCPRcvCoalesce), so nothing is left to collapse"},
+	{"TCPZeroWindowDrop", "BeyondWindow counts such data before: its end is outside of the window"},
+	{"TCPDSACKIgnoredOld TCPDSACKIgnoredNoUndo", "needs a DSACK for old data that the sender did send again, once the recovery is past"},
 }

@@ -22,7 +22,7 @@ func errnoCandidates() []candidate {
 		{"connect", "EACCES", "ICMPv6, or a prohibiting route", "on IPv4 it needs a route of that kind; unreachable --ipv6 shows it"},
 		{"connect", "ENOPROTOOPT", "ICMP protocol unreachable", ""},
 		{"connect", "EADDRNOTAVAIL", "no local port is left", ""},
-		{"connect", "EADDRINUSE", "bound to an address and port 0, with no port left", ""},
+		{"connect", "EADDRINUSE", "bound to an address and port 0, with no port left", "Linux says EADDRNOTAVAIL; it is bind that says EADDRINUSE"},
 		{"connect", "EINVAL", "an address that is none, or a blackhole route", wrong},
 		{"connect", "EAFNOSUPPORT", "an address of another family", wrong},
 		{"accept", "EAGAIN", "no connection waits", ""},

@@ -64,5 +64,6 @@ var sysctlWhys = []why{
 	{"no_metrics_save no_ssthresh_metrics_save moderate_rcvbuf congestion_control", "pinned in all labs, so that runs are alike; --sysctl changes it"},
 	{"plb_*", "needs a congestion control that uses it (DCTCP), and several paths"},
 	{"ecn_option ecn_option_beacon", "needs Accurate ECN"},
+	{"probe_interval", "how long until the search of mtuprobe begins anew: ten minutes, and a lab is over before"},
 	{"fastopen_blackhole_timeout_sec fastopen_key", "about Fast Open in networks that drop it, and about several servers with one key"},
 }

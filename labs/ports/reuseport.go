@@ -113,6 +113,14 @@ part of the connections, and they wait.`,
 			Do: func(s *lab.Script) { s.Server.SetSysctl(migrateReq, "0") },
 		},
 	}, {
+		ID:     "a-full-queue-takes-nobody-over",
+		Text:   "The third segment of a handshake that was taken over is dropped while the new listener's queue is full.",
+		Source: "net/ipv4/tcp_minisocks.c: tcp_check_req",
+		Control: lab.Control{
+			Says: "the queue has room", Before: "migrating new listener:listen#2",
+			Do: func(s *lab.Script) { s.Sock("migrating new listener").Accept() },
+		},
+	}, {
 		ID:     "an-inherited-listener-keeps-them",
 		Text:   "If the new server has inherited the old one's listener, the old one's close loses none: both descriptors have one queue.",
 		Source: "close(2); dup(2)",
@@ -140,9 +148,9 @@ part of the connections, and they wait.`,
 		reload(s)
 		switch {
 		case !has:
-			s.Inapplicable("this kernel has no tcp_migrate_req", "migrate-req-keeps-them")
+			s.Inapplicable("this kernel has no tcp_migrate_req", "migrate-req-keeps-them", "a-full-queue-takes-nobody-over")
 		case !s.Server.HasCounter("TCPMigrateReqSuccess"): // as in late releases of 5.10
-			s.Inapplicable("this kernel has the sysctl tcp_migrate_req, and nothing that reads it", "migrate-req-keeps-them")
+			s.Inapplicable("this kernel has the sysctl tcp_migrate_req, and nothing that reads it", "migrate-req-keeps-them", "a-full-queue-takes-nobody-over")
 		default:
 			migrate(s)
 		}
@@ -210,7 +218,18 @@ func migrate(s *lab.Script) {
 	_, half := threeClients(s, "migrating ", old)
 	old.Close()
 	inherited := fresh.Queue()
-	s.Wire.Of(half).Deliver("client:ACK")
+	if s.Server.KeepsHalfOpen() && s.Server.Sysctl("net.ipv4.tcp_abort_on_overflow") == 0 {
+		fresh.Listen(1)
+		third := s.Wire.Of(half).Next("client:ACK").Deliver()
+		s.Expect("a-full-queue-takes-nobody-over",
+			lab.Is("waiting", fresh.Queue(), 2),
+			lab.Is("TCPMigrateReqFailure", s.Server.Counter("TCPMigrateReqFailure"), 1))
+		fresh.Listen(manyClients)
+		third.Deliver()
+	} else {
+		s.Inapplicable("with tcp_abort_on_overflow or tcp_syncookies 2 the client is not kept waiting", "a-full-queue-takes-nobody-over")
+		s.Wire.Of(half).Deliver("client:ACK")
+	}
 	s.Expect("migrate-req-keeps-them",
 		lab.Is("waiting at the new one", inherited, 2),
 		lab.Is("after the third segment", fresh.Queue(), 3))

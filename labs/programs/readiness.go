@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tcplab/tcplab/labs/lab"
+	"github.com/tcplab/tcplab/sockopt"
 )
 
 // What poll says of a socket in each state.
@@ -37,7 +38,7 @@ is readable while its accept queue is not empty.`,
 		{Command: "halfclose", Says: "what still works after one direction is shut down"},
 		{Command: "sockopt SO_ERROR", Says: "all about the option that takes the error away"},
 	},
-	Sockopts: []string{"SO_ERROR"},
+	Sockopts: []string{"SO_ERROR", "SO_RCVLOWAT"},
 	Claims: []lab.Claim{{
 		ID:     "a-fresh-socket-hangs-up",
 		Text:   "A socket that was never connected is writable and hung up: OUT and HUP.",
@@ -131,6 +132,14 @@ is readable while its accept queue is not empty.`,
 			Says: "the server reads the data before it closes", Before: "reset server:close",
 			Do: func(s *lab.Script) { s.Sock("reset server").Read() },
 		},
+	}, {
+		ID:     "readable-from-the-low-mark-on",
+		Text:   "A program can ask to be told later: with SO_RCVLOWAT the socket is not readable before so many bytes have come.",
+		Source: "socket(7), SO_RCVLOWAT; net/ipv4/tcp.c: tcp_poll, tcp_stream_is_readable",
+		Control: lab.Control{
+			Says: "the program sets the mark to 1", Before: "patient server:poll",
+			Do: func(s *lab.Script) { lab.Set(s.Sock("patient server"), sockopt.RcvLowat, 1) },
+		},
 	}},
 	Script: func(s *lab.Script) {
 		s.Part("A socket that was never connected")
@@ -183,7 +192,7 @@ is readable while its accept queue is not empty.`,
 
 		s.Part("connect is refused")
 		refused := s.Client.Named("refused").Socket()
-		refused.Bind(s.Client.Addr(40002))
+		refused.Bind(s.Client.Addr(40010))
 		refused.Connect(s.Server.Addr(81))
 		s.Wire.Of(refused).Deliver("SYN", "RST,ACK", "SYN,ACK")
 		failed := refused.Poll()
@@ -206,6 +215,16 @@ is readable while its accept queue is not empty.`,
 			lab.Is("poll", reset, "IN|OUT|ERR|HUP|RDHUP"),
 			lab.Is("read", client.Reads(), "ECONNRESET"),
 			lab.Is("after read", client.Poll(), "IN|OUT|HUP|RDHUP"))
+
+		s.Part("A program that waits for ten bytes")
+		client, server = s.ConnectionTo(listener, "patient")
+		lab.Set(server, sockopt.RcvLowat, 10)
+		client.Send("hello")
+		five := server.Poll()
+		client.Send("world")
+		s.Expect("readable-from-the-low-mark-on",
+			lab.Is("after five", five, "OUT"),
+			lab.Is("after ten", server.Poll(), "IN|OUT"))
 	},
 }
 

@@ -36,7 +36,7 @@ write of nothing sends nothing, so there is no empty message.`,
 		{Command: "stream --sysctl net.ipv4.tcp_retrans_collapse=0", Says: "segments that are sent again are not joined"},
 		{Command: "stream --ipv6", Says: "smaller segments, so the write is cut elsewhere"},
 	},
-	Sockopts: []string{"TCP_NODELAY"},
+	Sockopts: []string{"TCP_NODELAY", "SO_PEEK_OFF"},
 	Reads:    []string{"client:net.ipv4.tcp_retrans_collapse"},
 	Claims: []lab.Claim{{
 		ID:     "two-writes-one-read",
@@ -92,6 +92,22 @@ write of nothing sends nothing, so there is no empty message.`,
 			Says: "the first arrives", Before: "other client:write#2",
 			Do: func(s *lab.Script) { s.Wire.Carry(s.Sock("other client")) },
 		},
+	}, {
+		ID:     "a-look-takes-nothing",
+		Text:   "With MSG_PEEK recv returns data and leaves it there: the next call returns the same.",
+		Source: "recv(2), MSG_PEEK; net/ipv4/tcp.c: tcp_recvmsg_locked",
+		Control: lab.Control{
+			Says: "the program reads in between", Before: "looking server:recv#2",
+			Do: func(s *lab.Script) { s.Sock("looking server").TryReadSome(5) },
+		},
+	}, {
+		ID:     "peek-off-moves-on",
+		Text:   "With SO_PEEK_OFF each look begins where the last one has ended; read still takes everything from the beginning.",
+		Source: "socket(7), SO_PEEK_OFF; net/ipv4/tcp.c: tcp_recvmsg_locked",
+		Control: lab.Control{
+			Says: "the program takes the option back", Before: "looking server:recv#4",
+			Do: func(s *lab.Script) { lab.Set(s.Sock("looking server"), sockopt.PeekOff, -1) },
+		},
 	}},
 	Script: func(s *lab.Script) {
 		client, server := s.Connection()
@@ -137,7 +153,28 @@ write of nothing sends nothing, so there is no empty message.`,
 			lab.Is("after it", server.Reads(), lab.EOF))
 
 		sentAgain(s)
+		peeks(s)
 	},
+}
+
+// peeks looks at data before it is read.
+func peeks(s *lab.Script) {
+	client, server := s.Connection("looking")
+	s.Part("A program looks before it reads")
+	client.Send("hello")
+	client.Send("world")
+	one, _ := server.TryPeek(5)
+	two, _ := server.TryPeek(5)
+	s.Expect("a-look-takes-nothing",
+		lab.Is("first look", one, "hello"),
+		lab.Is("second", two, "hello"))
+	s.StopIf(lab.TrySet(server, sockopt.Find(sockopt.PeekOff.Name)[0], 0) != lab.OK, "this kernel has no SO_PEEK_OFF for TCP")
+	one, _ = server.TryPeek(5)
+	two, _ = server.TryPeek(5)
+	s.Expect("peek-off-moves-on",
+		lab.Is("first look", one, "hello"),
+		lab.Is("second", two, "world"),
+		lab.Is("read", server.Read(), "helloworld"))
 }
 
 // sentAgain loses two small segments, and judges what the timer makes of them.

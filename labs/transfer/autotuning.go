@@ -109,8 +109,8 @@ connection's memory.`,
 		s.StopIf(!lab.HasOption(server, sockopt.BufLocks), "this kernel has no SO_BUF_LOCK")
 		lab.Set(server, sockopt.RcvBuf, given/2)
 		lab.Set(server, sockopt.BufLocks, 0)
-		readAll(s, client, server)
-		s.Expect("buf-lock-gives-it-back", lab.Is("window larger than the fixed one's", client.Info().SndWnd > fixed, true))
+		known := readAll(s, client, server)
+		s.Unless(!known, "the client does not send all of a round at once").Expect("buf-lock-gives-it-back", lab.Is("window larger than the fixed one's", client.Info().SndWnd > fixed, true))
 	},
 }
 

@@ -112,7 +112,7 @@ cost more than Recovery, which halves the window.`,
 	Script: func(s *lab.Script) {
 		s.StopIf(s.Client.ProbesTail(), lab.TailLossProbe)
 		needReno(s)
-		s.StopIf(s.Client.Sysctl(reordering) != 3 || s.Client.Sysctl(recovery)&noDupThresh != 0 || !s.Both(sack),
+		s.StopIf(s.Client.Sysctl(reordering) != 3 || s.Client.Sysctl(maxReordering) < 3 || s.Client.Sysctl(recovery)&noDupThresh != 0 || !s.Both(sack),
 			"with these settings the story needs other numbers of segments")
 		listener := s.Server.Listen(80, 16)
 		s.Client.SetSysctl(sack, "0")

@@ -74,6 +74,7 @@ counted as TCPSACKReneging.`,
 	Script: func(s *lab.Script) {
 		s.StopIf(s.Client.ProbesTail(), lab.TailLossProbe)
 		s.StopIf(s.Client.Sysctl(reordering) != 3 || !s.Both(sack), "with these settings the story needs other numbers of segments")
+		s.StopIf(s.Server.Has(shrinkWindow) && s.Server.Sysctl(shrinkWindow) != 0, "with tcp_shrink_window the window shrinks with the buffer")
 		client, server := s.Connection()
 		s.StopIf(int(client.Info().SndWnd) < 20*int(client.Info().SndMSS), "the receive buffer has no room for so many segments")
 		lab.Set(client, sockopt.SndBuf, 65536)

@@ -1,6 +1,8 @@
 package transfer
 
 import (
+	"strings"
+
 	"github.com/tcplab/tcplab/labs/lab"
 )
 
@@ -92,6 +94,14 @@ has seen, up to tcp_max_reordering.`,
 			Says: "the most is lowered behind the story's back", Before: "learning client:write",
 			Do: func(s *lab.Script) { s.Client.SetSysctl(maxReordering, "4") },
 		},
+	}, {
+		ID:     "a-copy-of-the-networks-changes-nothing",
+		Text:   "If the network has copied an acknowledged segment, the DSACK that this leads to changes nothing: the client has sent nothing again.",
+		Source: "net/ipv4/tcp_input.c: tcp_check_dsack, tcp_dsack_seen",
+		Control: lab.Control{
+			Says: "the server's tcp_dsack is 0", Before: "learning client:write",
+			Do: func(s *lab.Script) { s.Server.SetSysctl(dsackKey, "0") },
+		},
 	}},
 	Script: func(s *lab.Script) {
 		patience := s.Client.Sysctl(reordering)
@@ -178,4 +188,13 @@ func learn(s *lab.Script, listener *lab.Sock, mss int, told lab.Condition) {
 	told.Expect("a-copy-beyond-the-hole-is-told-of",
 		lab.Is("SACK", copied, between(int(last.Seq), 0, mss)+","+between(int(last.Seq), -mss, mss)))
 	s.Expect("patience-is-learned", lab.Is("tcpi_reordering", int(client.Info().Reordering), min(missing+2, most)))
+
+	s.Part("The first one comes once more")
+	before, ignored := client.Cwnd(), s.Client.Counter("TCPDSACKIgnoredDubious")
+	late.Deliver()
+	dup := wire.Next("server:ACK").Deliver()
+	told.Expect("a-copy-of-the-networks-changes-nothing",
+		lab.Is("DSACK", strings.HasPrefix(dup.SACK, between(int(late.Seq), 0, mss)), true),
+		lab.Is("cwnd changes", client.Cwnd() != before, false),
+		lab.Is("TCPDSACKIgnoredDubious", s.Client.Counter("TCPDSACKIgnoredDubious")-ignored, 1))
 }

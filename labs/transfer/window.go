@@ -110,6 +110,8 @@ tcp_init_buffer_space makes it smaller by the part that tcp_app_win keeps for th
 	}},
 	Script: func(s *lab.Script) {
 		s.StopIf(!s.Both(scaling), "window scaling is off")
+		s.StopIf(s.Server.Has(shrinkWindow) && s.Server.Sysctl(shrinkWindow) != 0, "tcp_shrink_window is on")
+		parted := s.Server.Sysctl(appWin)
 		s.StopIf(!s.Server.KeepsHalfOpen(), "a SYN cookie keeps the scale of another socket")
 		largest := size(s.Client, rmem, 2)
 		if s.Client.Has(rmemMax) { // older kernels show it to the first namespace alone
@@ -169,7 +171,7 @@ tcp_init_buffer_space makes it smaller by the part that tcp_app_win keeps for th
 		listener.Accept() // of the client that sets SO_RCVBUF
 		kept := lab.Get(listener.Accept(), sockopt.WindowClamp)
 		s.Server.SetSysctl(appWin, "31")
-		s.Expect("app-win-keeps-a-part",
+		s.Unless(parted > 0 && parted < 8, "tcp_app_win keeps a part already").Expect("app-win-keeps-a-part",
 			lab.Is("TCP_WINDOW_CLAMP is about half", kept < plain*3/4, true))
 
 		s.Part("A server with TCP_WINDOW_CLAMP")
