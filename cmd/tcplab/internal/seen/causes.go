@@ -12,6 +12,14 @@ var causes = map[string]string{
 	"synqueue/syn-queue-limited-by-backlog":         fullQueue,
 	"synqueue/max-syn-backlog-limits-the-syn-queue": fullQueue,
 	"blinddata/ack-of-the-unsent-is-refused":        "Seen, and not judged: later kernels answer such a segment with an ACK.",
+	"autotuning/buf-lock-gives-it-back":             "SO_BUF_LOCK is there since Linux 5.15.",
+	"delack/delack-max-shortens-the-wait":           "TCP_DELACK_MAX_US is there since Linux 6.15.",
+	"paws/a-wrong-echo-completes-nothing":           "Before, the kernel does not look at the echo in the segment that completes a handshake.",
+	"paws/old-acks-get-no-answer":                   "Before Linux 6.14, which counts PAWSOldAck, such an ACK is answered.",
+	"reneging/what-is-out-of-order-goes-first":      "Seen, and not judged: how many segments have to go depends on how much memory the kernel reckons for each.",
+	"rtolimits/rto-max-ends-the-doubling":           "TCP_RTO_MAX_MS is there since Linux 6.15.",
+	"rtolimits/rto-min-is-the-sockets-own":          "TCP_RTO_MIN_US is there since Linux 6.15.",
+	"window/shrink-window-takes-it-back":            "Linux 5.10 has no tcp_shrink_window.",
 	"twreuse/connect-takes-over-after-the-delay":    "The sysctl tcp_tw_reuse_delay is there since Linux 6.14.",
 }
 
