@@ -243,7 +243,7 @@ func (r *run) lacksGround() bool {
 }
 
 // notSentLowat is how many bytes may wait to be sent where a socket is writable: with
-// fewer than one none is, whatever its state (include/net/tcp.h: __tcp_stream_memory_free).
+// fewer than one none is, whatever its state (include/net/tcp.h: tcp_stream_memory_free).
 const notSentLowat = "net.ipv4.tcp_notsent_lowat"
 
 // expected are the claims that are part of this run.

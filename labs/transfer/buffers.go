@@ -68,7 +68,7 @@ Only an answer from the other program proves that it has the data.`,
 		Text:   "A connection is writable while there is room in its send buffer.",
 		Source: "widely taught, with poll and SO_SNDBUF",
 		Myth:   true,
-		Truth:  "It also has to have fewer bytes unsent than TCP_NOTSENT_LOWAT or tcp_notsent_lowat says, which by default is no limit (include/net/tcp.h: __tcp_stream_memory_free).",
+		Truth:  "It also has to have fewer bytes unsent than TCP_NOTSENT_LOWAT or tcp_notsent_lowat says, which by default is no limit (include/net/tcp.h: tcp_stream_memory_free).",
 		Control: lab.Control{
 			Says: "the option is set to 1 MB", Before: "waiting client:poll#2",
 			Do: func(s *lab.Script) { lab.Set(s.Sock("waiting client"), sockopt.NotSentLowat, 1<<20) },
@@ -76,7 +76,7 @@ Only an answer from the other program proves that it has the data.`,
 	}, {
 		ID:     "notsent-lowat-bounds-what-waits",
 		Text:   "With TCP_NOTSENT_LOWAT, or tcp_notsent_lowat for a socket that sets nothing, a connection is not writable while that many bytes wait to be sent for the first time.",
-		Source: "Documentation/networking/ip-sysctl.rst: tcp_notsent_lowat; include/net/tcp.h: __tcp_stream_memory_free",
+		Source: "Documentation/networking/ip-sysctl.rst: tcp_notsent_lowat; include/net/tcp.h: tcp_stream_memory_free",
 		Control: lab.Control{
 			Says: "all is sent before the program asks", Before: "waiting client:poll#2",
 			Do: func(s *lab.Script) { s.Wire.Of(s.Sock("waiting client")).Carry(s.Sock("waiting client")) },
