@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -27,6 +28,11 @@ var mounts = []struct {
 // 1024, and 4096 if it asks for them.
 const descriptors = 1 << 20
 
+// young is how long after its start a kernel does not know the time well: it counts
+// seconds, and takes a timestamp of its first one for none (tw_ts_recent_stamp in
+// tcp_timewait_state_process).
+const young = 2 * time.Second
+
 // makeSystem mounts the file systems and loads the modules.
 func makeSystem() error {
 	for _, m := range mounts {
@@ -40,7 +46,15 @@ func makeSystem() error {
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		return os.NewSyscallError("setrlimit", err)
 	}
-	return loadModules()
+	if err := loadModules(); err != nil {
+		return err
+	}
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		return os.NewSyscallError("clock_gettime", err)
+	}
+	time.Sleep(young - time.Duration(now.Nano()))
+	return nil
 }
 
 // loadModules loads the wanted modules from where they are on any machine.
