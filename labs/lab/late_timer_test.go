@@ -97,3 +97,28 @@ func TestLateACKOfFIN(t *testing.T) {
 		})
 	}
 }
+
+// A look at a timer that takes longer than a wait may is taken again: it can't tell when
+// the timer had so much left.
+func TestTimerSlowLook(t *testing.T) {
+	t.Parallel()
+	var slow bool
+	o := slowed(func(op operation) {
+		if slow && op == looks {
+			slow = false
+			time.Sleep(400 * time.Millisecond)
+		}
+	})
+	o.Patience = 200 * time.Millisecond
+	var before, after lab.TimeLeft
+	r := tell(t, o, func(s *lab.Script) {
+		client := s.Client.Connect(s.Server.Listen(80, 1))
+		s.Wire.Next("SYN").Drop()
+		before = client.TimeLeft()
+		slow = true
+		after = client.TimeLeft()
+	})
+	if d := before.Due().Sub(after.Due()).Abs(); r.Error != "" || d > 200*time.Millisecond {
+		t.Errorf("%q; the timer's end has moved by %v", r.Error, d)
+	}
+}

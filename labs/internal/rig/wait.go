@@ -200,6 +200,7 @@ func (e *End) TimerUnlessSent(sent func() bool) (t TimeLeft, on bool, err error)
 		return t, false, err
 	}
 	for until := e.Host.rig.Deadline(); ; {
+		late := time.Now().After(until) // then this look is the last, whatever holds it up
 		if sent() {
 			return TimeLeft{}, true, nil
 		}
@@ -208,7 +209,7 @@ func (e *End) TimerUnlessSent(sent func() bool) (t TimeLeft, on bool, err error)
 			return t, false, err
 		}
 		t = e.left()
-		if counts && (e.Seen.Timer == "" || t.until.Sub(t.looked) < Jiffy || time.Now().After(until)) {
+		if counts && (e.Seen.Timer == "" || t.until.Sub(t.looked) < Jiffy || late) {
 			return t, false, nil
 		}
 	}
