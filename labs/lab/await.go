@@ -79,6 +79,9 @@ func (w *Wire) awaited(name string, k kind) (*Segment, TimeLeft) {
 	if e.Seen.State == record.Close && !sent {
 		return nil, TimeLeft{}
 	}
+	if sent {
+		e.AlreadySent()
+	}
 	wait := e.Await(k.named(name), timer.Left, r.options.OnWait)
 	for overdue := false; ; {
 		if s := w.pick(match); s != nil {

@@ -123,6 +123,7 @@ func (w *Wire) DropAll(from *Host) string {
 func (w *Wire) takeAll(from *Host) (names string, all []*Segment) {
 	names = w.Waiting(from)
 	for s := w.pick(w.from(from)); s != nil; s = w.pick(w.from(from)) {
+		w.run.rig.TakesAny(s.packet)
 		all = append(all, s)
 	}
 	return names, all
@@ -309,6 +310,7 @@ func (w *Wire) Carry(from *Sock) (all bool) {
 		}
 		switch {
 		case next != nil:
+			g.TakesAny(next.packet)
 			next.Deliver()
 		case e.Seen.Timer == "probe":
 			return false

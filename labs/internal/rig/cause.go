@@ -44,6 +44,7 @@ func (e *End) sentDataAgain(p *wire.Packet, by sender) error {
 	case by == message:
 		e.bounced = true
 	}
+	e.recovers()
 	const counter = "TCPSlowStartRetrans"
 	now, err := h.ReadCounters()
 	if err != nil {

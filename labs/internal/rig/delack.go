@@ -72,6 +72,7 @@ func (e *End) passedBy(what string) {
 	}
 	for _, p := range e.Host.rig.wire.Waiting() {
 		if p.ID == e.unasked {
+			e.stray = p.ID
 			e.ackRanOut(what)
 		}
 	}

@@ -1,0 +1,33 @@
+package rig
+
+import "github.com/tcplab/tcplab/labs/internal/wire"
+
+// A timer that the story has missed may have sent something, which is on the wire now. It
+// is no matter as long as the story passes it by, or waits for just that. It is one where
+// the record shows what the kernel did only because the story was late.
+
+// TakesAny notes that the story takes a packet because it is there. An ACK that was put
+// off, and whose timer was quicker than the story, would not be: what the story did next
+// would have been acknowledged with it.
+func (g *Rig) TakesAny(p *wire.Packet) {
+	if e := g.Sender(p); p.ID == e.unasked || p.ID == e.stray {
+		g.Disturb()
+	}
+}
+
+// AlreadySent notes that the story begins to wait for what the socket's timer sends, and
+// finds it on the wire. What a missed timer has sent, before the story went on, stands
+// where another one would.
+func (e *End) AlreadySent() {
+	if e.missed && e.missedAt.Before(e.Host.rig.acted) {
+		e.Host.rig.Disturb()
+	}
+}
+
+// recovers notes that a delivery has let the socket send data again. After a timeout that
+// the story has missed it does so because of that: all that was on its way counts as lost.
+func (e *End) recovers() {
+	if e.missed {
+		e.Host.rig.Disturb()
+	}
+}
