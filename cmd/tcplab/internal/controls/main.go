@@ -40,12 +40,26 @@ func main() {
 		running.Go(func() {
 			turns <- struct{}{}
 			defer func() { <-turns }()
-			_, t.verdict, t.err = lab.Sabotage(context.Background(), t.lab, t.claim)
+			t.sabotage()
 		})
 	}
 	running.Wait()
 	if !table(trials) {
 		os.Exit(1)
+	}
+}
+
+// attempts is how often a control that the machine holds up is tried: what such a run
+// shows is no evidence.
+const attempts = 5
+
+func (t *trial) sabotage() {
+	for range attempts {
+		var r *record.Run
+		r, t.verdict, t.err = lab.Sabotage(context.Background(), t.lab, t.claim)
+		if t.err == nil || r == nil || r.Late == nil {
+			return
+		}
 	}
 }
 
