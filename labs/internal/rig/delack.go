@@ -24,6 +24,7 @@ const delackMin = 40*time.Millisecond - Jiffy
 func (h *Host) owe(e *End) {
 	e.delack.timer, e.delack.due, e.delack.since = Delack, h.rig.acted.Add(delackMin), h.rig.acted
 	h.rig.clock.set(&e.delack)
+	e.delays = true
 	if !e.owes {
 		e.owes = true
 		h.owing++

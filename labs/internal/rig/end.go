@@ -60,6 +60,7 @@ type End struct {
 	delack  alarm
 	idle    alarm
 	owes    bool // an ACK that it has put off
+	delays  bool // it has put one off before
 	fed     bool // data has come
 	bounced bool // an ICMP message has made it send data again
 	unasked int  // the put-off ACK that its timer has sent while the story did not wait for it, or 0

@@ -37,9 +37,10 @@ func (h *Host) sentData(known int) {
 	}
 }
 
-// received takes in that the End is given data.
-func (e *End) received(p *wire.Packet) {
-	if e.idled && p.ID <= e.Host.rig.Sender(p).burst {
+// received takes in that the End is given data, and whether it has answered at once. After
+// an idle time it does that though it would have put the ACK off.
+func (e *End) received(p *wire.Packet, answered bool) {
+	if e.idled && (p.ID <= e.Host.rig.Sender(p).burst || answered && e.delays) {
 		e.Host.rig.Disturb()
 	}
 	e.active()

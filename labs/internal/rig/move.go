@@ -319,7 +319,7 @@ func (g *Rig) arrived(p *wire.Packet, to *Host, answered, injected bool) error {
 	e := to.End(Pair{p.Dst, p.Src}, true)
 	known := e.Known
 	if p.Len > 0 {
-		e.received(p)
+		e.received(p, answered)
 	}
 	changed, err := e.firstLook()
 	if err != nil {
