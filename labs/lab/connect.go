@@ -74,6 +74,9 @@ func (s *Sock) connecting(call string, to netip.AddrPort, n int, err error, args
 		unix.ETIMEDOUT, unix.EHOSTUNREACH, unix.ENETUNREACH, unix.EADDRNOTAVAIL, unix.EADDRINUSE, unix.EACCES, unix.EOPNOTSUPP)
 	if begun {
 		s.met(rig.Pair{Local: from, Remote: to}, false)
+		if to.Addr().IsLoopback() { // the kernel goes on by itself, now or in a moment
+			s.ready(unix.POLLOUT, s.program.run.rig.Deadline())
+		}
 	}
 	s.acted()
 	if errno != 0 {

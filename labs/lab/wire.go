@@ -63,7 +63,16 @@ func (w *Wire) Next(name string) *Segment {
 
 // Take takes the next segment of that name from the wire if it is there now,
 // and returns nil if it is not.
-func (w *Wire) Take(name string) *Segment { return w.take(w.parse(name)) }
+func (w *Wire) Take(name string) *Segment { return w.ifThere(w.told(w.parse(name))) }
+
+// ifThere is pick for words that take what is there, and wait for nothing.
+func (w *Wire) ifThere(match func(*wire.Packet) bool) *Segment {
+	s := w.pick(match)
+	if s != nil {
+		w.run.rig.TakesAny(s.packet)
+	}
+	return s
+}
 
 // IfAny is Take for a segment that may be missing: what is returned then is empty, and to
 // Deliver, Drop or Hold it does nothing.
@@ -122,8 +131,7 @@ func (w *Wire) DropAll(from *Host) string {
 
 func (w *Wire) takeAll(from *Host) (names string, all []*Segment) {
 	names = w.Waiting(from)
-	for s := w.pick(w.from(from)); s != nil; s = w.pick(w.from(from)) {
-		w.run.rig.TakesAny(s.packet)
+	for s := w.ifThere(w.from(from)); s != nil; s = w.ifThere(w.from(from)) {
 		all = append(all, s)
 	}
 	return names, all

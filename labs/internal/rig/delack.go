@@ -43,13 +43,20 @@ func (h *Host) acks(p *wire.Packet, by sender) {
 		c.mark(now, "an ACK that the "+h.Name+" had put off") // or nobody learns that it ran out
 	}
 	c.clear(&e.delack)
+	bare := p.Flags&(segment.SYN|segment.FIN|segment.RST) == 0 && p.Len == 0 && !p.Probe && !p.Retransmission
+	if by == delivery && bare && p.SentAt.Sub(h.rig.acted) > delackMin {
+		// It answers at once, or it was put off and its timer has been quicker than the
+		// reading: nothing tells.
+		e.delack.timer, e.delack.since = Delack, h.rig.acted
+		e.ackRanOut("the answer to a delivery")
+		h.rig.Disturb()
+	}
 	if !e.owes {
 		return
 	}
 	e.owes = false
 	h.owing--
-	bare := p.Flags&(segment.SYN|segment.FIN|segment.RST) == 0 && p.Len == 0
-	if !bare || p.Probe || p.Retransmission {
+	if !bare {
 		return
 	}
 	awaited := !e.delack.since.After(c.planned)
