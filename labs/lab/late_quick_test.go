@@ -46,3 +46,37 @@ func TestQuickTimers(t *testing.T) {
 		})
 	}
 }
+
+// A tail loss probe takes new data where there is some: then it looks like what the window
+// has let go at once.
+func TestQuickProbe(t *testing.T) {
+	t.Parallel()
+	const hold = 100 * time.Millisecond
+	claim := lab.Claim{ID: "ten-at-once", Text: "Ten segments are sent at once.", Source: "here"}
+	for name, slow := range map[string]operation{
+		"before the data is read": tries,
+		"before the look":         looks,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			now := false
+			o := slowed(func(op operation) {
+				if now && op == slow {
+					now = false
+					time.Sleep(hold)
+				}
+			})
+			r := tellOnce(t, o, func(s *lab.Script) {
+				s.Client.SetSysctl("net.ipv4.tcp_early_retrans", "3")
+				client, _ := established(s)
+				data := strings.Repeat("x", 12*int(client.Info().SndMSS))
+				now = true
+				client.Write(data)
+				s.Expect("ten-at-once", lab.Is("segments", len(s.Wire.TakeAll("client:data")), 10))
+			}, claim)
+			if r.Late == nil || r.Outcome != record.Broken || !strings.Contains(r.Error, "held up") {
+				t.Errorf("outcome %s: %s; late %+v", r.Outcome, r.Error, r.Late)
+			}
+		})
+	}
+}

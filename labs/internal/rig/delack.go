@@ -51,6 +51,12 @@ func (h *Host) acks(p *wire.Packet, by sender) {
 		e.ackRanOut("the answer to a delivery")
 		h.rig.Disturb()
 	}
+	if by == itself && bare && !e.owes && p.Begun.Equal(h.rig.acted) {
+		// What the story did just now was to be acknowledged later, and the timer was
+		// quicker than the look.
+		e.delack.timer, e.delack.since, e.stray = Delack, h.rig.acted, p.ID
+		e.ackRanOut(e.aLook)
+	}
 	if !e.owes {
 		return
 	}

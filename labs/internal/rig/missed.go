@@ -8,9 +8,9 @@ import "github.com/tcplab/tcplab/labs/internal/wire"
 
 // TakesAny notes that the story takes a packet because it is there. An ACK that was put
 // off, and whose timer was quicker than the story, would not be: what the story did next
-// would have been acknowledged with it.
+// would have been acknowledged with it. Nor would what a missed timer has sent again.
 func (g *Rig) TakesAny(p *wire.Packet) {
-	if e := g.Sender(p); p.ID == e.unasked || p.ID == e.stray {
+	if e := g.Sender(p); p.ID == e.unasked || p.ID == e.stray || e.missed && p.ByTimer() {
 		g.Disturb()
 	}
 }

@@ -110,6 +110,11 @@ func (h *Host) drain(by sender) error {
 	live := g.config.Live
 	if !live {
 		h.sentData(known)
+		if by != itself && !g.config.Blind {
+			if err := h.probed(known); err != nil {
+				return err
+			}
+		}
 	}
 	waiting := g.wire.Waiting()
 	for i := len(waiting) - 1; i >= 0 && waiting[i].ID > known; i-- {
@@ -321,10 +326,12 @@ func (g *Rig) arrived(p *wire.Packet, to *Host, answered, injected bool) error {
 	if p.Len > 0 {
 		e.received(p, answered)
 	}
+	stray := e.stray
 	changed, err := e.firstLook()
 	if err != nil {
 		return err
 	}
+	answered = answered || e.stray != stray
 	if (p.Len > 0 || p.Flags&segment.FIN != 0) && !answered && e.delack.index == 0 && e.Known && e.Seen.State != record.Close {
 		// Before Linux 7.1 (commit c698f5cc940d) inet_diag does not report this timer.
 		to.owe(e)

@@ -57,7 +57,11 @@ func (e *End) overtaken(s sight) error {
 	if s.until.Sub(g.acted) < quickest || g.clock.planned.After(g.acted) || s.State == record.Close {
 		return nil
 	}
+	known := g.wire.Seen()
 	if err := e.Host.drain(itself); err != nil {
+		return err
+	}
+	if err := e.Host.probed(known); err != nil {
 		return err
 	}
 	for _, p := range g.wire.Waiting() {
@@ -65,6 +69,27 @@ func (e *End) overtaken(s sight) error {
 			g.clock.quick(e, g.acted.Add(quickest), s.until, e.aLook)
 			return nil
 		}
+	}
+	return nil
+}
+
+// probed takes in what the host has sent since the packet known. Where data was read so
+// late that a tail loss probe may be among it, which takes new data where there is some, a
+// counter tells.
+func (h *Host) probed(known int) error {
+	g := h.rig
+	waiting := g.wire.Waiting()
+	for i := len(waiting) - 1; i >= 0 && waiting[i].ID > known; i-- {
+		p := waiting[i]
+		if p.From != h.index || p.Len == 0 || p.SentAt.Sub(g.acted) < quickest || g.clock.planned.After(g.acted) {
+			continue
+		}
+		probed, err := h.Probed()
+		if err == nil && probed {
+			e := g.Sender(p)
+			g.clock.quick(e, g.acted.Add(quickest), p.SentAt, e.aLook)
+		}
+		return err
 	}
 	return nil
 }
