@@ -43,15 +43,7 @@ func (h *Host) acks(p *wire.Packet, by sender) {
 		c.mark(now, "an ACK that the "+h.Name+" had put off") // or nobody learns that it ran out
 	}
 	c.clear(&e.delack)
-	bare := p.Flags&(segment.SYN|segment.FIN|segment.RST) == 0 && p.Len == 0 && !p.Probe && !p.Retransmission
-	if by == delivery && bare && p.SentAt.Sub(h.rig.acted) > delackMin {
-		// It answers at once, or it was put off and its timer has been quicker than the
-		// reading: nothing tells.
-		e.delack.timer, e.delack.since = Delack, h.rig.acted
-		e.ackRanOut("the answer to a delivery")
-		h.rig.Disturb()
-	}
-	if by == itself && bare && !e.owes && p.Begun.Equal(h.rig.acted) {
+	if by == itself && bare(p) && !e.owes && p.Begun.Equal(h.rig.acted) {
 		// What the story did just now was to be acknowledged later, and the timer was
 		// quicker than the look.
 		e.delack.timer, e.delack.since, e.stray = Delack, h.rig.acted, p.ID
@@ -62,7 +54,7 @@ func (h *Host) acks(p *wire.Packet, by sender) {
 	}
 	e.owes = false
 	h.owing--
-	if !bare {
+	if !bare(p) {
 		return
 	}
 	awaited := !e.delack.since.After(c.planned)
@@ -75,6 +67,30 @@ func (h *Host) acks(p *wire.Packet, by sender) {
 	case by == itsCall && !e.fed && !awaited: // without data no call sends an ACK: the timer was quicker
 		e.ackRanOut("a call of the " + h.Name + "'s")
 	}
+}
+
+// readLate takes in how late the answers to a delivery were read that the End might have
+// put off: those after the packet known. Then nothing tells whether an ACK was sent at
+// once, or by its timer; from an End that has put ACKs off before, it was more likely the
+// timer.
+func (e *End) readLate(known int) {
+	g := e.Host.rig
+	for _, p := range g.wire.Waiting() {
+		if p.ID <= known || p.Src != e.Local || p.Dst != e.Remote || !bare(p) || p.SentAt.Sub(g.acted) <= delackMin {
+			continue
+		}
+		e.delack.timer, e.delack.since = Delack, g.acted
+		e.ackRanOut("the answer to a delivery")
+		if e.delays {
+			g.Disturb()
+		}
+		return
+	}
+}
+
+// bare reports whether a packet does nothing but acknowledge.
+func bare(p *wire.Packet) bool {
+	return p.Flags&(segment.SYN|segment.FIN|segment.RST) == 0 && p.Len == 0 && !p.Probe && !p.Retransmission
 }
 
 // passedBy notes that the story does something to the socket. If a put-off ACK of the

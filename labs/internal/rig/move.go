@@ -258,6 +258,9 @@ func (g *Rig) Deliver(p *wire.Packet, fate record.Fate, forged bool) error {
 	if err := to.drain(delivery); err != nil {
 		return err
 	}
+	if p.Len > 0 || p.Flags&segment.FIN != 0 {
+		to.End(Pair{p.Dst, p.Src}, true).readLate(answered)
+	}
 	return g.arrived(p, to, g.wire.Seen() > answered, fate == record.Injected)
 }
 
