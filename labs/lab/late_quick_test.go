@@ -9,12 +9,23 @@ import (
 	"github.com/tcplab/tcplab/labs/record"
 )
 
+// heldUpOnce returns options of a run that is held up before the next operation of a kind
+// once now is set, for less than the least retransmission timeout.
+func heldUpOnce(slow operation) (o lab.Options, now *bool) {
+	now = new(bool)
+	return slowed(func(op operation) {
+		if *now && op == slow {
+			*now = false
+			time.Sleep(100 * time.Millisecond)
+		}
+	}), now
+}
+
 // RACK's timer runs out long before a retransmission timeout, and tcp_early_retrans
 // has one of its own that is as quick. Where the first look at what the story has done
 // comes only after such a timer, what it has sent is nobody's answer: the run is late.
 func TestQuickTimers(t *testing.T) {
 	t.Parallel()
-	const hold = 100 * time.Millisecond // less than the least retransmission timeout
 	claim := lab.Claim{ID: "nothing-again", Text: "Nothing is sent again.", Source: "here"}
 	for name, slow := range map[string]operation{
 		"before the answers are read": tries,
@@ -22,13 +33,7 @@ func TestQuickTimers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			now := false
-			o := slowed(func(op operation) {
-				if now && op == slow {
-					now = false
-					time.Sleep(hold)
-				}
-			})
+			o, now := heldUpOnce(slow)
 			r := tellOnce(t, o, func(s *lab.Script) {
 				client, _ := established(s)
 				wire := s.Wire.Of(client)
@@ -36,7 +41,7 @@ func TestQuickTimers(t *testing.T) {
 				wire.Next("client:data").Hold()
 				wire.Next("client:data").Deliver()
 				ack := wire.Next("server:ACK sack")
-				now = true
+				*now = true
 				ack.Deliver() // RACK's timer is set to little more than a round trip
 				s.Expect("nothing-again", lab.Is("sent again", wire.Take("client:data again") != nil, false))
 			}, claim)
@@ -51,7 +56,6 @@ func TestQuickTimers(t *testing.T) {
 // has let go at once.
 func TestQuickProbe(t *testing.T) {
 	t.Parallel()
-	const hold = 100 * time.Millisecond
 	claim := lab.Claim{ID: "ten-at-once", Text: "Ten segments are sent at once.", Source: "here"}
 	for name, slow := range map[string]operation{
 		"before the data is read": tries,
@@ -59,18 +63,12 @@ func TestQuickProbe(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			now := false
-			o := slowed(func(op operation) {
-				if now && op == slow {
-					now = false
-					time.Sleep(hold)
-				}
-			})
+			o, now := heldUpOnce(slow)
 			r := tellOnce(t, o, func(s *lab.Script) {
 				s.Client.SetSysctl("net.ipv4.tcp_early_retrans", "3")
 				client, _ := established(s)
 				data := strings.Repeat("x", 12*int(client.Info().SndMSS))
-				now = true
+				*now = true
 				client.Write(data)
 				s.Expect("ten-at-once", lab.Is("segments", len(s.Wire.TakeAll("client:data")), 10))
 			}, claim)
