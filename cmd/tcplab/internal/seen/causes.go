@@ -7,6 +7,8 @@ const fullQueue = "Before commit 3479c7549fb1, which is in stable kernels of 202
 var causes = map[string]string{
 	"destroy/time-wait-goes-silently":               "tcp_abort of Linux 5.10 refuses a time-wait socket (EOPNOTSUPP); that of 6.1 takes it out of its table.",
 	"reuseport/migrate-req-keeps-them":              "Sockets migrate since Linux 5.14. Late releases of 5.10 have the sysctl without anything that reads it.",
+	"reuseport/a-full-queue-takes-nobody-over":      "Sockets migrate since Linux 5.14. Late releases of 5.10 have the sysctl without anything that reads it.",
+	"stream/peek-off-moves-on":                      "Linux 6.1 has no SO_PEEK_OFF for TCP; 6.12 has it.",
 	"lostsyn/retry-schedule":                        "Before Linux 6.5 there is no tcp_syn_linear_timeouts: the time doubles from the first timeout on. The lab sets tcp_rto_max_ms to a second where there is such a sysctl (not on 6.12); then the time of one doubling is over sooner.",
 	"backlog/backlog-is-syn-queue":                  fullQueue,
 	"synqueue/syn-queue-limited-by-backlog":         fullQueue,
