@@ -50,7 +50,7 @@ ends the socket with EPIPE. The descriptor is still leaked.`,
 		},
 	}, {
 		ID:     "no-timer-in-close-wait",
-		Text:   "In CLOSE_WAIT no timer of the kernel runs, without keepalive and without unacknowledged data.",
+		Text:   "In CLOSE_WAIT no kernel timer runs, unless keepalive is on or data is unacknowledged.",
 		Source: "net/ipv4/tcp_input.c: tcp_fin",
 		Control: lab.Control{
 			Says: "the program turns keepalive on", Before: "client:close",

@@ -110,7 +110,7 @@ a process are half-closed connections, and no sysctl limits them.`,
 		},
 	}, {
 		ID:     "negative-linger2-resets-a-late-close",
-		Text:   "With the same option, close of a socket that is in FIN_WAIT2 already sends a RST.",
+		Text:   "With the same option, closing a socket that is already in FIN_WAIT2 sends a RST.",
 		Source: "net/ipv4/tcp.c: __tcp_close",
 		Control: lab.Control{
 			Says: "the option is set to 1", Before: "shut hasty client:close",
@@ -202,7 +202,7 @@ func timeWaitIsNoFinWait2(s *lab.Script) {
 // sixtyOneSeconds shows both timers of a FIN_WAIT2 with a timeout above 60 seconds.
 func sixtyOneSeconds(s *lab.Script) {
 	closed, _ := s.Connection("last")
-	s.Part("A timeout of 61 seconds is over after 2")
+	s.Part("A timeout of 61 seconds becomes two timers of 1 second")
 	s.Client.SetSysctl(finTimeout, "61")
 	closed.Finish()
 	timer, first := closed.Timer()

@@ -45,7 +45,7 @@ tcp_keepalive_timer).`,
 	},
 	Claims: []lab.Claim{{
 		ID:     "reader-sees-eof",
-		Text:   "When the FIN has arrived, the other side's read returns 0: the end of the stream.",
+		Text:   "When the FIN has arrived and all data before it is read, read returns 0: the end of the stream.",
 		Source: "recv(2), RETURN VALUE; RFC 9293 §3.6, case 2",
 		Control: lab.Control{
 			Says: "data arrives before the FIN and is not read yet", Before: "client:shutdown",
@@ -55,7 +55,7 @@ tcp_keepalive_timer).`,
 		},
 	}, {
 		ID:     "fin-wait2-has-no-timer",
-		Text:   "In FIN_WAIT2 no timer of the kernel runs while a program holds the socket (without keepalive).",
+		Text:   "In FIN_WAIT2 no kernel timer runs while a program holds the socket, unless keepalive is on.",
 		Source: "net/ipv4/tcp_input.c: tcp_rcv_state_process, TCP_FIN_WAIT1",
 		Control: lab.Control{
 			Says: "the client closes its descriptor as well", Before: "server:read",
@@ -75,7 +75,7 @@ tcp_keepalive_timer).`,
 		},
 	}, {
 		ID:     "other-direction-still-works",
-		Text:   "Everything that the other side sends after the FIN arrives and is acknowledged, and the reader stays in FIN_WAIT2.",
+		Text:   "Whatever the other side sends after the FIN still arrives and is acknowledged; the reader stays in FIN_WAIT2.",
 		Source: "RFC 9293 §3.6, §3.6.1",
 		Control: lab.Control{
 			Says: "the data arrives as a reset", Segment: "server:data", Args: lab.Args{"bytes": "5"}, Change: lab.IntoReset,

@@ -67,7 +67,7 @@ tcp_max_orphans the kernel resets them at once
 		Text:   "tcp_orphan_retries is the number of times that the FIN is sent again.",
 		Source: "tcp(7), tcp_orphan_retries: “the maximum number of attempts”",
 		Myth:   true,
-		Truth:  "It stands for a time: N means that of N+1 doubling timeouts from 200 ms on, counted from the first retransmission. The kernel gives up at the first timeout after it (net/ipv4/tcp_timer.c: retransmits_timed_out, tcp_model_timeout).",
+		Truth:  "It stands for a time: as long as N+1 timeouts last that start at 200 ms and double each time. That time is counted from the first retransmission, and the kernel gives up at the first timeout after its end (net/ipv4/tcp_timer.c: retransmits_timed_out, tcp_model_timeout).",
 		When:   isOrphan,
 		Control: lab.Control{
 			Says: "TCP_USER_TIMEOUT makes the kernel give up sooner", Before: "client:close", Do: tryBriefly,

@@ -10,7 +10,7 @@ import (
 // The fourth segment of a close is lost.
 var lostLastACK = lab.Lab{
 	Name:  "lostlastack",
-	Title: "When the last ACK is lost, TIME_WAIT sends it again",
+	Title: "When the last ACK is lost, the FIN is sent again, and TIME_WAIT answers it",
 	Look:  "TIME_WAIT answers the repeated FIN, and starts its time anew",
 	Long: `The sender of a connection's last acknowledgement cannot know whether it arrives:
 nothing acknowledges it. Here that is the client, which closed first. If its ACK is

@@ -80,7 +80,7 @@ have the sender of a RST enter TIME-WAIT. Linux does not.)`,
 		},
 	}, {
 		ID:     "no-time-wait-after-reset",
-		Text:   "After a reset neither side has a socket left, not even in TIME_WAIT.",
+		Text:   "After a reset both ends are in CLOSE, and neither side keeps a TIME_WAIT.",
 		Source: "RFC 9293 §3.5.3; net/ipv4/tcp_input.c: tcp_reset; net/ipv4/tcp.c: tcp_done",
 		Control: lab.Control{
 			Says: "the server reads the data first", Before: "server:close",
@@ -120,7 +120,7 @@ have the sender of a RST enter TIME-WAIT. Linux does not.)`,
 			lab.Is("client's first write", early, lab.OK),
 			lab.Is("second write", client.TryWrite("there?"), "EPIPE"))
 
-		s.Part("Nothing is left")
+		s.Part("No connection and no TIME_WAIT is left")
 		s.Expect("no-time-wait-after-reset",
 			lab.Is("after unread data", left(unread), "CLOSE, CLOSE"),
 			lab.Is("after SO_LINGER", left(lingered), "CLOSE, CLOSE"),

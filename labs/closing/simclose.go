@@ -35,7 +35,7 @@ show that segments from the other side arrive here, but not the ACK of the FIN.`
 	TimeWaits: 1,
 	Claims: []lab.Claim{{
 		ID:     "both-pass-through-closing",
-		Text:   "A FIN that arrives before a side's own FIN is acknowledged takes that side from FIN_WAIT1 to CLOSING. Here it takes both.",
+		Text:   "A FIN that arrives in FIN_WAIT1 and does not acknowledge that side's own FIN takes it to CLOSING. Here that happens to both.",
 		Source: "RFC 9293 §3.3.2, figure 5; net/ipv4/tcp_input.c: tcp_fin",
 		Control: lab.Control{
 			Says: "the client's FIN is lost", Segment: "client:FIN,ACK",

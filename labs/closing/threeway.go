@@ -43,7 +43,7 @@ before its kernel's delayed ACK.`,
 		},
 	}, {
 		ID:     "fin-wait1-to-time-wait",
-		Text:   "This one segment takes the active closer from FIN_WAIT1 to TIME_WAIT; FIN_WAIT2 is never visible.",
+		Text:   "A FIN that also acknowledges the first FIN takes the active closer from FIN_WAIT1 to TIME_WAIT; FIN_WAIT2 is never visible.",
 		Source: "RFC 9293 §3.3.2, figure 5, note 2; net/ipv4/tcp_input.c: tcp_rcv_state_process, tcp_fin",
 		Control: lab.Control{
 			Says: "the FIN is acknowledged before the server closes", Before: "server:close",

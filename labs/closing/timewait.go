@@ -75,7 +75,7 @@ is for loopback only. A lower tcp_max_tw_buckets only takes the protection away.
 		},
 	}, {
 		ID:     "blocks-bind-without-reuseaddr",
-		Text:   "While a connection of a port is in TIME_WAIT, bind to that port fails with EADDRINUSE, although nobody listens.",
+		Text:   "While a connection on a port is in TIME_WAIT, bind to that port fails with EADDRINUSE, although nobody listens.",
 		Source: "bind(2), EADDRINUSE; net/ipv4/inet_connection_sock.c: inet_csk_get_port",
 		Control: lab.Control{
 			Says: "the server keeps no TIME_WAIT", Before: "server:close", Do: noTimeWait,
@@ -122,7 +122,7 @@ is for loopback only. A lower tcp_max_tw_buckets only takes the protection away.
 		Text:   "With tcp_rfc1337=0 Linux does not let a RST end TIME_WAIT.",
 		Source: "Documentation/networking/ip-sysctl.rst: tcp_rfc1337",
 		Myth:   true,
-		Truth:  "tcp_rfc1337=1 does that. With 0, the default, the RST ends TIME_WAIT (tcp(7), tcp_rfc1337).",
+		Truth:  "Only tcp_rfc1337=1 prevents it. With 0, the default, the RST ends TIME_WAIT (tcp(7), tcp_rfc1337).",
 		Control: lab.Control{
 			Says: "the RST is lost", Segment: "client:RST",
 		},

@@ -165,7 +165,7 @@ func tellBacklog(s *lab.Script) {
 	kept := halfOpen(s)
 	if filled {
 		s.Expect("backlog-is-syn-queue",
-			lab.Is("complete kept", queued, clients),
+			lab.Is("complete kept on port 80", queued, clients),
 			lab.Seen("half-open kept", kept))
 	}
 
@@ -200,7 +200,7 @@ func overflow(s *lab.Script, listener *lab.Sock, waiting []*lab.Sock, surplus in
 	}
 	last := waiting[len(waiting)-1]
 	overflows, drops := s.Server.Counter("ListenOverflows"), s.Server.Counter("ListenDrops")
-	s.Part("A client that gets no answer sends its SYN again (the others give up)")
+	s.Part("A client that gets no answer sends its SYN again (the others are closed)")
 	for _, other := range waiting[:len(waiting)-1] {
 		other.Close()
 	}
@@ -280,7 +280,7 @@ func race(s *lab.Script) {
 		ack = wire.Next("ACK")
 	}
 	if !aborts {
-		s.Part("The same with tcp_abort_on_overflow")
+		s.Part("The client's next ACK, now with tcp_abort_on_overflow")
 		s.Server.SetSysctl(abortOnOverflow, "1")
 	}
 	ack.Deliver()

@@ -73,7 +73,7 @@ listener that has no request for a segment with an ACK answers with a RST.`,
 		},
 	}, {
 		ID:     "expired-request-resets-late-data",
-		Text:   "When the server's request has expired, the server sends nothing and the client is still ESTABLISHED. Its next data is answered by a RST, and read fails with ECONNRESET.",
+		Text:   "When the server's half-open connection has expired, the server sends nothing and the client is still ESTABLISHED. Its next data is answered by a RST, and read fails with ECONNRESET.",
 		Source: "RFC 9293 §3.10.7.2; net/ipv4/inet_connection_sock.c: reqsk_timer_handler",
 		Control: lab.Control{
 			Says: "the late data is lost", Of: "late", Segment: "client:data",
@@ -115,7 +115,7 @@ listener that has no request for a segment with an ACK answers with a RST.`,
 			lab.Is("held by a program", client.Peer().Held(), false))
 		s.Wire.Of(client).Pass("server:ACK")
 
-		s.Part("A last client: nothing arrives before the request expires")
+		s.Part("A last client: nothing more arrives before the half-open connection expires")
 		if !s.On("forever") {
 			s.Server.SetDefault(synackRetries, "0")
 		}

@@ -55,7 +55,7 @@ program. Only an answer from that program proves that it is alive.`,
 		},
 	}, {
 		ID:     "data-acked-before-accept",
-		Text:   "The kernel acknowledges data that the client sends now, and keeps it for the program.",
+		Text:   "The kernel acknowledges data that arrives before accept is called, and keeps it for the program.",
 		Source: "RFC 9293 §3.10.7.4; net/ipv4/tcp_input.c: tcp_data_queue",
 		Control: lab.Control{
 			Says: "the data arrives with a byte missing before it", Segment: "client:data", Change: lab.SeqMore(1),

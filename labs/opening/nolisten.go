@@ -8,7 +8,7 @@ import (
 // A server that is bound and does not listen.
 var noListen = lab.Lab{
 	Name:  "nolisten",
-	Title: "A bound port refuses connections until a socket listens on it",
+	Title: "A bound port refuses connections as long as its socket neither listens nor connects",
 	Look:  "the RST that answers a SYN to a port that is bound but does not listen",
 	Long: `bind gives a socket its port and nothing more. The kernel answers a SYN for that port
 with a RST, as if there were no socket, and connect fails with ECONNREFUSED. But a

@@ -51,7 +51,7 @@ only let outgoing connections through can connect this way.`,
 		},
 	}, {
 		ID:     "one-connection-not-two",
-		Text:   "The two SYNs form one connection: each host has one socket, each is the other's peer, and each reads what the other writes.",
+		Text:   "The two SYNs form one connection: each host has one socket, each is the other's peer, and the server reads what the client writes.",
 		Source: "RFC 9293 §3.5",
 		Control: lab.Control{
 			Says: "the data is lost", Segment: "client:data",

@@ -96,7 +96,7 @@ it loses the options of the SYN, except for what a timestamp brings back.`,
 		},
 	}, {
 		ID:     "max-syn-backlog-limits-without-cookies",
-		Text:   "Without cookies the last quarter of tcp_max_syn_backlog is reserved for known peers: a stranger's SYN is dropped when less than a quarter is left.",
+		Text:   "Without cookies a stranger's SYN is dropped when less than a quarter of tcp_max_syn_backlog is left: what is left is for known peers.",
 		Source: "net/ipv4/tcp_input.c: tcp_conn_request",
 		Control: lab.Control{
 			Says: "tcp_max_syn_backlog is lowered behind the story's back", Before: "second listener:listen",
@@ -133,14 +133,14 @@ it loses the options of the SYN, except for what a timestamp brings back.`,
 		}
 		var kept []lab.Check // of half-open connections, where the backlog is the limit
 		if cookies != 0 {
-			s.Part("Many of them, with cookies")
+			s.Part("Many unfinished handshakes, with cookies")
 			kept = withCookies(s, listener, always)
 			s.Server.SetDefault(syncookies, "0")
 		} else {
 			s.Inapplicable("tcp_syncookies is 0", "max-syn-backlog-limits-the-syn-queue", "cookies-keep-no-state", "a-guessed-cookie-is-refused")
 		}
 		if s.Server.Sysctl(syncookies) == 0 {
-			s.Part("Many of them, without cookies")
+			s.Part("Many unfinished handshakes, without cookies")
 			withoutCookies(s)
 			kept = append(kept, backlogWithoutCookies(s, listener.Limit())...)
 		} else {
@@ -194,7 +194,7 @@ func withCookies(s *lab.Script, listener *lab.Sock, always bool) (keeps []lab.Ch
 		lab.Is("server", state, "none"),
 		lab.Is("after the ACK", client.Peer().State(), record.Established))
 
-	s.Part("And an ACK of something else")
+	s.Part("An ACK with a guessed number, in place of the client's own")
 	listener.TryAccept() // for a place in its queue
 	guessing := s.Client.Named("guessing").Connect(listener)
 	wire = s.Wire.Of(guessing)

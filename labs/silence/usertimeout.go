@@ -113,7 +113,9 @@ user timeouts. Linux has never sent it: the peer knows nothing of the program's 
 		lab.Set(patient, sockopt.UserTimeout, patiently)
 		patient.Write(greeting)
 		tries := s.Wire.Of(patient).Unanswered("client:data")
-		withoutProbe.Expect("adds-to-retries2",
+		// A timer may be so late that the option's time is over when it runs out.
+		late := tries.End >= patiently*time.Millisecond && len(tries.Sent) <= len(kernels.Sends)
+		withoutProbe.UnlessSlow(late, lab.LateTimers).Expect("adds-to-retries2",
 			lab.Seen("tcp_retries2", s.Client.Sysctl(retries2)),
 			lab.Is("times that it is sent", len(tries.Sent), len(kernels.Sends)))
 
