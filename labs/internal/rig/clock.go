@@ -111,7 +111,7 @@ func (c *clock) runOut(a *alarm, now time.Time, next string) {
 	a.end.overran = a.end.overran || a.kills || a.again > 0 && by >= a.again
 	a.end.idled = a.end.idled || a.timer == Idle
 	if a.timer == "retransmit" {
-		a.end.missed, a.end.missedAt = true, a.due
+		a.end.missed = a.due
 	}
 	c.clear(a)
 }

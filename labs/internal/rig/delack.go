@@ -31,13 +31,13 @@ func (h *Host) owe(e *End) {
 	}
 }
 
-// acks takes in that a host has sent a segment: if it has an ACK, its socket owes
+// acks takes in that the socket has sent a segment: if it has an ACK, the socket owes
 // none any more. One that nothing but the timer can have sent was delayed.
-func (h *Host) acks(p *wire.Packet, by sender) {
-	e := h.ends[Pair{p.Src, p.Dst}]
-	if e == nil || p.Flags&segment.ACK == 0 {
+func (e *End) acks(p *wire.Packet, by sender) {
+	if p.Flags&segment.ACK == 0 {
 		return
 	}
+	h := e.Host
 	c := &h.rig.clock
 	if now := time.Now(); e.delack.index != 0 && e.delack.due.Before(now) {
 		c.mark(now, "an ACK that the "+h.Name+" had put off") // or nobody learns that it ran out
@@ -118,8 +118,9 @@ func (e *End) ackRanOut(what string) {
 // clearDelacks takes in the delayed ACKs that have come while the story waited.
 func (g *Rig) clearDelacks() {
 	for _, p := range g.wire.Waiting() {
-		if h := g.Hosts[p.From]; h.owing > 0 {
-			h.acks(p, itself)
+		h := g.Hosts[p.From]
+		if e := h.ends[Pair{p.Src, p.Dst}]; h.owing > 0 && e != nil {
+			e.acks(p, itself)
 		}
 	}
 }

@@ -65,15 +65,15 @@ type End struct {
 	bounced bool // an ICMP message has made it send data again
 	unasked int  // the put-off ACK that its timer has sent while the story did not wait for it, or 0
 	stray   int  // such an ACK that the story has passed by, or 0
-	missed  bool // its retransmission timer has run out, and the story did not wait for it
-	// missedAt is when that was, the last time.
-	missedAt time.Time
-	idled    bool // it was idle for as long as an RTO, and the story did not mean it
-	burst    int  // the ID of the last segment of its latest burst
-	apart    bool // see GlimpseApart
-	acted    bool // the story has just done something to it
-	overran  bool // a timer that may end it has run out since it was last looked at
-	ranOut   bool // a timer that sends again has, since what the host has sent was last taken in
+	// missed is when its retransmission timer ran out the last time that the story did
+	// not wait for it; the zero time where it always did.
+	missed  time.Time
+	idled   bool // it was idle for as long as an RTO, and the story did not mean it
+	burst   int  // the ID of the last segment of its latest burst
+	apart   bool // see GlimpseApart
+	acted   bool // the story has just done something to it
+	overran bool // a timer that may end it has run out since it was last looked at
+	ranOut  bool // a timer that sends again has, since what the host has sent was last taken in
 }
 
 // End returns the host's End with these addresses. One that is met for the

@@ -10,7 +10,7 @@ import "github.com/tcplab/tcplab/labs/internal/wire"
 // off, and whose timer was quicker than the story, would not be: what the story did next
 // would have been acknowledged with it. Nor would what a missed timer has sent again.
 func (g *Rig) TakesAny(p *wire.Packet) {
-	if e := g.Sender(p); p.ID == e.unasked || p.ID == e.stray || e.missed && p.ByTimer() {
+	if e := g.Sender(p); p.ID == e.unasked || p.ID == e.stray || !e.missed.IsZero() && p.ByTimer() {
 		g.Disturb()
 	}
 }
@@ -19,7 +19,7 @@ func (g *Rig) TakesAny(p *wire.Packet) {
 // finds it on the wire. What a missed timer has sent, before the story went on, stands
 // where another one would.
 func (e *End) AlreadySent() {
-	if e.missed && e.missedAt.Before(e.Host.rig.acted) {
+	if !e.missed.IsZero() && e.missed.Before(e.Host.rig.acted) {
 		e.Host.rig.Disturb()
 	}
 }
@@ -27,7 +27,7 @@ func (e *End) AlreadySent() {
 // recovers notes that a delivery has let the socket send data again. After a timeout that
 // the story has missed it does so because of that: all that was on its way counts as lost.
 func (e *End) recovers() {
-	if e.missed {
+	if !e.missed.IsZero() {
 		e.Host.rig.Disturb()
 	}
 }

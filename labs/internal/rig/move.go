@@ -124,7 +124,7 @@ func (h *Host) drain(by sender) error {
 			continue
 		}
 		if !live {
-			h.acks(p, by)
+			e.acks(p, by)
 		}
 		due := e.timer.index != 0 && !e.timer.due.After(time.Now())
 		if p.Provoked && p.Retransmission && (due || e.ranOut || p.Flags&(segment.SYN|segment.ACK) == segment.SYN) {
