@@ -3,7 +3,6 @@ package labs
 import (
 	"cmp"
 	"math"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -164,15 +163,31 @@ func (x *index) score(t *text, asked []string) float64 {
 	return sum
 }
 
-var (
-	separators = regexp.MustCompile(`[^\pL\pN_]+`)
-	events     = regexp.MustCompile(`^e?poll(in|out|err|hup|rdhup|pri)$`)
-	prefixes   = regexp.MustCompile(`^(tcp|so|ip|ipv6|net)_`)
-)
-
 // plain is a text in small letters, with its words alone.
 func plain(s string) string {
-	return strings.TrimSpace(separators.ReplaceAllString(strings.ToLower(s), " "))
+	return strings.Join(strings.FieldsFunc(strings.ToLower(s), func(r rune) bool {
+		return r != '_' && !unicode.IsLetter(r) && !unicode.IsNumber(r)
+	}), " ")
+}
+
+// eventOf is the event that a word names as poll(2) or epoll_ctl(2) do: "rdhup" for
+// "epollrdhup"; or "".
+func eventOf(w string) string {
+	event, isEvent := strings.CutPrefix(strings.TrimPrefix(w, "e"), "poll")
+	if isEvent && slices.Contains([]string{"in", "out", "err", "hup", "rdhup", "pri"}, event) {
+		return event
+	}
+	return ""
+}
+
+// withoutPrefix takes from a name what others of its kind have as well: "nodelay" for
+// "tcp_nodelay".
+func withoutPrefix(w string) string {
+	prefix, short, _ := strings.Cut(w, "_")
+	if slices.Contains([]string{"tcp", "so", "ip", "ipv6", "net"}, prefix) {
+		return short
+	}
+	return w
 }
 
 // tokens are the words of a text that say something, in a form in which "closes" and
@@ -180,14 +195,14 @@ func plain(s string) string {
 func tokens(s string) []string {
 	var all []string
 	for w := range strings.FieldsSeq(plain(s)) {
-		if little[w] || len(w) < 2 && !unicode.IsDigit(rune(w[0])) {
+		if little()[w] || len(w) < 2 && !unicode.IsDigit(rune(w[0])) {
 			continue
 		}
 		all = append(all, stem(w))
-		if event := events.FindStringSubmatch(w); event != nil {
-			all = append(all, "poll", event[1])
+		if event := eventOf(w); event != "" {
+			all = append(all, "poll", event)
 		}
-		if short := prefixes.ReplaceAllString(w, ""); short != w {
+		if short := withoutPrefix(w); short != w && short != "" {
 			all = append(all, stem(short))
 		}
 		if joined := strings.ReplaceAll(w, "_", ""); joined != w {
@@ -198,7 +213,7 @@ func tokens(s string) []string {
 }
 
 // little are words that say little.
-var little = func() map[string]bool {
+var little = sync.OnceValue(func() map[string]bool {
 	all := map[string]bool{}
 	for _, w := range strings.Fields(`a an the this that these those it its of to in on at by for from with and or but
 		is are was were be been has have had do does did done can could may might must should will would if when while where
@@ -207,7 +222,7 @@ var little = func() map[string]bool {
 		all[w] = true
 	}
 	return all
-}()
+})
 
 // withErrnos adds to a question the names of the errors that it has in words, as strerror(3)
 // has them: EMFILE to "too many open files".

@@ -110,8 +110,8 @@ type part struct {
 
 func parts() []part {
 	return []part{
-		{"RFC 9293: the edges of figure 5, and of the text", edges},
-		{"Linux's own transitions", transitions},
+		{"RFC 9293: the edges of figure 5, and of the text", edges()},
+		{"Linux's own transitions", transitions()},
 		{"Sysctls: net.ipv4.tcp_*", sysctlCandidates()},
 		{"Socket options: TCP_* and SO_*", optionCandidates()},
 		{Counters, counterCandidates()},

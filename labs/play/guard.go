@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
@@ -37,7 +38,7 @@ func (t *text) guard() (err error) {
 		case *syntax.SliceExpr:
 			x.X = hidden(guardedCount, x.X, x.Lbrack, x.X)
 		case *syntax.DotExpr:
-			if slices.Contains(methods, x.Name.Name) {
+			if slices.Contains(methods(), x.Name.Name) {
 				return hidden(guardedAttr, x, x.Dot, x.X, &syntax.Literal{Token: syntax.STRING, TokenPos: x.NamePos, Raw: `""`, Value: x.Name.Name})
 			}
 		}
@@ -115,13 +116,13 @@ func hidden(word string, e syntax.Expr, at syntax.Position, args ...syntax.Expr)
 }
 
 // methods are those of the language's values.
-var methods = func() []string {
+var methods = sync.OnceValue(func() []string {
 	var all []string
 	for _, v := range []starlark.HasAttrs{starlark.String(""), &starlark.List{}, &starlark.Dict{}, &starlark.Set{}, starlark.Bytes("")} {
 		all = append(all, v.AttrNames()...)
 	}
 	return all
-}()
+})
 
 // maxMade bounds what a story makes, in bytes: of strings, lists and the like, all in all.
 const maxMade = 64 << 20

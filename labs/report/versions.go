@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/tcplab/tcplab/labs/record"
 )
@@ -73,7 +74,7 @@ func offersOfFamily(text string, mixed bool) string {
 // labs have theirs above it, too.
 const firstGiven = "32768"
 
-var port5 = regexp.MustCompile(`:\d{5}\b`)
+var port5 = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`:\d{5}\b`) })
 
 // A keyer writes rows so that those that say the same are equal.
 type keyer struct {
@@ -117,7 +118,7 @@ func (k *keyer) key(r *row) string {
 // neutral leaves out of a text which family the run's addresses are of, and which
 // numbers the ports have that were given to connections one after the other: see nth.
 func (k *keyer) neutral(text string) string {
-	text = port5.ReplaceAllStringFunc(k.run.Environment.Neutral(text), func(port string) string {
+	text = port5().ReplaceAllStringFunc(k.run.Environment.Neutral(text), func(port string) string {
 		if port < ":"+firstGiven {
 			return port
 		}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -153,10 +154,10 @@ func unframed(line string) string {
 	if strings.Count(line, ")") > strings.Count(line, "(") {
 		return ""
 	}
-	return dashes.ReplaceAllString(line, "──")
+	return dashes().ReplaceAllString(line, "──")
 }
 
-var dashes = regexp.MustCompile("─+")
+var dashes = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("─+") })
 
 // unknownTerm says that no lab knows it, and what was meant.
 func unknownTerm(word string) error {

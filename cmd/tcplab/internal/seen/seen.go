@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -169,14 +168,17 @@ func differing(evidence []map[string]string) map[string][]string {
 	return differs
 }
 
-var number = regexp.MustCompile(`[0-9]+`)
-
 // Compare orders versions by their numbers: 5.10 before 6.1.
 func Compare(a, b string) int {
-	x, y := number.FindAllString(a, -1), number.FindAllString(b, -1)
+	x, y := numbers(a), numbers(b)
 	return cmp.Or(slices.CompareFunc(x, y, func(a, b string) int {
 		return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
 	}), cmp.Compare(a, b))
+}
+
+// numbers are the numbers of a version.
+func numbers(version string) []string {
+	return strings.FieldsFunc(version, func(r rune) bool { return r < '0' || r > '9' })
 }
 
 // JSON writes the table, a row a line.
