@@ -91,25 +91,22 @@ other side: thousands of them do no harm.`,
 			lab.Is("client", client.State(), record.Close),
 			lab.Is("TCPTimeWaitOverflow", s.Client.Counter("TCPTimeWaitOverflow"), 1))
 		wire.Next("client:ACK").Drop()
-		wire.Retransmission("server:FIN,ACK").Deliver()
-		answer := wire.DeliverAll(s.Client)
+		answer := wire.Retransmission("server:FIN,ACK").Exchange()
 		s.Expect("lost-ack-then-resets",
-			lab.Is("client's host sends", answer, "RST"),
+			lab.Is("client's host sends", answer.Names, "RST"),
 			lab.Is("server", server.State(), record.Close))
 
 		client, server = s.Connection("half")
-		wire = s.Wire.Of(client)
 		s.Part("The limit is lowered to 0; the client closes, and the server does not yet")
 		s.Client.SetSysctl(maxBuckets, "0")
 		client.Finish()
 		small := s.Unless(s.Client.Sysctl(finTimeout) > 60, "with a "+finTimeout+" above 60 s FIN_WAIT2 is no small socket yet")
 		small.Expect("finwait2-goes-too", lab.Is("client", client.State(), record.Close))
 		server.Close()
-		wire.Pass("server:FIN,ACK")
-		answer = wire.DeliverAll(s.Client)
+		answer = s.Wire.Of(client).Next("server:FIN,ACK").Exchange()
 		small.Expect("lowering-it-cures",
 			lab.Seen("still in TIME_WAIT", s.Client.Count(record.TimeWait)),
-			lab.Is("the server's FIN is answered by a RST", answer == "RST", false))
+			lab.Is("the server's FIN is answered by a RST", answer.Names == "RST", false))
 	},
 }
 

@@ -90,31 +90,24 @@ A timestamp that is too old does not matter here (PAWS exempts a RST).`,
 	Script: func(s *lab.Script) {
 		unlimited := !s.Server.LimitAnswers()
 		client, server := s.Connection()
-		wire := s.Wire.Of(client)
-		guess := func(seq int64) (answer string, expected int) {
-			client.Craft(lab.Craft{Flags: "RST", Seq: 1 + seq}).Deliver()
-			answer = wire.Waiting(s.Server)
-			return answer, int(wire.IfAny("server:ACK").Deliver().Ack)
-		}
+		guess := func(seq int64) lab.Answer { return client.Craft(lab.Craft{Flags: "RST", Seq: 1 + seq}).Exchange() }
 
 		s.Part("An attacker guesses: far outside of the window")
-		answer, _ := guess(farOutside)
 		s.Expect("outside-is-ignored",
-			lab.Is("server sends", answer, "nothing"),
+			lab.Is("server sends", guess(farOutside).Names, "nothing"),
 			lab.Is("server", server.State(), record.Established))
 
 		s.Part("In the window")
-		answer, expected := guess(inside)
+		answer := guess(inside)
 		s.Expect("in-window-gets-challenge-ack",
-			lab.Is("server sends", answer, "ACK"),
-			lab.Is("its ack", expected, 1),
+			lab.Is("server sends", answer.Names, "ACK"),
+			lab.Is("its ack", answer.First.Ack, 1),
 			lab.Is("server", server.State(), record.Established))
 		s.Expect("any-rst-in-window-kills", lab.Is("server", server.State(), record.Close))
 
 		s.Part("And once more")
-		answer, _ = guess(inside)
 		s.Unless(unlimited, noLimit).Expect("rate-limit-hides-the-second",
-			lab.Is("server sends", answer, "nothing"),
+			lab.Is("server sends", guess(inside).Names, "nothing"),
 			lab.Is("server", server.State(), record.Established))
 
 		s.Part("The exact number")
@@ -123,7 +116,19 @@ A timestamp that is too old does not matter here (PAWS exempts a RST).`,
 			lab.Is("server", server.State(), record.Close),
 			lab.Is("read", server.Reads(), "ECONNRESET"))
 
-		realReset(s)
+		client, server = s.Connection("late")
+		wire := s.Wire.Of(client)
+		s.Part("Its client really resets it, after data that is lost")
+		client.Segment("hello").Drop()
+		client.Abort()
+		reset := wire.Next("client:RST,ACK")
+		challenge := reset.Exchange()
+		again := wire.IfAny("client:RST").Deliver()
+		s.Unless(s.Server.Sysctl(challengeACKs) < enough, fewChallenges).Expect("real-reset-takes-another-round",
+			lab.Seen("first RST's seq", reset.Seq),
+			lab.Is("server sends", challenge.Names, "ACK"),
+			lab.Is("second RST's seq", again.Seq, 1),
+			lab.Is("server", server.State(), record.Close))
 	},
 }
 
@@ -132,21 +137,3 @@ const (
 	inside     = 1000
 	farOutside = 1 << 30
 )
-
-// realReset lets a client reset a connection whose last data was lost.
-func realReset(s *lab.Script) {
-	client, server := s.Connection("late")
-	wire := s.Wire.Of(client)
-	s.Part("Its client really resets it, after data that is lost")
-	client.Write("hello")
-	wire.Next("client:data").Drop()
-	client.Abort()
-	reset := wire.Next("client:RST,ACK").Deliver()
-	challenge := wire.DeliverAll(s.Server)
-	again := wire.IfAny("client:RST").Deliver()
-	s.Unless(s.Server.Sysctl(challengeACKs) < enough, fewChallenges).Expect("real-reset-takes-another-round",
-		lab.Seen("first RST's seq", reset.Seq),
-		lab.Is("server sends", challenge, "ACK"),
-		lab.Is("second RST's seq", again.Seq, 1),
-		lab.Is("server", server.State(), record.Close))
-}

@@ -86,38 +86,33 @@ SYN_SENT answers it by a RST, and that ends TIME_WAIT, if tcp_rfc1337 does not f
 		server := client.Peer()
 		if timed {
 			s.Part("A SYN with a higher number, and an older timestamp")
-			answer := answerTo(s, client, syn.Forge(func(t *lab.TCP) {
-				t.Seq += 1 << 20
-				lab.TimeMore(-longAgo)(t)
-			}))
+			older := syn.Forge(lab.SeqMore(1<<20), lab.TimeMore(-longAgo))
 			s.Expect("older-timestamp-never",
-				lab.Is("server sends", answer, "ACK"),
+				lab.Is("server sends", older.Provoke().Names, "ACK"),
 				lab.Is("server", server.State(), record.TimeWait))
 		}
 
 		s.Part("A SYN with a lower number, and no timestamp")
-		answer := answerTo(s, client, client.Craft(lab.Craft{Flags: "SYN", Seq: below, Win: 64240, Options: "mss 1460"}))
-		s.Expect("any-syn-is-let-in", lab.Is("server sends", answer, "SYN,ACK"))
+		lower := client.Craft(lab.Craft{Flags: "SYN", Seq: below, Win: 64240, Options: "mss 1460"})
+		s.Expect("any-syn-is-let-in", lab.Is("server sends", lower.Provoke().Names, "SYN,ACK"))
 
 		s.Part("The client's FIN once more")
 		before := server.TimerBelow(timeWait - 150*time.Millisecond) // or one could not tell
-		answer = answerTo(s, client, fin.Forge(func(*lab.TCP) {}))
 		s.Expect("duplicate-fin-restarts",
-			lab.Is("server sends", answer, "ACK"),
+			lab.Is("server sends", fin.Forge().Provoke().Names, "ACK"),
 			lab.Is("started anew", server.TimeLeft().SetSince(before), true))
 
 		s.Part("A SYN with a higher number, and no timestamp")
-		answer = answerTo(s, client, client.Craft(lab.Craft{Flags: "SYN", Seq: above, Win: 64240, Options: "mss 1460"}))
+		higher := client.Craft(lab.Craft{Flags: "SYN", Seq: above, Win: 64240, Options: "mss 1460"})
 		s.Expect("higher-number-reopens",
-			lab.Is("server sends", answer, "SYN,ACK"),
+			lab.Is("server sends", higher.Provoke().Names, "SYN,ACK"),
 			lab.Is("server", server.State(), record.SynRecv))
 
 		s.StopIf(!timed, "the connection has no timestamps")
 		client, syn, _ = inTimeWait(s, "second", listener)
 		s.Part("A SYN with a lower number, and a newer timestamp")
-		answer = answerTo(s, client, syn.Forge(lab.TimeMore(longAgo)))
 		s.Expect("newer-timestamp-reopens",
-			lab.Is("server sends", answer, "SYN,ACK"),
+			lab.Is("server sends", syn.Forge(lab.TimeMore(longAgo)).Provoke().Names, "SYN,ACK"),
 			lab.Is("server", client.Peer().State(), record.SynRecv))
 	},
 }
@@ -136,19 +131,7 @@ const (
 func inTimeWait(s *lab.Script, name string, listener *lab.Sock) (client *lab.Sock, syn, fin *lab.Segment) {
 	s.Part("A connection that the server closes first")
 	client = s.Client.Named(name).Connect(listener)
-	wire := s.Wire.Of(client)
-	syn = wire.Next("client:SYN").Deliver()
-	wire.Pass("server:SYN,ACK", "client:ACK")
+	syn = s.Wire.Handshake(client).SYN
 	listener.Accept().Finish()
-	client.Close()
-	fin = wire.Next("client:FIN,ACK").Deliver()
-	wire.Deliver("server:ACK")
-	return client, syn, fin
-}
-
-// answerTo delivers a segment and names what the server sends. That is lost: the
-// client would answer it by a RST.
-func answerTo(s *lab.Script, client *lab.Sock, segment *lab.Segment) string {
-	segment.Deliver()
-	return s.Wire.Of(client).DropAll(s.Server)
+	return client, syn, client.Finish()
 }

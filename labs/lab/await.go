@@ -85,7 +85,7 @@ func (w *Wire) awaited(name string, k kind) (*Segment, TimeLeft) {
 	wait := e.Await(k.named(name), timer.Left, r.options.OnWait)
 	for overdue := false; ; {
 		if s := w.pick(match); s != nil {
-			s.due = timer
+			s.Timer = timer
 			if w.waiting(match) == nil { // or what is seen comes after it
 				_, err := e.StillSent()
 				r.must(err)
@@ -257,7 +257,7 @@ func (a Attempts) onTime(want Schedule) bool {
 	}
 	early := a.early(want)
 	for i := 1; i < len(got); i++ {
-		if !rig.InTime(got[i]-got[i-1]+early, want.Pause(i)) || !a.Sent[i].due.WasSetTo(want.Pause(i)) {
+		if !rig.InTime(got[i]-got[i-1]+early, want.Pause(i)) || !a.Sent[i].Timer.WasSetTo(want.Pause(i)) {
 			return false
 		}
 		early = 0

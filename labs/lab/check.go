@@ -99,7 +99,7 @@ func Lasted(name string, got time.Duration, timer TimeLeft) Check {
 // set to nominal had run out, and no sooner.
 func SentAgain(name string, again, first *Segment, nominal time.Duration) Check {
 	got := again.since(first)
-	return milliseconds(name, got, nominal, rig.InTime(got, nominal) && again.due.WasSetTo(nominal))
+	return milliseconds(name, got, nominal, rig.InTime(got, nominal) && again.Timer.WasSetTo(nominal))
 }
 
 // milliseconds is a check of two times.

@@ -26,10 +26,32 @@ func (s *Sock) shutdown(how int, name string) {
 
 // Finish closes the descriptor, as Close does, and carries the FIN to the other side,
 // with the acknowledgement that comes back: it waits for that where the other side's
-// kernel puts it off.
-func (s *Sock) Finish() {
+// kernel puts it off. It returns the FIN.
+func (s *Sock) Finish() *Segment {
 	s.Close()
-	s.script.Wire.Of(s).Pass(s.program.Name()+":FIN,ACK", s.Peer().rig.Host.Name+":ACK")
+	return s.finAcked()
+}
+
+// TryFinish is Finish as far as it goes: it waits for nothing, and of the two segments
+// those are delivered that come.
+func (s *Sock) TryFinish() {
+	s.Close()
+	s.script.Wire.Of(s).Deliver(s.program.Name()+":FIN,ACK", s.Peer().rig.Host.Name+":ACK")
+}
+
+// HalfClose shuts down the sending direction, as Shutdown does, and carries the FIN to the
+// other side, with its acknowledgement. It returns the FIN.
+func (s *Sock) HalfClose() *Segment {
+	s.Shutdown()
+	return s.finAcked()
+}
+
+// finAcked carries the FIN, and waits for its acknowledgement.
+func (s *Sock) finAcked() *Segment {
+	wire := s.script.Wire.Of(s)
+	fin := wire.Next(s.program.Name() + ":FIN,ACK").Deliver()
+	wire.Next(s.Peer().rig.Host.Name + ":ACK").Deliver()
+	return fin
 }
 
 // Abort closes the descriptor so that the connection is reset: SO_LINGER with a time of

@@ -76,6 +76,14 @@ func (p *program) KeepsHalfOpen() bool { return p.Sysctl("net.ipv4.tcp_syncookie
 // NothingHalfOpen is why a claim about them does not apply then.
 const NothingHalfOpen = "with tcp_syncookies 2 the server keeps no half-open connections"
 
+// PerFamily is the one of two values that is for the family of the run's addresses.
+func PerFamily[T any](s *Script, v4, v6 T) T {
+	if s.run.options.IPv6 {
+		return v6
+	}
+	return v4
+}
+
 // Outcome is the outcome alone of a word that returns another value with it:
 // Outcome(client.TryRead()).
 func Outcome[T any](_ T, outcome string) string { return outcome }

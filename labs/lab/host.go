@@ -8,13 +8,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/tcplab/tcplab/labs/internal/counters"
 	"github.com/tcplab/tcplab/labs/internal/rig"
-	"github.com/tcplab/tcplab/labs/internal/rto"
 	"github.com/tcplab/tcplab/labs/internal/sysctl"
 	"github.com/tcplab/tcplab/labs/record"
 )
@@ -195,6 +193,21 @@ func (h *Host) ConnectTo(to netip.AddrPort) *Sock {
 	return s
 }
 
+// Establish makes a connection to a listener that nobody accepts yet: Connect, and the
+// handshake.
+func (h *Host) Establish(to *Sock) *Sock {
+	s := h.Connect(to)
+	h.script.Wire.Handshake(s)
+	return s
+}
+
+// TryEstablish is Establish, to an address, as far as it goes: see Wire.TryHandshake.
+func (h *Host) TryEstablish(to netip.AddrPort) *Sock {
+	s := h.ConnectTo(to)
+	h.script.Wire.TryHandshake(s)
+	return s
+}
+
 func (p *program) takePort() uint16 {
 	if p.nextPort < firstPort {
 		p.run.fail(fmt.Errorf("%s: no pinned port is left after %d", p.Name(), maxConnections))
@@ -243,6 +256,14 @@ func (p *program) Sysctl(key string) int {
 		p.run.fail(fmt.Errorf("%s: %s is %q, and not one number: see SysctlText", p.Name(), key, text))
 	}
 	return n
+}
+
+// SysctlOr is Sysctl where this kernel may not have it: then it is otherwise.
+func (p *program) SysctlOr(key string, otherwise int) int {
+	if !p.Has(key) {
+		return otherwise
+	}
+	return p.Sysctl(key)
 }
 
 // SysctlText reads a sysctl that is a word, or several numbers.
@@ -346,50 +367,4 @@ func (p *program) SendOwnOverWire() {
 func (p *program) LoopbackUp() {
 	p.run.must(p.rig.Enter())
 	p.run.must(p.rig.Wrap(p.rig.LoopbackUp()))
-}
-
-// maxRTO is the host's longest retransmission timeout.
-func (p *program) maxRTO() time.Duration {
-	const key = "net.ipv4.tcp_rto_max_ms"
-	if !p.Has(key) {
-		return rto.DefaultMax
-	}
-	return time.Duration(p.Sysctl(key)) * time.Millisecond
-}
-
-// SYNSchedule is when the host sends a SYN that gets no answer, by the sysctls in
-// force.
-func (p *program) SYNSchedule() Schedule {
-	linear := 0
-	if key := "net.ipv4.tcp_syn_linear_timeouts"; p.Has(key) {
-		linear = p.Sysctl(key)
-	}
-	return rto.SYN(p.Sysctl("net.ipv4.tcp_syn_retries"), linear, p.maxRTO())
-}
-
-// SYNACKSchedule is when the host sends a SYN,ACK that gets no answer.
-func (p *program) SYNACKSchedule() Schedule {
-	return rto.SYNACK(p.Sysctl("net.ipv4.tcp_synack_retries"))
-}
-
-// OrphanSchedule is when the host sends the FIN of a closed socket whose
-// retransmission timeout is timeout, by that many tcp_orphan_retries.
-func (p *program) OrphanSchedule(retries int, timeout time.Duration) Schedule {
-	p.checkSchedule(retries, timeout)
-	return rto.Orphan(retries, timeout, p.maxRTO())
-}
-
-// DataSchedule is when the host sends data, or the FIN of a socket that is not
-// closed, by that many tcp_retries2.
-func (p *program) DataSchedule(retries int, timeout time.Duration) Schedule {
-	p.checkSchedule(retries, timeout)
-	return rto.Data(retries, timeout, p.maxRTO())
-}
-
-// checkSchedule refuses what no kernel has, and what a schedule would have no end with.
-func (p *program) checkSchedule(retries int, timeout time.Duration) {
-	const most, least = math.MaxUint8, time.Millisecond
-	if retries < 0 || retries > most || timeout < least {
-		p.run.fail(fmt.Errorf("%s: no schedule is of %d retries and a timeout of %v: they are 0 to %d, and %v at least", p.Name(), retries, timeout, most, least))
-	}
 }

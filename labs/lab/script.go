@@ -87,8 +87,7 @@ func (s *Script) ConnectionTo(listener *Sock, which ...string) (client, server *
 	if len(which) > 0 {
 		before = which[0] + " "
 	}
-	client = s.Client.Named(before + s.Client.Name()).Connect(listener)
-	s.Wire.Handshake(client)
+	client = s.Client.Named(before + s.Client.Name()).Establish(listener)
 	return client, listener.Named(before + s.Server.Name()).Accept()
 }
 

@@ -15,17 +15,16 @@ import (
 type TCP = segment.TCP
 
 // A Segment was taken from the wire. It is in the story's hands until it is
-// delivered or dropped.
+// delivered or dropped. To Deliver, Drop or Hold none, as Wire.Take returns it, does nothing.
 type Segment struct {
 	run     *run
 	from    *rig.Host
 	packet  *wire.Packet
-	missing bool     // there is none: see Wire.IfAny
-	forged  bool     // it was never sent by its sender
-	lost    bool     // by a control: whatever the story does, it never arrives
-	gone    bool     // it was delivered
-	fated   bool     // what becomes of it was said
-	due     TimeLeft // of the timer that has sent it, where it was waited for
+	missing bool // there is none: see Wire.IfAny
+	forged  bool // it was never sent by its sender
+	lost    bool // by a control: whatever the story does, it never arrives
+	gone    bool // it was delivered
+	fated   bool // what becomes of it was said
 
 	Flags    string // without those of ECN
 	Seq, Ack uint32 // relative, as in record.Segment
@@ -33,6 +32,9 @@ type Segment struct {
 	Len      int  // bytes of data
 	Urgent   int  // the urgent pointer, from Seq
 	Again    bool // its sender has sent these sequence numbers before
+	// Timer is what the timer that has sent it had left when the story began to wait for
+	// it; nothing where it did not.
+	Timer TimeLeft
 	// SACK is what it acknowledges selectively, in relative numbers: "1449-2897",
 	// with commas between several.
 	SACK string
@@ -53,7 +55,7 @@ func (s *Segment) read() {
 func (s *Segment) Deliver() *Segment {
 	fate := record.Delivered
 	switch {
-	case s.missing:
+	case s == nil, s.missing:
 		return s
 	case s.lost:
 		return s.Drop()
@@ -73,7 +75,7 @@ func (s *Segment) Drop() *Segment { return s.decide(record.Dropped) }
 func (s *Segment) Hold() *Segment { return s.decide(record.Held) }
 
 func (s *Segment) decide(f record.Fate) *Segment {
-	if s.missing {
+	if s == nil || s.missing {
 		return s
 	}
 	s.fated = true
@@ -84,8 +86,12 @@ func (s *Segment) decide(f record.Fate) *Segment {
 // Forge returns another segment instead of this one: a copy of it with its TCP
 // header changed. The segment itself stays in the story's hands. A control may
 // change the copy, or lose it.
-func (s *Segment) Forge(change func(*TCP)) *Segment {
-	raw, err := segment.Rewrite(s.packet.Raw, change)
+func (s *Segment) Forge(changes ...func(*TCP)) *Segment {
+	raw, err := segment.Rewrite(s.packet.Raw, func(t *TCP) {
+		for _, change := range changes {
+			change(t)
+		}
+	})
 	s.run.must(err)
 	p, err := s.run.rig.Wire().Forged(s.packet, raw)
 	s.run.must(err)
@@ -106,6 +112,14 @@ func (s *Segment) Reset() *Segment {
 	return s.Forge(func(t *TCP) { t.Seq, t.Ack, t.Window, t.Flags = next, 0, 0, segment.RST })
 }
 
+// plainData reports whether the segment carries data, and nothing that opens or ends the
+// connection.
+func (s *Segment) plainData() bool { return plainData(s.packet) }
+
+func plainData(p *wire.Packet) bool {
+	return p.Len > 0 && p.Flags&(segment.SYN|segment.FIN|segment.RST) == 0
+}
+
 // since returns how long after another segment of its sender's it was sent: by
 // the sender's own clock, of which the TCP timestamps option (RFC 7323 §3) has
 // the milliseconds, so that a busy machine changes nothing about it. Without
@@ -122,7 +136,7 @@ func (s *Segment) since(earlier *Segment) time.Duration {
 // The wire may see it later by any time, and the pause until the next one then seems
 // shorter than it was.
 func (s *Segment) soonest() time.Time {
-	at := s.due.Due()
+	at := s.Timer.Due()
 	if at.IsZero() && !s.packet.ByTimer() {
 		at = s.packet.Begun
 	}

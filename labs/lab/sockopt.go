@@ -16,6 +16,12 @@ func Set[T any](s *Sock, option sockopt.Option[T], v T) {
 	s.hasSet(option.Spec, v, nil)
 }
 
+// SetIP is Set for an option of IP's, which IPv4 and IPv6 have each: that of the family of
+// the run's addresses.
+func SetIP[T any](s *Sock, v4, v6 sockopt.Option[T], v T) {
+	Set(s, PerFamily(s.script, v4, v6), v)
+}
+
 // TrySet is Set where it may be refused, of an option as the catalogue has it: v is of
 // the type option.Value. The outcome is OK or the name of an errno.
 func TrySet(s *Sock, option sockopt.Entry, v any) (outcome string) {

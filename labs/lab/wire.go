@@ -7,7 +7,6 @@ import (
 
 	"github.com/tcplab/tcplab/labs/internal/pattern"
 	"github.com/tcplab/tcplab/labs/internal/rig"
-	"github.com/tcplab/tcplab/labs/internal/segment"
 	"github.com/tcplab/tcplab/labs/internal/wire"
 	"github.com/tcplab/tcplab/sockopt"
 )
@@ -80,6 +79,11 @@ func (w *Wire) IfAny(name string) *Segment {
 	if s := w.Take(name); s != nil {
 		return s
 	}
+	return w.none()
+}
+
+// none is an empty segment.
+func (w *Wire) none() *Segment {
 	return &Segment{run: w.run, packet: &wire.Packet{}, missing: true}
 }
 
@@ -101,9 +105,11 @@ func (w *Wire) Drop(names ...string) {
 }
 
 // TakeAll takes all the segments of that name that are there now.
-func (w *Wire) TakeAll(name string) []*Segment {
-	var all []*Segment
-	for s := w.Take(name); s != nil; s = w.Take(name) {
+func (w *Wire) TakeAll(name string) Flight { return w.allOf(w.told(w.parse(name))) }
+
+// allOf takes all packets that match.
+func (w *Wire) allOf(match func(*wire.Packet) bool) (all Flight) {
+	for s := w.ifThere(match); s != nil; s = w.ifThere(match) {
 		all = append(all, s)
 	}
 	return all
@@ -112,29 +118,17 @@ func (w *Wire) TakeAll(name string) []*Segment {
 // DeliverAll names the segments from a host that wait on the wire, as Waiting does, and
 // delivers them.
 func (w *Wire) DeliverAll(from *Host) string {
-	names, all := w.takeAll(from)
-	for _, s := range all {
-		s.Deliver()
-	}
+	names := w.Waiting(from)
+	w.allOf(w.from(from)).Deliver()
 	return names
 }
 
 // DropAll names the segments from a host that wait on the wire, as Waiting does, and
 // loses them.
 func (w *Wire) DropAll(from *Host) string {
-	names, all := w.takeAll(from)
-	for _, s := range all {
-		s.Drop()
-	}
+	names := w.Waiting(from)
+	w.allOf(w.from(from)).Drop()
 	return names
-}
-
-func (w *Wire) takeAll(from *Host) (names string, all []*Segment) {
-	names = w.Waiting(from)
-	for s := w.ifThere(w.from(from)); s != nil; s = w.ifThere(w.from(from)) {
-		all = append(all, s)
-	}
-	return names, all
 }
 
 // Pass delivers, one after another, the next segment of each of the names, which
@@ -145,14 +139,24 @@ func (w *Wire) Pass(names ...string) {
 	}
 }
 
-// Handshake passes the three segments that establish a connection.
-func (w *Wire) Handshake(conn *Sock) { w.Of(conn).Pass("SYN", "SYN,ACK", "ACK") }
+// A Handshake is the three segments that establish a connection.
+type Handshake struct {
+	SYN    *Segment // the first
+	SYNACK *Segment // the answer
+	ACK    *Segment // the third
+}
 
-// TryHandshake is Handshake where the listener may not answer: the SYN must come, and of
-// the rest what comes at once is delivered.
+// Handshake passes the three segments that establish a connection, and returns them.
+func (w *Wire) Handshake(conn *Sock) Handshake {
+	own := w.Of(conn)
+	return Handshake{own.Next("SYN").Deliver(), own.Next("SYN,ACK").Deliver(), own.Next("ACK").Deliver()}
+}
+
+// TryHandshake is Handshake as far as it goes: the SYN must come, and of the rest what
+// comes at once is delivered, or a refusal.
 func (w *Wire) TryHandshake(conn *Sock) {
 	w.Of(conn).Pass("SYN")
-	w.Of(conn).Deliver("SYN,ACK", "ACK")
+	w.Of(conn).Deliver("SYN,ACK", "RST,ACK", "ACK")
 }
 
 func (w *Wire) parse(name string) pattern.Pattern {
@@ -206,7 +210,7 @@ func (r *run) onTheWire() string {
 	var names []string
 	for _, h := range r.rig.Hosts {
 		text := h.Name + ": " + r.named(h, func(p *wire.Packet) bool { return !p.ByTimer() })
-		if again := r.named(h, (*wire.Packet).ByTimer); again != "nothing" {
+		if again := r.named(h, (*wire.Packet).ByTimer); again != nothing {
 			text += ", by its timers: " + again
 		}
 		switch n := r.unsent(h); n {
@@ -266,7 +270,7 @@ func (s *Script) OnTheWire() []string {
 	names := []string{}
 	for _, k := range g.Wire().Waiting() {
 		p := pattern.Pattern{From: g.Hosts[k.From].Name, Flags: pattern.Plain(k.Flags), Again: k.Retransmission}
-		if k.Len > 0 && k.Flags&(segment.SYN|segment.FIN|segment.RST) == 0 {
+		if plainData(k) {
 			p.AnyFlags, p.Data, p.Seq = true, true, pattern.Exactly(k.RelSeq)
 		}
 		names = append(names, p.String())
@@ -283,7 +287,7 @@ func (r *run) named(from *rig.Host, match func(*wire.Packet) bool) string {
 		}
 	}
 	if names == nil {
-		return "nothing"
+		return nothing
 	}
 	return strings.Join(names, " ")
 }
@@ -304,8 +308,10 @@ func (w *Wire) Sent() int {
 // where there is nothing to deliver. What the other side's timer sends again, a
 // FIN perhaps, is not of what was written. It reports false where the other side's
 // window is closed: then nothing moves until its program reads.
-func (w *Wire) Carry(from *Sock) (all bool) {
-	g, e := w.run.rig, from.End.rig
+func (w *Wire) Carry(from *Sock) (all bool) { return w.carry(from.End) }
+
+func (w *Wire) carry(from *End) (all bool) {
+	g, e := w.run.rig, from.rig
 	to := from.Peer().rig
 	inVain := g.Expect("an acknowledgement")
 	for until := g.Deadline(); from.Unacknowledged() > 0; {

@@ -94,8 +94,7 @@ not have: see the lab lostack.`,
 		lab.Set(listener, sockopt.DeferAccept, s.Int("seconds"))
 
 		s.Part("A client connects, and sends nothing")
-		client := s.Client.Connect(listener)
-		s.Wire.Handshake(client)
+		client := s.Client.Establish(listener)
 		server := client.Peer()
 		waits := server.TimeLeft()
 		s.Expect("bare-ack-is-dropped",
@@ -109,11 +108,7 @@ not have: see the lab lostack.`,
 			lab.Is("accept", early, "EAGAIN"))
 
 		s.Part("Another client sends its request")
-		eager := s.Client.Named("eager").Connect(listener)
-		s.Wire.Handshake(eager)
-		eager.Write("request")
-		wire := s.Wire.Of(eager)
-		wire.Deliver("client:data", "server:ACK")
+		s.Client.Named("eager").Establish(listener).TrySend("request")
 		data, outcome := listener.TryAcceptAndRead()
 		s.Expect("data-wakes-accept",
 			lab.Is("accept", outcome, lab.OK),
@@ -127,10 +122,8 @@ not have: see the lab lostack.`,
 			server.AwaitRestart()
 			waits = waits.And(server.TimeLeft())
 		}
-		wire = s.Wire.Of(client)
-		before := wire.Waiting(s.Server)
-		wire.Retransmission("server:SYN,ACK").Deliver()
-		wire.Deliver("client:ACK")
+		before := s.Wire.Of(client).Waiting(s.Server)
+		s.Wire.Of(client).Retransmission("server:SYN,ACK").Exchange()
 		s.Expect("accepted-anyway-after-the-time",
 			lab.Left("waits", waits, time.Duration(seconds)*time.Second),
 			lab.Is("server sends before", before, "nothing"),

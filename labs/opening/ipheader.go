@@ -42,7 +42,7 @@ instead, and tcp_v4_syn_recv_sock gives it to the new socket.`,
 		Source: "ip(7), IP_MINTTL; net/ipv4/tcp_ipv4.c: tcp_v4_rcv; net/ipv6/tcp_ipv6.c: tcp_v6_rcv",
 		Control: lab.Control{
 			Says: "the listener demands 64", Before: "far:connect",
-			Do: func(s *lab.Script) { demandHops(s.Sock("listener"), 64) },
+			Do: func(s *lab.Script) { lab.SetIP(s.Sock("listener"), sockopt.IPMinTTL, sockopt.IPv6MinHopCount, 64) },
 		},
 	}, {
 		ID:     "the-full-one-passes",
@@ -50,7 +50,7 @@ instead, and tcp_v4_syn_recv_sock gives it to the new socket.`,
 		Source: "ip(7), IP_TTL; net/ipv4/tcp_ipv4.c: tcp_v4_rcv; net/ipv6/tcp_ipv6.c: tcp_v6_rcv",
 		Control: lab.Control{
 			Says: "the client sends with 254", Before: "neighbour:connect",
-			Do: func(s *lab.Script) { sendHops(s.Sock("neighbour"), 254) },
+			Do: func(s *lab.Script) { lab.SetIP(s.Sock("neighbour"), sockopt.IPTTL, sockopt.IPv6UnicastHops, 254) },
 		},
 	}, {
 		ID:     "the-server-has-its-own-class",
@@ -82,24 +82,23 @@ instead, and tcp_v4_syn_recv_sock gives it to the new socket.`,
 	Script: func(s *lab.Script) {
 		listener := s.Server.Listen(80, 16)
 		s.Part("A listener for neighbours alone")
-		demandHops(listener, 255)
+		lab.SetIP(listener, sockopt.IPMinTTL, sockopt.IPv6MinHopCount, 255)
 		far := s.Client.Named("far").Connect(listener)
-		s.Wire.Of(far).Next("SYN").Deliver()
 		s.Expect("a-used-hop-limit-is-dropped",
-			lab.Is("server sends", s.Wire.Of(far).Waiting(s.Server), "nothing"),
+			lab.Is("server sends", s.Wire.Of(far).Next("SYN").Exchange().Names, "nothing"),
 			lab.Is("client", far.State(), record.SynSent))
 		far.Close()
 
 		neighbour := s.Client.Named("neighbour").Socket()
 		neighbour.Bind(s.Client.Addr(40010))
-		sendHops(neighbour, 255)
+		lab.SetIP(neighbour, sockopt.IPTTL, sockopt.IPv6UnicastHops, 255)
 		neighbour.Connect(s.Server.Addr(80))
-		s.Wire.Of(neighbour).Deliver("SYN", "SYN,ACK", "ACK")
+		s.Wire.TryHandshake(neighbour)
 		s.Expect("the-full-one-passes", lab.Is("client", neighbour.State(), record.Established))
 
 		s.Part("A client with a class of its own")
 		listener = s.Server.Named("other listener").Listen(81, 16)
-		reflects := s.Server.Has(reflectTOS) && s.Server.Sysctl(reflectTOS) != 0
+		reflects := s.Server.SysctlOr(reflectTOS, 0) != 0
 		syn, synack, _ := classes(s, listener, "classy", 40011)
 		own := s.Unless(reflects, "tcp_reflect_tos is on")
 		own.Expect("the-server-has-its-own-class",
@@ -107,10 +106,7 @@ instead, and tcp_v4_syn_recv_sock gives it to the new socket.`,
 		own.Expect("both-directions-have-one-class", lab.Is("SYN,ACK's DSCP", synack, class))
 
 		s.Part("A server that repeats it")
-		if !s.Server.Has(reflectTOS) {
-			s.Inapplicable("this kernel has no tcp_reflect_tos", "reflect-tos-repeats-it")
-			return
-		}
+		s.StopIf(!s.Server.Has(reflectTOS), "this kernel has no tcp_reflect_tos")
 		s.Server.SetSysctl(reflectTOS, "1")
 		_, synack, data := classes(s, listener, "mirrored", 40012)
 		s.Unless(!s.Server.KeepsHalfOpen(), "with a SYN cookie nothing is kept of the SYN").
@@ -126,34 +122,8 @@ const class = 10
 func classes(s *lab.Script, listener *lab.Sock, name string, port int) (syn, synack, data int) {
 	client := s.Client.Named(name).Socket()
 	client.Bind(s.Client.Addr(port))
-	if client.Host().Addr(0).Addr().Is6() {
-		lab.Set(client, sockopt.IPv6TClass, class<<2)
-	} else {
-		lab.Set(client, sockopt.IPTOS, class<<2)
-	}
+	lab.SetIP(client, sockopt.IPTOS, sockopt.IPv6TClass, class<<2)
 	client.Connect(s.Server.Addr(81))
-	wire := s.Wire.Of(client)
-	syn = wire.Next("SYN").Deliver().DSCP()
-	synack = wire.Next("SYN,ACK").Deliver().DSCP()
-	wire.Next("client:ACK").Deliver()
-	listener.Accept().Write("hello")
-	return syn, synack, wire.Next("server:data").Deliver().DSCP()
-}
-
-// demandHops sets the least hop limit that a socket takes.
-func demandHops(listener *lab.Sock, n int) {
-	if listener.Host().Addr(0).Addr().Is6() {
-		lab.Set(listener, sockopt.IPv6MinHopCount, n)
-		return
-	}
-	lab.Set(listener, sockopt.IPMinTTL, n)
-}
-
-// sendHops sets the hop limit that a socket sends with.
-func sendHops(client *lab.Sock, n int) {
-	if client.Host().Addr(0).Addr().Is6() {
-		lab.Set(client, sockopt.IPv6UnicastHops, n)
-		return
-	}
-	lab.Set(client, sockopt.IPTTL, n)
+	h := s.Wire.Handshake(client)
+	return h.SYN.DSCP(), h.SYNACK.DSCP(), listener.Accept().Segment("hello").Deliver().DSCP()
 }

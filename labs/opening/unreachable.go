@@ -90,10 +90,7 @@ once.`,
 		s.Expect("a-timeout-is-the-only-end", lab.Is("connect", host, "EINPROGRESS"))
 
 		s.Part("Other messages, other errors")
-		refusal, unknown := "EHOSTUNREACH", "ENOPROTOOPT"
-		if s.Client.Addr(0).Addr().Is6() {
-			refusal, unknown = "EACCES", "EPROTO"
-		}
+		refusal, unknown := lab.PerFamily(s, "EHOSTUNREACH", "EACCES"), lab.PerFamily(s, "ENOPROTOOPT", "EPROTO")
 		s.Expect("errno-follows-the-code",
 			lab.Is("network unreachable", bounced("network", lab.NetUnreachable).Connected(), "ENETUNREACH"),
 			lab.Is("port unreachable", bounced("port", lab.PortUnreachable).Connected(), "ECONNREFUSED"),
@@ -102,8 +99,7 @@ once.`,
 
 		s.Part("A message about a SYN that was never sent")
 		forged := s.Client.Named("forged").Connect(listener)
-		syn := s.Wire.Of(forged).Next("SYN").Hold()
-		syn.Forge(lab.SeqMore(1 << 20)).Bounce(lab.HostUnreachable)
+		s.Wire.Of(forged).Next("SYN").Hold().Forge(lab.SeqMore(1 << 20)).Bounce(lab.HostUnreachable)
 		s.Expect("other-numbers-are-ignored",
 			lab.Is("client", forged.State(), record.SynSent),
 			lab.Is("connect", forged.Connected(), "EINPROGRESS"))
@@ -111,12 +107,11 @@ once.`,
 
 		s.Part("The same message about data")
 		client, server := s.ConnectionTo(listener)
-		client.Write("hello")
-		wire := s.Wire.Of(client)
-		wire.Next("client:data").Bounce(lab.HostUnreachable)
+		data := client.Segment("hello")
+		data.Bounce(lab.HostUnreachable)
 		state := client.State()
 		if state == record.Established {
-			wire.Retransmission("client:data").Deliver()
+			data.Retransmission().Deliver()
 		}
 		s.Expect("established-outlives-icmp",
 			lab.Is("client", state, record.Established),

@@ -25,10 +25,11 @@ c = client.connect(l)
 first = wire.next("SYN")
 first.deliver()
 wire.pass_("SYN,ACK", "ACK")
+opened = wire.handshake(client.connect(l))
 c.write("x")
 def change(t):
     things["tcp"] = t
-things = {"host": server, "sock": c, "end": c.peer, "wire": wire, "segment": first, "timeleft": c.time_left, "schedule": client.syn_schedule()}
+things = {"host": server, "sock": c, "end": c.peer, "wire": wire, "segment": first, "answer": first.provoke(), "handshake": opened, "timeleft": c.time_left, "schedule": client.syn_schedule()}
 wire.next("client:data").forge(change)
 `
 	things := play.Things()
@@ -54,7 +55,7 @@ wire.next("client:data").forge(change)
 						call += "(" + strings.Join(args, ", ") + ")"
 					}
 					r := told(t, begin+`show("it", `+call+")\n", lab.Options{Patience: 10 * time.Millisecond})
-					if wrongTalk.MatchString(r.Error) || r.Outcome == record.Broken && !strings.HasPrefix(r.Error, "mine.star:12:") && r.Late == nil {
+					if wrongTalk.MatchString(r.Error) || r.Outcome == record.Broken && !strings.HasPrefix(r.Error, "mine.star:13:") && r.Late == nil {
 						t.Errorf("%s: %s", call, r.Error)
 					}
 					if n == 0 {

@@ -26,7 +26,7 @@ type Word struct {
 func Things() []Thing {
 	var all []Thing
 	for _, t := range []reflect.Type{
-		reflect.TypeFor[*lab.Host](), sockType, reflect.TypeFor[*lab.End](), reflect.TypeFor[*lab.Wire](), reflect.TypeFor[*lab.Segment](), tcpType,
+		reflect.TypeFor[*lab.Host](), sockType, reflect.TypeFor[*lab.End](), reflect.TypeFor[*lab.Wire](), reflect.TypeFor[*lab.Segment](), reflect.TypeFor[lab.Answer](), reflect.TypeFor[lab.Handshake](), tcpType,
 		reflect.TypeFor[lab.Attempts](), reflect.TypeFor[lab.TimeLeft](), reflect.TypeFor[lab.Schedule](),
 	} {
 		k := kindOf(t)

@@ -121,8 +121,7 @@ connection, and nothing if only a SYN was sent.`,
 		syn := s.Wire.Next("SYN").Hold()
 		client.Disconnect()
 		sent := s.Wire.Waiting(s.Client)
-		syn.Deliver()
-		s.Wire.Deliver("SYN,ACK")
+		syn.Exchange()
 		s.Expect("af-unspec-gives-up-silently",
 			lab.Is("client sends", sent, "nothing"),
 			lab.Is("client", client.State(), record.Close),
@@ -131,19 +130,14 @@ connection, and nothing if only a SYN was sent.`,
 		client.Close()
 
 		s.Part("A refused socket")
-		refused := s.Client.Named("refused").Socket()
-		refused.Bind(s.Client.Addr(40001))
+		refused := s.Client.Named("refused").TryEstablish(s.Server.Addr(81))
+		s.Expect("connect-tells-the-error", lab.Is("connect", refused.TryConnect(to), "ECONNREFUSED"))
 		refused.Connect(s.Server.Addr(81))
-		s.Wire.Deliver("SYN", "RST,ACK")
-		s.Expect("connect-tells-the-error",
-			lab.Is("connect", refused.TryConnect(to), "ECONNREFUSED"))
-		refused.Connect(s.Server.Addr(81))
-		s.Wire.Deliver("SYN", "RST,ACK")
+		s.Wire.TryHandshake(refused)
 		refused.Connected()
 		s.Expect("so-error-takes-it", lab.Is("connect", refused.TryConnect(to), "ECONNABORTED"))
 		refused.Connect(to)
-		s.Wire.Deliver("SYN", "SYN,ACK", "client:ACK")
-		s.Expect("a-failed-socket-is-lost",
-			lab.Is("connected", refused.State() == record.Established, false))
+		s.Wire.TryHandshake(refused)
+		s.Expect("a-failed-socket-is-lost", lab.Is("connected", refused.State() == record.Established, false))
 	},
 }

@@ -87,23 +87,19 @@ user timeouts. Linux has never sent it: the peer knows nothing of the program's 
 		s.Part("The program allows 300 ms, and its data is lost")
 		rto := client.RTO()
 		lab.Set(client, sockopt.UserTimeout, briefly)
-		client.Write(greeting)
-		wire := s.Wire.Of(client)
-		wire.Next("client:data").Drop()
-		first := client.TimeLeft()
-		wire.Retransmission("client:data").Drop()
+		again := client.Segment(greeting).Lose(1).Drop()
 		then := client.TimeLeft()
 		client.Await(record.Close)
 		read := client.Reads()
 		withoutProbe := s.Unless(s.Client.ProbesTail(), lab.TailLossProbe)
 		withoutProbe.Expect("counted-from-first-retransmission",
-			lab.Left("timer after the first time", first, rto),
+			lab.Left("timer after the first time", again.Timer, rto),
 			lab.Left("after the second", then, min(2*rto, briefly*time.Millisecond)))
 		s.Expect("bounds-unacked-data",
 			lab.Is("client", client.State(), record.Close),
 			lab.Is("read", read, "ETIMEDOUT"))
 		s.Expect("peer-is-not-told",
-			lab.Is("client sends", wire.Waiting(s.Client), "nothing"),
+			lab.Is("client sends", s.Wire.Of(client).Waiting(s.Client), "nothing"),
 			lab.Is("server", server.State(), record.Established))
 
 		patient, _ := s.Connection("patient")
@@ -111,8 +107,7 @@ user timeouts. Linux has never sent it: the peer knows nothing of the program's 
 		s.Client.SetSysctl(retries2, "0")
 		kernels := s.Client.DataSchedule(0, patient.RTO())
 		lab.Set(patient, sockopt.UserTimeout, patiently)
-		patient.Write(greeting)
-		tries := s.Wire.Of(patient).Unanswered("client:data")
+		tries := patient.Segment(greeting).Unanswered()
 		// A timer may be so late that the option's time is over when it runs out.
 		late := tries.End >= patiently*time.Millisecond && len(tries.Sent) <= len(kernels.Sends)
 		withoutProbe.UnlessSlow(late, lab.LateTimers).Expect("adds-to-retries2",

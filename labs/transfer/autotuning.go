@@ -1,7 +1,6 @@
 package transfer
 
 import (
-	"strings"
 	"time"
 
 	"github.com/tcplab/tcplab/labs/lab"
@@ -94,14 +93,12 @@ connection's memory.`,
 		client, server := s.Connection()
 		needWindow(s, client, 22)
 		given := lab.Get(server, sockopt.RcvBuf)
-		s.StopIf(!readAll(s, client, server), "the client does not send all of a round at once, or the server has no estimate of the round trip")
-		tuned := client.Info().SndWnd
+		tuned := readAll(s, client, server)
 
 		client, server = s.Connection("fixed")
 		lab.Set(server, sockopt.RcvBuf, given/2) // the kernel doubles it
-		readAll(s, client, server)
+		fixed := readAll(s, client, server)
 		s.Expect("rcvbuf-ends-autotuning", lab.Is("SO_RCVBUF", lab.Get(server, sockopt.RcvBuf), given))
-		fixed := client.Info().SndWnd
 		s.Expect("autotuning-moves-the-window", lab.Is("window larger than the first buffer allows", tuned > fixed, true))
 		s.Expect("a-set-buffer-is-no-worse", lab.Is("its window is no smaller", fixed >= tuned, true))
 
@@ -109,8 +106,7 @@ connection's memory.`,
 		s.StopIf(!lab.HasOption(server, sockopt.BufLocks), "this kernel has no SO_BUF_LOCK")
 		lab.Set(server, sockopt.RcvBuf, given/2)
 		lab.Set(server, sockopt.BufLocks, 0)
-		known := readAll(s, client, server)
-		s.Unless(!known, "the client does not send all of a round at once").Expect("buf-lock-gives-it-back", lab.Is("window larger than the fixed one's", client.Info().SndWnd > fixed, true))
+		s.Expect("buf-lock-gives-it-back", lab.Is("window larger than the fixed one's", readAll(s, client, server) > fixed, true))
 	},
 }
 
@@ -118,28 +114,22 @@ connection's memory.`,
 // comes. Longer than a round trip lies between them, for the kernel compares what was read
 // in one with what was read before. Linux 6.16 and 6.17 (commit 65c5287892e9, until
 // aa251c84636c) ask for no more than twice what was read: that of forty segments is more
-// than the window of the beginning. It reports whether all of each was sent at once, and the
-// kernel knows the round trip.
-func readAll(s *lab.Script, client, server *lab.Sock) (known bool) {
+// than the window of the beginning. It returns the window that the client has then.
+func readAll(s *lab.Script, client, server *lab.Sock) (window uint32) {
 	s.Part("The server's program reads as fast as data comes")
 	const pathTime = 250 * time.Millisecond // more than a story can be held up unnoticed
 	lab.Set(client, sockopt.SndBuf, aLot)
-	wire := s.Wire.Of(client)
-	for _, segments := range []int{10, 20, 40, 40} {
+	for _, n := range []int{10, 20, 40, 40} {
 		trip := time.Duration(server.Info().RcvRTT) * time.Microsecond
 		client.Idle(max(pathTime, trip*5/4))
-		client.Write(full(client, segments))
-		if sent := wire.Waiting(s.Client); len(strings.Fields(sent)) < segments {
-			return false
+		all := client.Segments(n)
+		s.StopIf(len(all) < n, "the client does not send all of a round at once")
+		for _, d := range all {
+			d.Deliver()
+			server.Read()
 		}
-		for client.Unacknowledged() > 0 {
-			for _, data := range wire.TakeAll("client:data") {
-				data.Deliver()
-				server.Read()
-			}
-			wire.Pass("server:ACK")
-			wire.DeliverAll(s.Server)
-		}
+		s.Wire.Of(client).Carry(client)
 	}
-	return server.Info().RcvRTT > 0
+	s.StopIf(server.Info().RcvRTT == 0, "the server has no estimate of the round trip")
+	return client.Info().SndWnd
 }

@@ -155,7 +155,7 @@ func waiting(s *lab.Script) {
 	needWaiting(s, s.Client)
 	s.Part("Twelve segments are written, and ten may be on their way")
 	lab.Set(client, sockopt.SndBuf, 65536)
-	client.Write(full(client, 12))
+	client.Write(client.Full(12))
 	wire := s.Wire.Of(client)
 	unlimited := client.Poll()
 	s.StopIf(client.Info().NotsentBytes == 0, "with these settings nothing waits")

@@ -134,7 +134,7 @@ what a socket sends, and does nothing for ACKs.`,
 
 		s.Part("Full segments")
 		lab.Set(server, sockopt.QuickAck, false)
-		client.Write(full(client, 2))
+		client.Write(client.Full(2))
 		first, second := wire.Next("client:data"), wire.Next("client:data")
 		first.Deliver()
 		one := wire.Waiting(s.Server)

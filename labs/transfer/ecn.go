@@ -75,7 +75,7 @@ window: ssthresh is half the window, and the next new segment says CWR (tcp_ecn_
 		wire := s.Wire.Of(client)
 		s.Part("A mark")
 		before := client.Cwnd()
-		client.Write(full(client, 2))
+		client.Write(client.Full(2))
 		wire.Next("client:data").MarkCE().Deliver()
 		echo := wire.Next("server:ACK")
 		wire.Pass("client:data")
@@ -89,8 +89,7 @@ window: ssthresh is half the window, and the next new segment says CWR (tcp_ecn_
 		next.Deliver()
 
 		s.Part("The sender answers")
-		client.Write("hello")
-		cwr := wire.Next("client:data").Deliver()
+		cwr := client.Segment("hello").Deliver()
 		last := wire.IfAny("server:ACK")
 		s.Expect("ce-is-echoed-until-cwr",
 			lab.Is("the mark's ACK has ECE", echo.Has("ECE"), true),
@@ -100,15 +99,14 @@ window: ssthresh is half the window, and the next new segment says CWR (tcp_ecn_
 		last.Deliver()
 
 		s.Part("A SYN that is lost")
-		keeps := s.Client.Has(ecnFallback) && s.Client.Sysctl(ecnFallback) == 0
+		keeps := s.Client.SysctlOr(ecnFallback, 1) == 0
 		late := s.Client.Named("late").Connect(s.Sock("listener"))
-		wire = s.Wire.Of(late)
-		syn := wire.Next("SYN").Drop()
-		again := wire.Retransmission("client:SYN")
+		syn := s.Wire.Of(late).Next("SYN").Drop()
+		again := syn.Retransmission()
 		s.Unless(keeps, ecnFallback+" is 0").Expect("retransmitted-syn-drops-ecn",
 			lab.Is("the first asks", syn.Has("SYN,ECE,CWR"), true),
 			lab.Is("the second asks", again.Has("ECE"), false))
 		again.Deliver()
-		wire.Deliver("SYN,ACK", "ACK")
+		s.Wire.Of(late).Deliver("SYN,ACK", "ACK")
 	},
 }

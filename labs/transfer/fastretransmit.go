@@ -94,31 +94,22 @@ timeout.`,
 		withSACK := s.Both(sack)
 		threshold := max(1, s.Client.Sysctl(reordering))
 		byCount := threshold <= 5 && !(withSACK && s.Client.Sysctl(recovery)&noDupThresh != 0)
-		client, server := distant(s, s.Server.Listen(80, 1), "client")
+		client, server := distantWithData(s, s.Server.Listen(80, 1), "client")
 		needRoom(s, client, 7)
-		client.Write("hello") // or the first ACK would be a window update, and no duplicate
-		client.Idle(roundTrip)
-		s.Wire.Of(client).Carry(client)
-		server.Read()
 
 		s.Part("Six segments, and the first is lost")
-		mss := int(client.Info().SndMSS)
-		client.Write(full(client, 6))
+		mss, wire := int(client.Info().SndMSS), s.Wire.Of(client)
+		all := client.Segments(6)
 		client.Idle(roundTrip)
-		wire := s.Wire.Of(client)
-		first := wire.Next("client:data").Drop()
-		var again, third *lab.Segment
+		first := all[0].Drop()
+		var again *lab.Segment
+		var third lab.Answer
 		duplicates := 0
-		for range 5 {
-			wire.Pass("client:data")
-			ack := wire.Next("server:ACK").Deliver()
-			if again != nil {
-				continue
-			}
-			duplicates++
-			third = ack
-			if again = wire.Take("client:data again"); again != nil {
-				again.Hold()
+		for _, d := range all[1:] {
+			ack := d.Exchange()
+			if again == nil {
+				duplicates, third = duplicates+1, ack
+				again = wire.Take("client:data again").Hold()
 			}
 		}
 		atOnce := again != nil
@@ -132,12 +123,11 @@ timeout.`,
 		counts.Expect("no-timer-was-needed", lab.Is("at once", atOnce, true))
 		counts.Expect("a-lost-segment-waits-for-the-timer", lab.Is("waits for a timer", !atOnce, true))
 		s.Unless(!withSACK, "one of the hosts does without SACK").Expect("sack-says-what-arrived",
-			lab.Is("ack", third.Ack, first.Seq),
-			lab.Is("sack", third.SACK, between(int(first.Seq), mss, (1+duplicates)*mss)))
+			lab.Is("ack", third.First.Ack, first.Seq),
+			lab.Is("sack", third.First.SACK, between(int(first.Seq), mss, (1+duplicates)*mss)))
 
 		s.Part("The hole is filled")
-		again.Deliver()
-		wire.Carry(client)
+		again.Carry()
 		s.Expect("only-the-hole-is-resent",
 			lab.Is("sent again", s.Client.Counter("RetransSegs"), 1),
 			lab.Is("server has", server.Received(), 6*mss))

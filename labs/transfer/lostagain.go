@@ -53,7 +53,7 @@ cost more than Recovery, which halves the window.`,
 			Says: "another segment is on its way", Before: "few client:write#2",
 			Do: func(s *lab.Script) {
 				client := s.Sock("few client")
-				client.Write(full(client, 1))
+				client.Write(client.Full(1))
 			},
 		},
 	}, {
@@ -138,7 +138,7 @@ func nearby(s *lab.Script, listener *lab.Sock, name string) *lab.Sock {
 // others arrive: after a roundTrip, where the server is away. It returns the last one's
 // ACK, and what the ACKs make the client send again.
 func lose(s *lab.Script, client *lab.Sock, away bool, segments int, lost ...int) (ack *lab.Segment, again []*lab.Segment) {
-	client.Write(full(client, segments))
+	client.Write(client.Full(segments))
 	wire := s.Wire.Of(client)
 	var all []*lab.Segment
 	for range segments {
@@ -226,12 +226,8 @@ func oneHole(s *lab.Script, listener *lab.Sock) int {
 
 // twoHoles is the same with SACK, and then the copies are lost.
 func twoHoles(s *lab.Script, listener *lab.Sock, without int) {
-	client, server := distant(s, listener, "sack client")
-	client.Write("hello")
-	client.Idle(roundTrip)
+	client, _ := distantWithData(s, listener, "sack client")
 	wire := s.Wire.Of(client)
-	wire.Carry(client)
-	server.Read()
 	s.Part("The same with SACK")
 	_, again := lose(s, client, true, 6, 1, 3)
 	s.Expect("sack-mends-all-holes-at-once", lab.Is("sent again", len(again), 2))
@@ -249,7 +245,7 @@ func twoHoles(s *lab.Script, listener *lab.Sock, without int) {
 func thirdArrives(name string) func(*lab.Script) {
 	return func(s *lab.Script) {
 		client := s.Sock(name)
-		client.Craft(lab.Craft{Flags: "ACK", Seq: 6 + 2*1448, Ack: 1, Win: 500, Data: full(client, 1)}).Deliver()
+		client.Craft(lab.Craft{Flags: "ACK", Seq: 6 + 2*1448, Ack: 1, Win: 500, Data: client.Full(1)}).Deliver()
 		s.Wire.Of(client).Drop("server:ACK")
 	}
 }

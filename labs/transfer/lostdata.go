@@ -181,11 +181,7 @@ ESTABLISHED until it writes something itself, or has keepalive on.`,
 
 // tellErrors sets IP_RECVERR, or what it is called on IPv6.
 func tellErrors(client *lab.Sock, on bool) {
-	if client.Host().Addr(0).Addr().Is6() {
-		lab.Set(client, sockopt.IPv6RecvErr, on)
-		return
-	}
-	lab.Set(client, sockopt.IPRecvErr, on)
+	lab.SetIP(client, sockopt.IPRecvErr, sockopt.IPv6RecvErr, on)
 }
 
 // tryBriefly is a control: 300 ms after the first retransmission the kernel gives

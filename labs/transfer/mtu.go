@@ -80,62 +80,44 @@ many firewalls drop ICMP.`,
 		client, server := s.Connection()
 		needRoom(s, client, 2)
 		s.StopIf(int(client.Info().SndMSS) < linkMTU, "with these settings a full segment fits the link")
-		if s.Client.Sysctl(retries2) == 0 {
+		if s.Client.Sysctl(retries2) > 0 {
+			plain := s.Unless(s.Client.Sysctl(mtuProbing) != 0, "net.ipv4.tcp_mtu_probing is on")
+			s.Part("A black hole")
+			client.Send("hello")
+			first := client.Segment(client.Full(1))
+			again := first.Lose(2).Drop()
+			plain.Expect("blackhole-hangs-established",
+				lab.Is("bytes sent again", again.Len, first.Len),
+				lab.Is("client", client.State(), record.Established),
+				lab.Is("server", server.State(), record.Established))
+			plain.Expect("tcp-always-finds-the-mtu", lab.Is("sent again in smaller segments", again.Len < first.Len, true))
+
+			s.Client.SetSysctl(mtuProbing, "1")
+			client, _ = s.Connection("probing")
+			s.Part("The same with MTU probing")
+			again = client.Segment(client.Full(1)).Lose(2)
+			// The time of tcp_retries1 goes by TCP_RTO_MIN (retransmits_timed_out): shorter
+			// timeouts are over before it is.
+			s.Unless(s.Client.ProbesTail() || s.Client.Sysctl(retries1) > 0 || leastRTO(s.Client) < kernelsRTOMin,
+				"with these settings it takes more timeouts").Expect("mtu-probing-recovers",
+				lab.Is("sent again fits", again.Len < linkMTU-100, true),
+				lab.Seen("bytes", again.Len))
+			again.Deliver()
+		} else {
 			s.Inapplicable("with tcp_retries2 0 the connection ends before the segment is sent again twice",
 				"blackhole-hangs-established", "tcp-always-finds-the-mtu", "mtu-probing-recovers")
-		} else {
-			blackHole(s, client, server)
-			probing(s)
 		}
 
 		client, _ = s.Connection("told")
 		s.Part("A router says why")
-		wire := s.Wire.Of(client)
-		client.Write(full(client, 1))
-		wire.Next("client:data").Bounce(lab.TooBig(linkMTU))
-		smaller := wire.IfAny("client:data again")
+		client.Segment(client.Full(1)).Bounce(lab.TooBig(linkMTU))
+		smaller := s.Wire.Of(client).IfAny("client:data again")
 		s.Expect("icmp-lowers-the-segment-size",
 			lab.Is("path MTU", int(client.Info().PMTU), linkMTU),
 			lab.Is("bytes sent again", smaller.Len, int(client.Info().SndMSS)))
 		smaller.Deliver()
-		wire.Carry(client)
+		s.Wire.Of(client).Carry(client)
 	},
-}
-
-// blackHole loses a full segment each time that it is sent.
-func blackHole(s *lab.Script, client, server *lab.Sock) {
-	plain := s.Unless(s.Client.Sysctl(mtuProbing) != 0, "net.ipv4.tcp_mtu_probing is on")
-	s.Part("A black hole")
-	client.Send("hello")
-	wire := s.Wire.Of(client)
-	client.Write(full(client, 1))
-	first := wire.Next("client:data").Drop()
-	wire.Retransmission("client:data").Drop()
-	again := wire.Retransmission("client:data").Drop()
-	plain.Expect("blackhole-hangs-established",
-		lab.Is("bytes sent again", again.Len, first.Len),
-		lab.Is("client", client.State(), record.Established),
-		lab.Is("server", server.State(), record.Established))
-	plain.Expect("tcp-always-finds-the-mtu", lab.Is("sent again in smaller segments", again.Len < first.Len, true))
-}
-
-// probing is the same black hole for a client that probes for the path's MTU.
-func probing(s *lab.Script) {
-	s.Client.SetSysctl(mtuProbing, "1")
-	client, _ := s.Connection("probing")
-	s.Part("The same with MTU probing")
-	wire := s.Wire.Of(client)
-	client.Write(full(client, 1))
-	wire.Next("client:data").Drop()
-	wire.Retransmission("client:data").Drop()
-	again := wire.Retransmission("client:data")
-	// The time of tcp_retries1 goes by TCP_RTO_MIN (retransmits_timed_out): shorter
-	// timeouts are over before it is.
-	s.Unless(s.Client.ProbesTail() || s.Client.Sysctl(retries1) > 0 || leastRTO(s.Client) < kernelsRTOMin,
-		"with these settings it takes more timeouts").Expect("mtu-probing-recovers",
-		lab.Is("sent again fits", again.Len < linkMTU-100, true),
-		lab.Seen("bytes", again.Len))
-	again.Deliver()
 }
 
 // probeMTU is a control: a sender finds black holes.

@@ -151,7 +151,7 @@ func near(s *lab.Script, listener *lab.Sock, name string) (client, server *lab.S
 // than the others: that it returns. Where none comes, all has arrived.
 func untilProbe(s *lab.Script, client, server *lab.Sock, segments int) *lab.Segment {
 	usual := int(client.Info().SndMSS)
-	client.Write(full(client, segments))
+	client.Write(client.Full(segments))
 	wire := s.Wire.Of(client)
 	for d := wire.Take("client:data"); d != nil; d = wire.Take("client:data") {
 		if d.Len > usual {
@@ -174,7 +174,7 @@ func lostProbe(s *lab.Script, listener *lab.Sock) {
 	lab.Set(client, sockopt.SndBuf, aLot)
 	s.Part("A larger segment is lost, and those after it arrive")
 	usual := int(client.Info().SndMSS)
-	client.Write(full(client, firstWindow+6))
+	client.Write(client.Full(firstWindow + 6))
 	client.Idle(roundTrip)
 	wire := s.Wire.Of(client)
 	arrive := func(n int) {
@@ -211,7 +211,7 @@ func deepHole(s *lab.Script, listener *lab.Sock, base int) {
 	s.Wire.Handshake(client)
 	s.Part("A black hole")
 	wire := s.Wire.Of(client)
-	client.Write(full(client, 1))
+	client.Write(client.Full(1))
 	wire.Next("client:data").Drop()
 	wire.Retransmission("client:data").Drop()
 	first := wire.Retransmission("client:data").Drop()

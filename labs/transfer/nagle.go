@@ -92,51 +92,45 @@ for each write.`,
 	}},
 	Script: func(s *lab.Script) {
 		client, _ := s.Connection()
-		wire := s.Wire.Of(client)
 		s.Part("Two small writes")
-		client.Write("ab")
-		client.Write("cd")
-		before := wire.Waiting(s.Client)
-		wire.Pass("client:data", "server:ACK")
-		after := wire.Waiting(s.Client)
+		client.Write("ab", "cd")
+		before := s.Wire.Waiting(s.Client)
+		s.Wire.Pass("client:data", "server:ACK")
+		after := s.Wire.Waiting(s.Client)
 		s.Expect("second-small-write-waits",
 			lab.Is("client sends", before, "PSH,ACK"),
 			lab.Is("after the ACK", after, "PSH,ACK"))
 		s.Expect("nagle-waits-200-ms", lab.Is("after the ACK", after, "nothing"))
-		wire.Carry(client)
+		s.Wire.Carry(client)
 
 		s.Part("The same with TCP_NODELAY")
 		lab.Set(client, sockopt.NoDelay, true)
-		client.Write("ab")
-		client.Write("cd")
-		s.Expect("nodelay-sends-both", lab.Is("client sends", wire.Waiting(s.Client), "PSH,ACK PSH,ACK"))
-		wire.Carry(client)
+		client.Write("ab", "cd")
+		s.Expect("nodelay-sends-both", lab.Is("client sends", s.Wire.Waiting(s.Client), "PSH,ACK PSH,ACK"))
+		s.Wire.Carry(client)
 		lab.Set(client, sockopt.NoDelay, false)
 
 		s.Part("The same in one call")
 		client.Writev("ab", "cd")
-		both := wire.Next("client:data")
+		both := s.Wire.Next("client:data")
 		s.Expect("one-writev-needs-neither", lab.Is("bytes", both.Len, 4))
-		both.Deliver()
-		wire.Carry(client)
+		both.Carry()
 
 		s.StopIf(s.Client.Sysctl(retries2) == 0, "with tcp_retries2 0 the kernel gives up before a cork's timer sends")
 		s.Part("A cork")
 		lab.Set(client, sockopt.Cork, true)
 		client.Write("ab")
-		timer, left := client.Timer()
 		s.Expect("cork-holds-a-part-segment",
-			lab.Is("client sends", wire.Waiting(s.Client), "nothing"),
-			lab.Is("timer", timer, "probe"),
-			lab.Left("left", left, max(client.RTO(), kernelsRTOMin)))
-		wire.Probe("client:data").Deliver()
-		wire.Carry(client)
+			lab.Is("client sends", s.Wire.Waiting(s.Client), "nothing"),
+			lab.Is("timer", client.TimeLeft().Timer, "probe"),
+			lab.Left("left", client.TimeLeft(), max(client.RTO(), kernelsRTOMin)))
+		s.Wire.Probe("client:data").Carry()
 		client.Write("cd")
-		held := wire.Waiting(s.Client)
+		held := s.Wire.Waiting(s.Client)
 		lab.Set(client, sockopt.Cork, false)
 		s.Expect("uncorking-sends-it",
 			lab.Is("client sends", held, "nothing"),
-			lab.Is("uncorked", wire.Waiting(s.Client), "PSH,ACK"))
-		wire.Carry(client)
+			lab.Is("uncorked", s.Wire.Waiting(s.Client), "PSH,ACK"))
+		s.Wire.Carry(client)
 	},
 }

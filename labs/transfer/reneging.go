@@ -81,7 +81,7 @@ counted as TCPSACKReneging.`,
 		s.Part("The buffer becomes as small as can be, and segments come in order")
 		lab.Set(server, sockopt.RcvBuf, 1)
 		mss := int(client.Info().SndMSS)
-		client.Write(full(client, 4))
+		client.Write(client.Full(4))
 		wire := s.Wire.Of(client)
 		for range 4 {
 			wire.Next("client:data").Deliver()
@@ -96,7 +96,7 @@ counted as TCPSACKReneging.`,
 		s.Part("Six come out of order")
 		wire = s.Wire.Of(client)
 		lab.Set(server, sockopt.RcvBuf, 4000)
-		client.Write(full(client, 8))
+		client.Write(client.Full(8))
 		client.Idle(roundTrip)
 		first, second := wire.Next("client:data").Hold(), wire.Next("client:data").Hold()
 		told := "" // by the last SACK

@@ -111,7 +111,7 @@ has seen, up to tcp_max_reordering.`,
 		// returns that one, and what the last ACK says.
 		overtaken := func(client *lab.Sock, others int) (late, ack *lab.Segment) {
 			wire := s.Wire.Of(client)
-			client.Write(full(client, others+1))
+			client.Write(client.Full(others + 1))
 			client.Idle(roundTrip)
 			late = wire.Next("client:data").Hold()
 			for range others {
@@ -171,7 +171,7 @@ func learn(s *lab.Script, listener *lab.Sock, mss int, told lab.Condition) {
 	most, missing := s.Client.Sysctl(maxReordering), s.Client.Sysctl(reordering)
 	client, _ := distant(s, listener, "learning client")
 	s.Part("Some are late, and two have overtaken all of them; the second comes twice")
-	client.Write(full(client, missing+2))
+	client.Write(client.Full(missing + 2))
 	client.Idle(roundTrip)
 	wire := s.Wire.Of(client)
 	late := wire.Next("client:data").Hold()

@@ -72,7 +72,7 @@ are as long as the first, and then they double. A few segments more do the netwo
 			Says: "the first two have arrived", Of: "thick client", Segment: "client:data#4",
 			Do: func(s *lab.Script) {
 				client := s.Sock("thick client")
-				client.Craft(lab.Craft{Flags: "ACK", Seq: 1, Ack: 1, Win: 500, Data: full(client, 2)}).Deliver()
+				client.Craft(lab.Craft{Flags: "ACK", Seq: 1, Ack: 1, Win: 500, Data: client.Full(2)}).Deliver()
 				s.Wire.Of(client).Next("server:ACK").Deliver()
 			},
 		},
@@ -155,7 +155,7 @@ func lastTimeout(s *lab.Script, listener *lab.Sock, name string, segments, times
 	prepare(client)
 	wire := s.Wire.Of(client)
 	first = client.RTO()
-	client.Write(full(client, segments))
+	client.Write(client.Full(segments))
 	for range segments {
 		wire.Next("client:data").Drop()
 	}

@@ -121,7 +121,7 @@ or a pool of connections, begin anew each time, unless tcp_slow_start_after_idle
 
 		client.Cwnd()
 		s.Part("The first round trip")
-		client.Write(full(client, 12))
+		client.Write(client.Full(12))
 		first := wire.TakeAll("client:data")
 		s.Expect("initial-window-is-ten", lab.Is("segments", len(first), 10))
 		round(first)
@@ -130,7 +130,7 @@ or a pool of connections, begin anew each time, unless tcp_slow_start_after_idle
 
 		s.Part("The second round trip")
 		before := client.Cwnd()
-		client.Write(full(client, before))
+		client.Write(client.Full(before))
 		second := wire.TakeAll("client:data")
 		round(second)
 		s.Expect("doubles-per-round-trip",
@@ -142,7 +142,7 @@ or a pool of connections, begin anew each time, unless tcp_slow_start_after_idle
 
 		s.Part("After an idle time")
 		client.Idle(3*client.RTO() + 100*time.Millisecond)
-		client.Write(full(client, 12))
+		client.Write(client.Full(12))
 		after := client.Cwnd()
 		lost := wire.TakeAll("client:data")
 		restarts.Expect("idle-starts-again",
@@ -173,7 +173,7 @@ func otherControl(s *lab.Script) {
 	}
 	s.Part("The same with cubic")
 	before := client.Cwnd()
-	client.Write(full(client, 1))
+	client.Write(client.Full(1))
 	wire := s.Wire.Of(client)
 	wire.Next("client:data").Drop()
 	again := wire.Retransmission("client:data")

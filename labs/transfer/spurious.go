@@ -111,14 +111,14 @@ gives the congestion window back, and no segment counts as lost any more.`,
 			client, _ := s.ConnectionTo(listener, name)
 			needRoom(s, client, 6)
 			before = client.Cwnd()
-			client.Write(full(client, 3))
+			client.Write(client.Full(3))
 			wire := s.Wire.Of(client)
 			var late []*lab.Segment
 			for range 3 {
 				late = append(late, wire.Next("client:data").Hold())
 			}
 			wire.Retransmission("client:data").Hold()
-			client.Write(full(client, 1)) // which has to wait
+			client.Write(client.Full(1)) // which has to wait
 			for _, d := range late[:arrive] {
 				d.Deliver()
 				wire.Deliver("server:ACK")
@@ -172,7 +172,7 @@ func hasty(s *lab.Script, listener *lab.Sock, name string, late ...int) (client 
 	client, _ = distant(s, listener, name)
 	needRoom(s, client, 6)
 	s.Part("Segments are late, and three have overtaken the first")
-	client.Write(full(client, 6))
+	client.Write(client.Full(6))
 	client.Idle(roundTrip)
 	wire := s.Wire.Of(client)
 	for i := range 6 {

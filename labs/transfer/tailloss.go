@@ -80,7 +80,7 @@ tcp_rack_detect_loss (net/ipv4/tcp_recovery.c) considers that lost.`,
 			Says: "the segment was only late, and arrives as well", Of: "lone client", Segment: "client:data again",
 			Do: func(s *lab.Script) {
 				client := s.Sock("lone client")
-				client.Craft(lab.Craft{Flags: "PSH,ACK", Seq: 1, Ack: 1, Win: 500, Data: full(client, 1)}).Deliver()
+				client.Craft(lab.Craft{Flags: "PSH,ACK", Seq: 1, Ack: 1, Win: 500, Data: client.Full(1)}).Deliver()
 				s.Wire.Of(client).Pass("server:ACK")
 			},
 		},
@@ -91,7 +91,7 @@ tcp_rack_detect_loss (net/ipv4/tcp_recovery.c) considers that lost.`,
 		// and would have if it were the retransmission timeout.
 		tail := func(client *lab.Sock) (lost, last, again *lab.Segment, timer lab.TimeLeft, rto time.Duration) {
 			wire := s.Wire.Of(client)
-			client.Write(full(client, 3))
+			client.Write(client.Full(3))
 			first := wire.Next("client:data")
 			lost, last = wire.Next("client:data").Drop(), wire.Next("client:data").Drop()
 			first.Deliver()
@@ -147,10 +147,10 @@ func repaired(s *lab.Script, listener *lab.Sock) {
 	s.Part("A single segment is lost, and the probe brings it")
 	before := client.Cwnd()
 	wire := s.Wire.Of(client)
-	client.Write(full(client, 1))
+	client.Write(client.Full(1))
 	wire.Next("client:data").Drop()
 	wire.Retransmission("client:data").Deliver()
-	client.Write(full(client, 1)) // before the ACK of the probe comes
+	client.Write(client.Full(1)) // before the ACK of the probe comes
 	wire.Next("client:data").Deliver()
 	wire.DeliverAll(s.Server)
 	withReno(s).Expect("a-repair-costs-half-the-window",

@@ -39,9 +39,6 @@ var Labs = []*lab.Lab{
 //go:embed all:testdata
 var Pictures embed.FS
 
-// full is data for n full segments of a connection.
-func full(s *lab.Sock, n int) string { return strings.Repeat("x", n*int(s.Info().SndMSS)) }
-
 // between writes a range of sequence numbers after seq as Segment.SACK has it.
 func between(seq, left, right int) string { return fmt.Sprintf("%d-%d", seq+left, seq+right) }
 
@@ -113,6 +110,17 @@ func distant(s *lab.Script, listener *lab.Sock, name string) (client, server *la
 	client.Idle(roundTrip)
 	s.Wire.Handshake(client)
 	return client, listener.Named(name + " server").Accept()
+}
+
+// distantWithData is distant, and data has come to the server: else the first ACK that is
+// to be a duplicate would be a window update.
+func distantWithData(s *lab.Script, listener *lab.Sock, name string) (client, server *lab.Sock) {
+	client, server = distant(s, listener, name)
+	client.Write("hello")
+	client.Idle(roundTrip)
+	s.Wire.Of(client).Carry(client)
+	server.Read()
+	return client, server
 }
 
 // leastRTO is the least that a retransmission timeout is: TCP_RTO_MIN

@@ -282,5 +282,5 @@ func (e *End) Timer() (string, TimeLeft, error) {
 
 // left is what the timer had left when it was last looked at.
 func (e *End) left() TimeLeft {
-	return TimeLeft{Left: e.Seen.Expires, looked: e.watch.looked, until: e.watch.until, before: e.watch.unset}
+	return TimeLeft{Left: e.Seen.Expires, Timer: e.Seen.Timer, looked: e.watch.looked, until: e.watch.until, before: e.watch.unset}
 }

@@ -10,6 +10,7 @@ import "time"
 // that and the time for which it can have run by then.
 type TimeLeft struct {
 	Left          time.Duration
+	Timer         string    // which it is, as inet_diag calls it: "retransmit", "keepalive", "probe"; "" for none
 	looked, until time.Time // the look began and ended
 	before        time.Time // it was not set yet
 }

@@ -188,13 +188,14 @@ func (g *glossary) write() error {
 // goAlone says of what package lab exports, and story files do not have, why.
 var goAlone = map[string]string{
 	"AtLeast": "at_least in check", "Between": "between in check", "Is": "check", "OneOf": "one_of in check", "Seen": "seen",
-	"Get": "getsockopt", "Set": "setsockopt", "TryGet": "getsockopt", "TrySet": "setsockopt", "HasOption": "getsockopt",
+	"Get": "getsockopt", "Set": "setsockopt", "SetIP": "setsockopt", "TryGet": "getsockopt", "TrySet": "setsockopt", "HasOption": "getsockopt",
 	"Number": "knob", "Switch": "knob", "Turns": "knob with sysctl",
 	"Script.Claim": "expect, claim and myth", "Script.ClaimInapplicable": "inapplicable", "Script.Inapplicable": "inapplicable", "Script.TooSlow": "inapplicable",
 	"Script.Expect": "expect, claim and myth", "Script.Int": "what knob returns", "Script.On": "what knob returns", "Script.Note": "print and show", "Script.Part": "part",
 	"Script.OnTheWire": "wire.waiting; the prompt shows it",
 	"Script.Fail":      "fail, a function of Starlark's",
 	"Script.StopIf":    "inapplicable for each claim, in an if", "Script.Unless": "inapplicable, in an if", "Script.UnlessSlow": "inapplicable, in an if",
+	"PerFamily":        "a condition: ':' in client.addr(0)",
 	"Outcome":          "the second of what a word gives: c.try_accept()[1]",
 	"Script.At":        "the interpreter calls it",
 	"Script.Given":     "a knob of a story file always has a default",
@@ -212,20 +213,22 @@ func spelledAs(name, word string) bool {
 
 // titles are the headings of things, and what is to be known of them.
 var titles = map[string]string{
-	"host":     "Hosts: `client`, `server`",
-	"sock":     "Sockets: `c`\n\nA socket also has the words of its end of the connection, and those of its host.",
-	"end":      "Ends: `c.peer`\n\nWhat the kernel has of one side of a connection, or of a listener, whether or not a program holds a descriptor.",
-	"wire":     "The wire: `wire`",
-	"segment":  "Segments: `segment`",
-	"tcp":      "What of a segment can be changed: `t`\n\n`segment.forge(change)` gives it to the function `change`, which may set its values.",
-	"attempts": "Attempts: `wire.unanswered(…)`",
-	"timeleft": "Timers: `c.timer[1]`",
-	"schedule": "Schedules: `client.syn_schedule()`",
+	"host":      "Hosts: `client`, `server`",
+	"sock":      "Sockets: `c`\n\nA socket also has the words of its end of the connection, and those of its host.",
+	"end":       "Ends: `c.peer`\n\nWhat the kernel has of one side of a connection, or of a listener, whether or not a program holds a descriptor.",
+	"wire":      "The wire: `wire`",
+	"segment":   "Segments: `segment`",
+	"answer":    "Answers: `segment.exchange()`",
+	"handshake": "Handshakes: `wire.handshake(c)`",
+	"tcp":       "What of a segment can be changed: `t`\n\n`segment.forge(change)` gives it to the function `change`, which may set its values.",
+	"attempts":  "Attempts: `wire.unanswered(…)`",
+	"timeleft":  "Timers: `c.timer[1]`",
+	"schedule":  "Schedules: `client.syn_schedule()`",
 }
 
 // called are what a thing is called on the page.
 var called = map[string]string{
-	"host": "client", "sock": "c", "end": "c.peer", "wire": "wire", "segment": "segment", "tcp": "t", "attempts": "attempts", "timeleft": "left", "schedule": "schedule",
+	"host": "client", "sock": "c", "end": "c.peer", "wire": "wire", "segment": "segment", "answer": "answer", "handshake": "handshake", "tcp": "t", "attempts": "attempts", "timeleft": "left", "schedule": "schedule",
 }
 
 func (g *glossary) thing(t play.Thing) error {

@@ -1,0 +1,55 @@
+package lab
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/tcplab/tcplab/labs/internal/rto"
+)
+
+// maxRTO is the host's longest retransmission timeout.
+func (p *program) maxRTO() time.Duration {
+	const key = "net.ipv4.tcp_rto_max_ms"
+	if !p.Has(key) {
+		return rto.DefaultMax
+	}
+	return time.Duration(p.Sysctl(key)) * time.Millisecond
+}
+
+// SYNSchedule is when the host sends a SYN that gets no answer, by the sysctls in
+// force.
+func (p *program) SYNSchedule() Schedule {
+	linear := 0
+	if key := "net.ipv4.tcp_syn_linear_timeouts"; p.Has(key) {
+		linear = p.Sysctl(key)
+	}
+	return rto.SYN(p.Sysctl("net.ipv4.tcp_syn_retries"), linear, p.maxRTO())
+}
+
+// SYNACKSchedule is when the host sends a SYN,ACK that gets no answer.
+func (p *program) SYNACKSchedule() Schedule {
+	return rto.SYNACK(p.Sysctl("net.ipv4.tcp_synack_retries"))
+}
+
+// OrphanSchedule is when the host sends the FIN of a closed socket whose
+// retransmission timeout is timeout, by that many tcp_orphan_retries.
+func (p *program) OrphanSchedule(retries int, timeout time.Duration) Schedule {
+	p.checkSchedule(retries, timeout)
+	return rto.Orphan(retries, timeout, p.maxRTO())
+}
+
+// DataSchedule is when the host sends data, or the FIN of a socket that is not
+// closed, by that many tcp_retries2.
+func (p *program) DataSchedule(retries int, timeout time.Duration) Schedule {
+	p.checkSchedule(retries, timeout)
+	return rto.Data(retries, timeout, p.maxRTO())
+}
+
+// checkSchedule refuses what no kernel has, and what a schedule would have no end with.
+func (p *program) checkSchedule(retries int, timeout time.Duration) {
+	const most, least = math.MaxUint8, time.Millisecond
+	if retries < 0 || retries > most || timeout < least {
+		p.run.fail(fmt.Errorf("%s: no schedule is of %d retries and a timeout of %v: they are 0 to %d, and %v at least", p.Name(), retries, timeout, most, least))
+	}
+}
