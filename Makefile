@@ -70,8 +70,8 @@ boots: ## boot a kernel BOOTS times with all processors busy, and end as many ma
 controls: ## print each claim, its sabotage, and what came of it (as root)
 	@$(GO) run ./cmd/tcplab/internal/controls
 
-soak: ## run every lab SOAK times with all processors busy
-	$(GO) test ./labs -run TestSoak -soak $(SOAK) -timeout 120m -v
+soak: ## run every lab, or LAB alone, SOAK times with all processors busy
+	$(GO) test ./labs -run TestSoak -soak $(SOAK) $(if $(LAB),-lab $(LAB)) -timeout 120m -v
 
 stalls: ## hold every lab up at STALLS moments, and stop as many runs for a while
 	$(GO) test ./labs/lab -run '^(TestStalls|TestDelays)$$' -stalls $(STALLS) -timeout 120m -v

@@ -16,7 +16,10 @@ import (
 	"github.com/tcplab/tcplab/labs/record"
 )
 
-var soak = flag.Int("soak", 0, "runs of each lab in TestSoak, which keeps all processors busy; 0 leaves it out")
+var (
+	soak    = flag.Int("soak", 0, "runs of each lab in TestSoak, which keeps all processors busy; 0 leaves it out")
+	soakLab = flag.String("lab", "", "the one lab that TestSoak runs; all if empty")
+)
 
 // A tally counts what came of the runs of one lab.
 type tally struct {
@@ -78,9 +81,16 @@ func TestSoak(t *testing.T) {
 			}
 		}()
 	}
+	all := labs.All()
+	if *soakLab != "" {
+		all = []*lab.Lab{labs.Find(*soakLab)}
+		if all[0] == nil {
+			t.Fatalf("-lab %s: no lab has that name", *soakLab)
+		}
+	}
 	var tallies []*tally
 	var running sync.WaitGroup
-	for _, l := range labs.All() {
+	for _, l := range all {
 		for _, ipv6 := range []bool{false, true} {
 			name, o := l.Name, lab.Options{IPv6: ipv6}
 			if ipv6 {

@@ -57,7 +57,7 @@ func TestSources(t *testing.T) {
 			for _, source := range strings.Split(c.Source, "; ") {
 				first := slices.ContainsFunc([]*regexp.Regexp{anRFC, aPage, inLinux}, func(form *regexp.Regexp) bool { return form.MatchString(source) })
 				if !first && !(c.Myth && nowhere.MatchString(source)) {
-					t.Errorf("%s: %s: %q is no source of a known form", l.Name, c.ID, source)
+					t.Errorf("%s: %s: %q is no source of a known form: docs/testing.md has them", l.Name, c.ID, source)
 				}
 			}
 		}
@@ -65,20 +65,20 @@ func TestSources(t *testing.T) {
 			for _, m := range section.FindAllStringSubmatch(text, -1) {
 				for _, n := range number.FindAllStringSubmatch(m[2], -1) {
 					if !slices.Contains(readSections[m[1]], n[1]) {
-						t.Errorf("%s: nobody has read RFC %s §%s: %s", l.Name, m[1], n[1], text)
+						t.Errorf("%s: nobody has read RFC %s §%s (read it, and add it to readSections): %s", l.Name, m[1], n[1], text)
 					}
 				}
 			}
 			for _, m := range sysctls.FindAllStringSubmatch(text, -1) {
 				for _, key := range strings.Split(m[1], ", ") {
 					if !slices.Contains(readSysctls, key) {
-						t.Errorf("%s: nobody has read ip-sysctl.rst, %s: %s", l.Name, key, text)
+						t.Errorf("%s: nobody has read ip-sysctl.rst, %s (read it, and add it to readSysctls): %s", l.Name, key, text)
 					}
 				}
 			}
 			for _, p := range page.FindAllString(text, -1) {
 				if !slices.Contains(readPages, p) {
-					t.Errorf("%s: nobody has read %s: %s", l.Name, p, text)
+					t.Errorf("%s: nobody has read %s (read it, and add it to readPages): %s", l.Name, p, text)
 				}
 			}
 		}

@@ -59,8 +59,8 @@ func (w *Wire) mustCome(name string, k kind) *Segment {
 	s, _ := w.awaited(name, k)
 	if s == nil {
 		e := w.sender(w.parse(name))
-		w.run.fail(fmt.Errorf("wire: no %s came: the %s's %s is gone; on the wire: %s",
-			name, e.Host.Name, e.Name, w.run.onTheWire()))
+		w.run.fail(fmt.Errorf("wire: no %s came: the %s's %s is gone; on the wire: %s%s",
+			name, e.Host.Name, e.Name, w.run.onTheWire(), w.byTimer(w.parse(name))))
 	}
 	return s
 }
@@ -110,12 +110,27 @@ func (w *Wire) awaited(name string, k kind) (*Segment, TimeLeft) {
 			r.must(err)
 			return nil, timer
 		case overdue:
-			r.fail(fmt.Errorf("wire: no %s came, and the %s's %s is %s; on the wire: %s",
-				name, e.Host.Name, e.Name, e.Seen.State, r.onTheWire()))
+			r.fail(fmt.Errorf("wire: no %s came, and the %s's %s is %s; on the wire: %s%s",
+				name, e.Host.Name, e.Name, e.Seen.State, r.onTheWire(), w.byTimer(p)))
 		}
 		overdue, err = wait.Step()
 		r.must(err)
 	}
+}
+
+// byTimer says, for an error, by which word a segment is awaited that matches and that
+// a timer has sent. Story files have the same two words, in small letters.
+func (w *Wire) byTimer(p pattern.Pattern) string {
+	k := w.waiting(func(k *wire.Packet) bool {
+		return k.ByTimer() && w.carries(k) && p.Matches(w.run.rig.Subject(k))
+	})
+	switch {
+	case k == nil:
+		return ""
+	case again.is(k):
+		return "; a timer sent it again: a Retransmission"
+	}
+	return "; a timer sent it, and it repeats nothing: a Probe"
 }
 
 // sender returns the side of the connection that sends the named segment. Where the

@@ -45,6 +45,7 @@ type sabotage struct {
 	met     int    // how many of them the story has come to
 	acted   bool
 	busy    bool // it does not sabotage itself
+	seen    seen // what it could have acted on
 }
 
 func newSabotage(c *Control) (*sabotage, error) {
@@ -77,7 +78,7 @@ const sabotagedPatience = 3 * time.Second
 // the catalogue expects, or where the control never came to act. The run may
 // have broken after the claim was judged.
 func Sabotage(ctx context.Context, l *Lab, c *Claim) (*record.Run, record.Verdict, error) {
-	r, acted, err := sabotaged(ctx, l, Options{Args: c.Control.Args, Control: &c.Control, Patience: sabotagedPatience})
+	r, run, err := sabotaged(ctx, l, Options{Args: c.Control.Args, Control: &c.Control, Patience: sabotagedPatience})
 	if err != nil {
 		return nil, "", err
 	}
@@ -88,8 +89,10 @@ func Sabotage(ctx context.Context, l *Lab, c *Claim) (*record.Run, record.Verdic
 		}
 	}
 	switch {
-	case !acted:
-		err = fmt.Errorf("the control never acts: nothing is %s%s", c.Control.Segment, c.Control.Before)
+	case !run.control.acted && r.Error != "":
+		err = errors.New("the control has not acted when its run ends: " + r.Error)
+	case !run.control.acted:
+		err = run.control.neverActs(run.script)
 	case verdict == "":
 		err = errors.New("in the control's run the claim is not judged: " + r.Error)
 	case !verdict.IsSurprise(c.Myth):
@@ -101,7 +104,11 @@ func Sabotage(ctx context.Context, l *Lab, c *Claim) (*record.Run, record.Verdic
 // tamper does what the control of the run does to segments.
 func (r *run) tamper(s *Segment) {
 	c := r.control
-	if c == nil || c.Segment == "" || c.acted || c.busy || !c.segment.Matches(r.rig.Subject(s.packet)) || !r.concerns(c.Of, s.packet) {
+	if c == nil || c.Segment == "" || c.acted || c.busy {
+		return
+	}
+	c.seen.add(r.nameOf(s.packet))
+	if !c.segment.Matches(r.rig.Subject(s.packet)) || !r.concerns(c.Of, s.packet) {
 		return
 	}
 	if c.met++; c.met != c.nth {
@@ -137,7 +144,11 @@ func (r *run) concerns(name string, p *wire.Packet) bool {
 // socket.
 func (r *run) beforeCall(socket, call string) {
 	c := r.control
-	if c == nil || c.busy || c.before != socket+":"+call {
+	if c == nil || c.before == "" || c.acted || c.busy {
+		return
+	}
+	c.seen.add(socket + ":" + call)
+	if c.before != socket+":"+call {
 		return
 	}
 	if c.met++; c.met != c.nth {

@@ -267,7 +267,7 @@ func TestAwaitsAnother(t *testing.T) {
 		s.Wire.Next("SYN").Drop()
 		s.Wire.Of(client).Retransmission("client:FIN,ACK") // while the SYN is sent again, and again
 	})
-	if r.Outcome != record.Broken || !strings.HasPrefix(r.Error, "wire: no client:FIN,ACK came") || r.Late != nil {
+	if r.Outcome != record.Broken || !strings.HasPrefix(complaint(r), "wire: no client:FIN,ACK came") || r.Late != nil {
 		t.Errorf("%s; late %+v", r.Error, r.Late)
 	}
 }

@@ -91,7 +91,7 @@ func TestEventsRefused(t *testing.T) {
 			s.Server.Listen(80, 1)
 			t.Errorf("%s: the story goes on", name)
 		})
-		if r.Outcome != record.Broken || r.Error != full.Error() {
+		if r.Outcome != record.Broken || complaint(r) != full.Error() {
 			t.Errorf("%s: %s, %q", name, r.Outcome, r.Error)
 		}
 	}

@@ -221,7 +221,7 @@ func TestFaultsLeaveNothing(t *testing.T) {
 		}
 	}
 	r := tell(t, lab.Options{Budget: 50 * time.Millisecond}, func(s *lab.Script) { s.Wire.Next("SYN") })
-	if !strings.HasPrefix(r.Error, "after 50ms") {
+	if !strings.HasPrefix(complaint(r), "after 50ms") {
 		t.Errorf("outcome %s: %s", r.Outcome, r.Error)
 	}
 	leftNothing(t, before)

@@ -69,14 +69,15 @@ func Run(ctx context.Context, l *Lab, o Options) (*record.Run, error) {
 	return rec, err
 }
 
-// sabotaged is Run. It reports whether the control of the run came to act.
-func sabotaged(ctx context.Context, l *Lab, o Options) (rec *record.Run, acted bool, err error) {
+// sabotaged is Run. It returns what stands behind the story, too, which knows whether the
+// control of the run came to act.
+func sabotaged(ctx context.Context, l *Lab, o Options) (*record.Run, *run, error) {
 	r, err := newRun(l, o)
 	if err != nil {
-		return nil, false, err
+		return nil, nil, err
 	}
-	rec, err = r.run(ctx)
-	return rec, r.control != nil && r.control.acted, err
+	rec, err := r.run(ctx)
+	return rec, r, err
 }
 
 func (r *run) run(ctx context.Context) (*record.Run, error) {
@@ -164,7 +165,7 @@ func (r *run) tell(g *rig.Rig) {
 	ended := false
 	defer func() {
 		if wrong := recover(); wrong != nil { // a mistake in the story is no claim's fault
-			r.failure = fmt.Errorf("the story panicked: %v", wrong)
+			r.failure = r.located(fmt.Errorf("the story panicked: %v", wrong), where())
 		}
 		if !ended && !r.stopped && r.failure == nil {
 			r.failure = errors.New("the story ended its goroutine")
@@ -260,16 +261,20 @@ func (r *run) fail(err error) {
 	if errors.Is(err, rig.ErrCanceled) && r.rig.OverBudget() {
 		err = r.stuck(r.rig.Journal.Events())
 	}
-	r.failure = r.located(err)
+	r.failure = r.located(err, where())
 	runtime.Goexit()
 }
 
-// located says of an error where in its text the story is, if it has one.
-func (r *run) located(err error) error {
+// located says of an error where in its text the story is: where it says so itself, and
+// else at a place in Go, if there is one.
+func (r *run) located(err error, place string) error {
 	if at, _ := r.at.Load().(string); at != "" {
-		return fmt.Errorf("%s: %w", at, err)
+		place = at
 	}
-	return err
+	if place == "" {
+		return err
+	}
+	return fmt.Errorf("%s: %w", place, err)
 }
 
 // must ends the story if err, which is the instrument's, is not nil.
@@ -298,7 +303,7 @@ func (r *run) abandoned(g *rig.Rig) (*record.Run, error) {
 	if len(events) > 0 {
 		frozen.duration = events[len(events)-1].At
 	}
-	frozen.failure = r.located(frozen.stuck(events))
+	frozen.failure = r.located(frozen.stuck(events), "")
 	return frozen.record(events), nil
 }
 

@@ -144,10 +144,10 @@ func TestBroken(t *testing.T) {
 		want  string
 	}{
 		"no such segment": {func(s *lab.Script) { established(s); s.Wire.Next("server:FIN,ACK") }, "wire: no server:FIN,ACK came; on the wire: client: nothing; server: nothing"},
-		"no such flag":    {func(s *lab.Script) { s.Wire.Next("SIN") }, `segment "SIN": no flag is called "SIN"`},
+		"no such flag":    {func(s *lab.Script) { s.Wire.Next("SIN") }, `segment "SIN": no flag is called "SIN"; there are FIN, SYN, RST, PSH, ACK, URG, ECE, CWR, and several are joined as SYN,ACK; a segment with data is data`},
 		"unexpected errno": {func(s *lab.Script) { s.Server.Listen(80, 1); s.Server.Listen(80, 1) },
 			"server: bind(4): EADDRINUSE"},
-		"nothing to accept":   {func(s *lab.Script) { s.Server.Listen(80, 1).Accept() }, "server: accept(3): EAGAIN"},
+		"nothing to accept":   {func(s *lab.Script) { s.Server.Listen(80, 1).Accept() }, "server: accept(3): EAGAIN; on the wire: client: nothing; server: nothing"},
 		"unjudged":            {func(s *lab.Script) {}, "claim it-is was not judged"},
 		"judged twice":        {func(s *lab.Script) { yes(s); yes(s) }, "claim it-is was judged twice"},
 		"unknown claim":       {func(s *lab.Script) { s.Expect("nonsense", lab.Is("it", 1, 1)) }, "claim nonsense: the lab has none of that name"},
@@ -182,7 +182,7 @@ func TestBroken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := tell(t, lab.Options{Patience: 50 * time.Millisecond}, test.story, claim)
-			if r.Outcome != record.Broken || r.Error != test.want {
+			if r.Outcome != record.Broken || complaint(r) != test.want {
 				t.Errorf("outcome %s: %s\nwant broken: %s", r.Outcome, r.Error, test.want)
 			}
 			if c := r.Claims[0]; c.Verdict != record.VerdictBroken || c.Surprise || c.Reason == "" {

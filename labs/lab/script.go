@@ -154,7 +154,7 @@ func tooSlow(why string) record.Claim {
 }
 
 // At says where in its text the story is now: "mine.star:7:14". An error that ends
-// the story begins with that.
+// the story begins with that; without it, with the story's line in Go.
 func (s *Script) At(where string) { s.run.at.Store(where) }
 
 // Fail ends the story for a mistake of its own.

@@ -99,6 +99,9 @@ func (s *Sock) fail(call, why string) {
 // ofConnections.
 func (s *Sock) refused(call, errno string) {
 	s.program.run.faulty = !slices.ContainsFunc(ofConnections, func(e unix.Errno) bool { return unix.ErrnoName(e) == errno })
+	if errno == unix.ErrnoName(unix.EAGAIN) { // what it would wait for may be on its way
+		errno += "; on the wire: " + s.program.run.onTheWire()
+	}
 	s.fail(call, errno)
 }
 
@@ -255,7 +258,7 @@ func (s *Sock) Outcome() string {
 	outcome := s.connected(s.program.run.rig.Deadline())
 	if outcome == unix.ErrnoName(unix.EINPROGRESS) {
 		inVain()
-		s.fail("connect", "it does not complete")
+		s.fail("connect", "it does not complete; on the wire: "+s.program.run.onTheWire())
 	}
 	return outcome
 }

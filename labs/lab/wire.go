@@ -56,7 +56,7 @@ func (w *Wire) Next(name string) *Segment {
 		}
 	}
 	inVain()
-	w.run.fail(fmt.Errorf("wire: no %s came; on the wire: %s", name, w.run.onTheWire()))
+	w.run.fail(fmt.Errorf("wire: no %s came; on the wire: %s%s", name, w.run.onTheWire(), w.byTimer(p)))
 	return nil
 }
 
@@ -269,13 +269,18 @@ func (s *Script) OnTheWire() []string {
 	}
 	names := []string{}
 	for _, k := range g.Wire().Waiting() {
-		p := pattern.Pattern{From: g.Hosts[k.From].Name, Flags: pattern.Plain(k.Flags), Again: k.Retransmission}
-		if plainData(k) {
-			p.AnyFlags, p.Data, p.Seq = true, true, pattern.Exactly(k.RelSeq)
-		}
-		names = append(names, p.String())
+		names = append(names, s.run.nameOf(k))
 	}
 	return names
+}
+
+// nameOf names a packet by a pattern that it matches.
+func (r *run) nameOf(k *wire.Packet) string {
+	p := pattern.Pattern{From: r.rig.Hosts[k.From].Name, Flags: pattern.Plain(k.Flags), Again: k.Retransmission}
+	if plainData(k) {
+		p.AnyFlags, p.Data, p.Seq = true, true, pattern.Exactly(k.RelSeq)
+	}
+	return p.String()
 }
 
 // named names the packets from a host that match.

@@ -112,7 +112,7 @@ func Parse(text string) (Pattern, error) {
 	} else {
 		var err error
 		if p.Flags, err = segment.ParseFlags(name); err != nil {
-			return Pattern{}, err
+			return Pattern{}, fmt.Errorf("%w; a segment with data is data", err)
 		}
 	}
 	for _, word := range words[1:] {

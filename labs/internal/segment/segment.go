@@ -115,7 +115,7 @@ func ParseFlags(text string) (Flags, error) {
 	for name := range strings.SplitSeq(text, ",") {
 		i := slices.Index(flagNames[:], name)
 		if i < 0 {
-			return 0, fmt.Errorf("segment %q: no flag is called %q", text, name)
+			return 0, fmt.Errorf("segment %q: no flag is called %q; there are %s, and several are joined as SYN,ACK", text, name, strings.Join(flagNames[:], ", "))
 		}
 		f |= 1 << i
 	}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -128,7 +129,7 @@ func Punctual(t testing.TB, golden string, run func() *record.Run) *record.Run {
 	t.Helper()
 	text, err := os.ReadFile(golden)
 	if err != nil && !*update {
-		t.Fatal(err)
+		t.Fatalf("%v; %s", err, writes(t))
 	}
 	for range Attempts - 1 {
 		r := run()
@@ -164,11 +165,17 @@ func Golden(t *testing.T, file, got string) {
 	}
 	want, err := os.ReadFile(file)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v; %s", err, writes(t))
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s differs (-golden +got); `make golden` writes it anew:\n%s", file, diff)
+		t.Errorf("%s differs (-golden +got); %s, and `make golden` all of them:\n%s", file, writes(t), diff)
 	}
+}
+
+// writes says how the golden file of a test is written: of a lab, all its files.
+func writes(t testing.TB) string {
+	name := strings.Split(t.Name(), "/")
+	return fmt.Sprintf("`go test -run %s -update` in this folder writes it", strings.Join(name[:min(2, len(name))], "/"))
 }
 
 // declared checks that the lab names a socket option that a call of it is about.
@@ -198,7 +205,7 @@ func control(t *testing.T, l *lab.Lab, c lab.Claim) {
 		case (verdict == record.Inapplicable || r != nil && (r.Late != nil || r.HeldUp.For > tellsTimers)) && attempt < Attempts-1:
 			t.Log(err)
 		case r != nil:
-			t.Fatalf("%v (run: %s %s)\n%s", err, r.Outcome, r.Error, Picture(t, r))
+			t.Fatalf("%v\n%s", err, Picture(t, r))
 		default:
 			t.Fatal(err)
 		}
