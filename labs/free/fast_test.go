@@ -57,6 +57,30 @@ func TestFast(t *testing.T) {
 	}
 }
 
+// With Fast a receive buffer has room for many bursts, or the sender would wait until each
+// has been read. What the user sets wins.
+func TestFastBuffers(t *testing.T) {
+	t.Parallel()
+	const key = "net.ipv4.tcp_rmem"
+	for name, test := range map[string]struct {
+		o    Options
+		want string
+	}{
+		"fast":             {Options{Fast: true}, "4096 1048576 6291456"},
+		"plain":            {Options{}, "4096 131072 6291456"},
+		"fast, and set":    {Options{Fast: true, Sysctls: []Sysctl{{"", key, "4096 200000 6291456"}}}, "4096 200000 6291456"},
+		"fast, one is set": {Options{Fast: true, Sysctls: []Sysctl{{Server, key, "4096 200000 6291456"}}}, "4096 1048576 6291456"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test.o.Client = []string{"true"}
+			if got := strings.Join(strings.Fields(runs(t, test.o).Environment.Sysctls[Client][key]), " "); got != test.want {
+				t.Errorf("the client's %s is %q, want %q", key, got, test.want)
+			}
+		})
+	}
+}
+
 // Nothing is lost that no rule loses, however much there is of it.
 func TestNothingLost(t *testing.T) {
 	t.Parallel()

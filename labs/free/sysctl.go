@@ -11,6 +11,11 @@ import (
 	"github.com/tcplab/tcplab/labs/machine"
 )
 
+// roomForBursts is the receive buffer of Options.Fast. The pinned one of 128 kB has room
+// for little more than one burst: the sender would wait until each has been read, and
+// carry a third. One that is much larger than a processor's cache makes it slower again.
+var roomForBursts = Sysctl{Key: "net.ipv4.tcp_rmem", Value: "4096 1048576 6291456"}
+
 // configure sets a host's sysctls, and brings up its loopback interface: programs
 // expect one.
 func (r *run) configure(h *stack.Host) error {
@@ -22,7 +27,11 @@ func (r *run) configure(h *stack.Host) error {
 	if err := set(values); err != nil {
 		return err
 	}
-	for _, s := range r.o.Sysctls {
+	settings := r.o.Sysctls
+	if r.o.Fast && !r.o.HostSysctls {
+		settings = append([]Sysctl{roomForBursts}, settings...)
+	}
+	for _, s := range settings {
 		if s.Side != "" && s.Side != h.Name {
 			continue
 		}

@@ -3,7 +3,6 @@ package rig
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
@@ -192,16 +191,12 @@ func (g *Rig) Decide(p *wire.Packet, fate record.Fate, forged bool) error {
 		segment.SetSum(p.Raw)
 		p.Partial = false
 	}
-	raw := p.Raw
-	if g.wire.Recycles { // the record is to have one of its own
-		raw = slices.Clone(raw)
-	}
 	return g.Journal.Add(&record.Segment{
 		From: g.Hosts[p.From].Name, To: to.Name, Src: p.Src, Dst: p.Dst,
 		Flags: p.Flags.String(), Seq: p.RelSeq, Ack: p.RelAck, Win: p.Window, Len: p.Len, Options: p.OptionsText(),
 		ECN: ecn[p.ECN], Urgent: p.Urgent, SACK: SACKText(p),
 		Fate: fate, Retransmission: p.Retransmission, Cause: g.cause(p), Forged: forged, Timestamp: timestamp(p),
-		ID: p.ID, SentAt: g.Journal.Since(p.SentAt), Raw: raw,
+		ID: p.ID, SentAt: g.Journal.Since(p.SentAt), Raw: g.wire.Keep(p),
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"math/bits"
 	"net/netip"
 	"slices"
 )
@@ -141,17 +142,26 @@ func pseudoHeader(headers []byte, protocol byte, length int) []byte {
 }
 
 // checksum is the Internet checksum (RFC 1071) of parts that follow each other.
-// None but the last may have an odd length.
+// None but the last may have an odd length. It adds eight bytes at a time, which §2(B)
+// allows: a burst has tens of thousands of them.
 func checksum(parts ...[]byte) uint16 {
-	var sum uint64
+	var sum, carry uint64
 	for _, b := range parts {
+		for ; len(b) >= 32; b = b[32:] {
+			sum, carry = bits.Add64(sum, binary.BigEndian.Uint64(b), carry)
+			sum, carry = bits.Add64(sum, binary.BigEndian.Uint64(b[8:]), carry)
+			sum, carry = bits.Add64(sum, binary.BigEndian.Uint64(b[16:]), carry)
+			sum, carry = bits.Add64(sum, binary.BigEndian.Uint64(b[24:]), carry)
+		}
 		for ; len(b) > 1; b = b[2:] {
-			sum += uint64(binary.BigEndian.Uint16(b))
+			sum, carry = bits.Add64(sum, uint64(binary.BigEndian.Uint16(b)), carry)
 		}
 		if len(b) == 1 {
-			sum += uint64(b[0]) << 8
+			sum, carry = bits.Add64(sum, uint64(b[0])<<8, carry)
 		}
 	}
+	sum, carry = bits.Add64(sum, 0, carry)
+	sum += carry
 	for sum > math.MaxUint16 {
 		sum = sum>>16 + sum&math.MaxUint16
 	}

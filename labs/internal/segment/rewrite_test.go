@@ -1,7 +1,9 @@
 package segment
 
 import (
+	"bytes"
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -134,4 +136,31 @@ func FuzzRewrite(f *testing.F) {
 		}
 		checksums(t, rewritten, at)
 	})
+}
+
+// The checksum is that of RFC 1071 §4.1, which adds two bytes at a time, for all lengths.
+func TestChecksum(t *testing.T) {
+	plain := func(b []byte) uint16 {
+		var sum uint32
+		for i, c := range b {
+			sum += uint32(c) << (8 * uint(1-i%2))
+			sum = sum>>16 + sum&0xffff
+		}
+		return ^uint16(sum)
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	all := bytes.Repeat([]byte{0xff}, 100)
+	for length := range 100 {
+		some := make([]byte, length)
+		for i := range some {
+			some[i] = byte(random.Uint32())
+		}
+		for _, b := range [][]byte{some, make([]byte, length), all[:length]} {
+			for cut := 0; cut <= length; cut += 2 {
+				if got, want := checksum(b[:cut], b[cut:]), plain(b); got != want {
+					t.Fatalf("the checksum of % x in %d and %d bytes is %#04x, want %#04x", b, cut, length-cut, got, want)
+				}
+			}
+		}
+	}
 }

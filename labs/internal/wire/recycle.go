@@ -8,30 +8,43 @@ import "slices"
 // be as long as a burst gets.
 const smallFrame = 2048
 
-type buffers struct{ small, large [][]byte }
+// buffers are free ones, of one size.
+type buffers [][]byte
 
-// of returns the buffers for frames of a length, and how long these are.
-func (b *buffers) of(length int) (free *[][]byte, size int) {
-	if length <= smallFrame {
-		return &b.small, smallFrame
+// take returns a buffer that was used before, or else a new one.
+func (b *buffers) take(size int) []byte {
+	last := len(*b) - 1
+	if last < 0 {
+		return make([]byte, size)
 	}
-	return &b.large, maxFrame
+	buf := (*b)[last]
+	*b = (*b)[:last]
+	return buf
 }
 
-// clone returns a copy of a frame, in a buffer that was used before if there is one.
-func (w *Wire) clone(frame []byte) []byte {
-	if !w.Recycles {
+// frame returns the first bytes of w.buf as a frame that is nobody else's. One that is
+// long is not copied: it keeps the buffer, and w.buf becomes another.
+func (w *Wire) frame(length int) []byte {
+	frame := w.buf[:length]
+	switch {
+	case !w.Recycles:
 		return slices.Clone(frame)
+	case length <= smallFrame:
+		buf := w.small.take(smallFrame)
+		return buf[:copy(buf, frame)]
 	}
-	free, size := w.buffers.of(len(frame))
-	var buf []byte
-	if last := len(*free) - 1; last >= 0 {
-		buf = (*free)[last]
-		*free = (*free)[:last]
-	} else {
-		buf = make([]byte, size)
+	w.buf = w.large.take(maxFrame)
+	return frame
+}
+
+// Keep returns a packet's Raw for good: Recycle does not take it back. A frame that fills
+// its buffer is not copied.
+func (w *Wire) Keep(p *Packet) []byte {
+	if w.Recycles && 2*len(p.frame) < cap(p.frame) {
+		return slices.Clone(p.Raw)
 	}
-	return buf[:copy(buf[:len(frame)], frame)]
+	p.kept = true
+	return p.Raw
 }
 
 // Recycle takes back the buffer of a packet that nobody needs any more.
@@ -41,6 +54,11 @@ func (w *Wire) Recycle(p *Packet) {
 		return
 	}
 	p.frame, p.Raw, p.Data, p.Options = nil, nil, nil, nil
-	free, size := w.buffers.of(cap(frame))
-	*free = append(*free, frame[:size])
+	switch {
+	case p.kept:
+	case cap(frame) == smallFrame:
+		w.small = append(w.small, frame[:smallFrame])
+	default:
+		w.large = append(w.large, frame[:maxFrame])
+	}
 }

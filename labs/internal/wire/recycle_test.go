@@ -39,8 +39,32 @@ func TestRecycle(t *testing.T) {
 				t.Error("a packet still has what was taken back")
 			}
 		}
-		if n, m := len(w.buffers.small), len(w.buffers.large); n != 2 || m != 1 {
+		if n, m := len(w.small), len(w.large); n != 2 || m != 1 {
 			t.Errorf("round %d: %d small and %d large buffers are there again, want 2 and 1", round, n, m)
+		}
+	}
+}
+
+// What was asked for with Keep stays as it is, whatever the wire uses again.
+func TestKeep(t *testing.T) {
+	w, hosts := plug(t)
+	w.Recycles = true
+	texts := []string{"short", strings.Repeat("a middle one ", 300), strings.Repeat("a long one ", 5000)}
+	var kept [][]byte
+	for round := range uint32(3) {
+		for i, text := range texts {
+			hosts[client].send(t, packet(t, client, 40000, "PA", 1000*round+uint32(i), 1, text))
+			if err := w.Drain(client, false); err != nil {
+				t.Fatal(err)
+			}
+			p := w.Take(func(*Packet) bool { return true })
+			kept = append(kept, w.Keep(p))
+			w.Recycle(p)
+		}
+	}
+	for i, raw := range kept {
+		if want := texts[i%len(texts)]; !bytes.HasSuffix(raw, []byte(want)) {
+			t.Errorf("packet %d has become %.60q", i, raw)
 		}
 	}
 }

@@ -37,6 +37,7 @@ type Packet struct {
 	// Partial reports that there is no TCP checksum in Raw yet: see Wire.Header.
 	Partial bool
 	frame   []byte // Raw and what stands before it; nil for a packet that nobody has sent
+	kept    bool   // by the record, and never used again
 	segment.Segment
 	SentAt time.Time // when it was seen on the wire, which may be some time later
 	// Begun is when the action began in the course of which it was seen: it was
@@ -74,9 +75,9 @@ type Wire struct {
 	ports   []Port
 	cancel  int // descriptor that becomes readable when all waiting must end
 	waiting []*Packet
-	buf     [maxFrame]byte
-	seen    int // packets, and so the latest one's ID
-	sent    int // by hosts, but for what timers have sent
+	buf     []byte // of maxFrame bytes, for the next frame
+	seen    int    // packets, and so the latest one's ID
+	sent    int    // by hosts, but for what timers have sent
 	begun   time.Time
 	streams map[stream]*sent
 
@@ -87,9 +88,10 @@ type Wire struct {
 	// while raw is valid, and returns the port that receives it, or -1 where it is lost.
 	// Without it such packets are lost.
 	Other func(from int, raw []byte) (to int)
-	// Recycles is set where a packet's Raw is nobody's any more after Recycle.
-	Recycles bool
-	buffers  buffers
+	// Recycles is set where a packet's Raw is nobody's any more after Recycle, but for
+	// whoever has asked for it with Keep.
+	Recycles     bool
+	small, large buffers
 }
 
 type stream struct{ src, dst netip.AddrPort }
@@ -117,7 +119,7 @@ var ErrCanceled = errors.New("interrupted")
 // the descriptor cancel is readable.
 func New(cancel int, ports ...Port) *Wire {
 	return &Wire{
-		ports: ports, cancel: cancel, streams: map[stream]*sent{},
+		ports: ports, cancel: cancel, streams: map[stream]*sent{}, buf: make([]byte, maxFrame),
 	}
 }
 
@@ -180,11 +182,11 @@ func (w *Wire) Begin(now time.Time) { w.begun = now }
 // itself or, where provoked is true, in the course of the latest delivery.
 func (w *Wire) Drain(from int, provoked bool) error {
 	for {
-		n, err := w.ports[from].Device.Read(w.buf[:])
+		n, err := w.ports[from].Device.Read(w.buf)
 		if err != nil || n == 0 {
 			return err
 		}
-		if err := w.add(from, w.buf[:n], provoked); err != nil {
+		if err := w.add(from, w.frame(n), provoked); err != nil {
 			return err
 		}
 	}
@@ -235,13 +237,12 @@ func Poll(fds []unix.PollFd, deadline time.Time) error {
 	}
 }
 
-// add puts a packet on the wire. What is not TCP (router solicitations,
+// add puts a packet on the wire, which keeps its frame. What is not TCP (router solicitations,
 // multicast reports) is no part of any story and is lost here, if there is no Other.
 func (w *Wire) add(from int, frame []byte, provoked bool) error {
 	if len(frame) < w.Header {
 		return fmt.Errorf("a frame of %d bytes", len(frame))
 	}
-	frame = w.clone(frame) // what is decoded points into it
 	raw := frame[w.Header:]
 	seg, err := segment.Decode(raw)
 	switch {
