@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	_ "embed"
 	"encoding/hex"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"net/netip"
 	"strconv"
+	"strings"
 
 	"github.com/tcplab/tcplab/labs/record"
 )
@@ -142,10 +144,14 @@ func inline(r *record.Run, o Options, l layout) template.HTML {
 	return p.inline(r)
 }
 
-// inline is the picture as a part of a page.
+// inline is the ladder as a part of a page: a picture for each of its bands.
 func (p *picture) inline(r *record.Run) template.HTML {
-	return template.HTML(fmt.Sprintf(`<svg viewBox="0 0 %g %g" role="img" aria-label="%s">%s</svg>`,
-		p.span, p.y+8, p.escape(r.Title), p.body.String()))
+	var all strings.Builder
+	for _, b := range p.bands {
+		fmt.Fprintf(&all, `<svg viewBox="0 %g %g %g" role="img" aria-label="%s">%s</svg>`,
+			b.top, p.span, b.bottom-b.top, p.escape(cmp.Or(b.title, r.Title)), b.body)
+	}
+	return template.HTML(all.String())
 }
 
 // inlinePlots are the plots for the page; "" where nothing is worth one.

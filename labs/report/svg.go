@@ -15,6 +15,7 @@ func SVG(w io.Writer, r *record.Run, o Options) error {
 	p := newPicture(r, o, wideLayout)
 	p.title(r)
 	p.ladder(r)
+	p.body.WriteString(p.bodies())
 	p.plots(r)
 	_, err := fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %g %g" width="%g" height="%g" role="img" aria-label="%s">`+
 		"\n<style>%s%s</style>\n<rect class=\"paper\" width=\"100%%\" height=\"100%%\"/>\n%s</svg>\n",
@@ -70,6 +71,7 @@ type picture struct {
 	body    strings.Builder
 	out     strings.Builder // of the row that is being drawn
 	y       float64         // top of what comes next
+	bands   []band          // the ladder, which a page shows one by one
 	times   bool            // the ladder has a column of times
 	timed   bool            // times may be shown
 	sides
@@ -116,25 +118,62 @@ func (p *picture) title(r *record.Run) {
 // ladder draws the lifelines, and all rows between them.
 func (p *picture) ladder(r *record.Run) { p.draw(stepRows(r, p.options)) }
 
+// A band is a ladder's rows from one heading to the next. On a page each is an element
+// of its own, between which a printer may begin a new sheet.
+type band struct {
+	title       string // its heading, if it has one
+	top, bottom float64
+	body        string
+}
+
+// bodies are all bands in one.
+func (p *picture) bodies() string {
+	var all strings.Builder
+	for _, b := range p.bands {
+		all.WriteString(b.body)
+	}
+	return all.String()
+}
+
+// tall is how high a band may become: a fifth of a printed sheet.
+const tall = 280
+
 // draw draws the lifelines, and these rows between them.
 func (p *picture) draw(all []row) {
-	top := p.hosts(p.y + lineStep)
-	heads := p.out.String()
+	from := p.y
+	life := p.hosts(p.y+lineStep) + 8
+	p.y = life + 4
+	var title string
+	rows := p.out.String() + "\n"
 	p.out.Reset()
-	p.y = top + 12
-	var rows strings.Builder
+	end := func() {
+		p.bands = append(p.bands, band{title, from, p.y, fmt.Sprintf("<g class=\"ladder\">\n%s%s</g>\n", p.lifelines(life), rows)})
+		from, life, title, rows = p.y, p.y, "", ""
+	}
 	step := -1
 	for _, row := range all {
+		if row.kind == heading && step >= 0 || row.kind != tally && p.y-from > tall {
+			end()
+		}
+		if row.kind == heading {
+			title = row.remark
+		}
 		if row.kind != tally || step < 0 { // a tally belongs to the step above it
 			step++
 		}
-		rows.WriteString(p.row(row.cleaned(p.clean), step))
+		rows += p.row(row.cleaned(p.clean), step)
 	}
-	fmt.Fprintf(&p.body, "<g class=\"ladder\">\n<line class=\"life\" x1=\"%g\" x2=\"%g\" y1=\"%g\" y2=\"%g\"/>", p.left, p.left, top+8, p.y)
+	end()
+}
+
+// lifelines draws the hosts' lines, from y down to what comes next.
+func (p *picture) lifelines(y float64) string {
+	const line = `<line class="life" x1="%[1]g" x2="%[1]g" y1="%[2]g" y2="%[3]g"/>`
+	both := fmt.Sprintf(line, p.left, y, p.y)
 	if !p.alone {
-		fmt.Fprintf(&p.body, "<line class=\"life\" x1=\"%g\" x2=\"%g\" y1=\"%g\" y2=\"%g\"/>", p.right, p.right, top+8, p.y)
+		both += fmt.Sprintf(line, p.right, y, p.y)
 	}
-	p.body.WriteString(heads + "\n" + rows.String() + "</g>\n")
+	return both
 }
 
 // hosts names the hosts, from y on, and returns where their last line stands.

@@ -105,7 +105,7 @@ func TestSVGFits(t *testing.T) {
 		for _, l := range []layout{wideLayout, narrowLayout} {
 			p := newPicture(run, with, l)
 			p.ladder(run)
-			texts := text.FindAllStringSubmatch(p.body.String(), -1)
+			texts := text.FindAllStringSubmatch(p.bodies(), -1)
 			if len(texts) == 0 && len(run.Events) > 0 {
 				t.Errorf("%s: no text was found", name)
 			}
@@ -120,6 +120,31 @@ func TestSVGFits(t *testing.T) {
 					t.Errorf("%s: %q goes from %g to %g, and the picture is %g wide", name, m[4], left, left+wide, p.span)
 				}
 			}
+		}
+	}
+}
+
+// On a page a ladder is several pictures, one below the other, so that a printer can begin
+// a new sheet between them.
+func TestSVGBands(t *testing.T) {
+	for name, run := range everyRun() {
+		p := newPicture(run, with, wideLayout)
+		p.ladder(run)
+		at := 0.0
+		for i, b := range p.bands {
+			if b.top != at || b.bottom < b.top {
+				t.Errorf("%s: picture %d goes from %g to %g, and the one before it to %g", name, i, b.top, b.bottom, at)
+			}
+			if b.bottom-b.top > 3*tall {
+				t.Errorf("%s: picture %d is %g high", name, i, b.bottom-b.top)
+			}
+			at = b.bottom
+		}
+		if at != p.y {
+			t.Errorf("%s: the last picture goes to %g, and the ladder to %g", name, at, p.y)
+		}
+		if name == "transfer" && len(p.bands) < 3 {
+			t.Errorf("%s: %d pictures", name, len(p.bands))
 		}
 	}
 }
