@@ -12,6 +12,9 @@ import (
 type waits struct {
 	latest map[string]time.Duration // host → when a segment last arrived there
 	told   bool                     // that a timer may be late
+	// until is where the last row for a delayed ACK stands: one that was sent before it
+	// came during that wait.
+	until time.Duration
 }
 
 // arrives takes in that a segment has arrived.
@@ -28,11 +31,13 @@ func (k *waits) arrives(e record.Event, s *record.Segment) {
 // delayed adds, before an ACK that its sender has put off, a row that says for how
 // long: the timer is the kernel's, and no wait of the record's tells of it.
 func (b *rowBuilder) delayed(e record.Event, s *record.Segment) {
-	if !b.delays(s) || b.held[s.ID] {
+	since, arrived := b.latest[s.From]
+	if !b.delays(s) || b.held[s.ID] || s.SentAt < max(since, b.until) { // the story has waited for something else
 		return
 	}
+	b.until = e.At
 	text := fmt.Sprintf("waited for the %s's delayed-ACK timer", s.From)
-	if since, ok := b.latest[s.From]; ok {
+	if arrived {
 		text = fmt.Sprintf("waited %d ms for the %s's delayed-ACK timer", (s.SentAt - since).Milliseconds(), s.From)
 	}
 	b.remark(e, waiting, text)

@@ -55,3 +55,38 @@ func TestPause(t *testing.T) {
 		}
 	}
 }
+
+// A delayed ACK that has come while the story waited for that of another connection gets
+// no row: nobody has waited for it.
+func TestDelayedMeanwhile(t *testing.T) {
+	const ms = time.Millisecond
+	arrives := func(at time.Duration, port int) record.Event {
+		return record.Event{At: at, Body: &record.Segment{ID: port, From: "client", To: "server", Flags: "FIN,ACK", Fate: record.Delivered}}
+	}
+	delayed := func(at, sent time.Duration, id int) record.Event {
+		return record.Event{At: at, Body: &record.Segment{ID: id, From: "server", To: "client", Flags: "ACK", Fate: record.Delivered, Cause: record.ByDelay, SentAt: sent}}
+	}
+	for name, test := range map[string]struct {
+		events []record.Event
+		want   []string
+	}{
+		"one": {[]record.Event{arrives(1*ms, 1), delayed(41*ms, 41*ms, 2)},
+			[]string{"waited 40 ms for the server's delayed-ACK timer"}},
+		"two, and the second's is taken at once": {[]record.Event{arrives(1*ms, 1), arrives(2*ms, 3), delayed(43*ms, 41*ms, 2), delayed(44*ms, 42*ms, 4)},
+			[]string{"waited 39 ms for the server's delayed-ACK timer"}},
+		"two, and something arrives before the second's is taken": {[]record.Event{arrives(1*ms, 1), arrives(2*ms, 3), delayed(42*ms, 41*ms, 2), arrives(50*ms, 5), delayed(51*ms, 42*ms, 4)},
+			[]string{"waited 39 ms for the server's delayed-ACK timer"}},
+		"one after another": {[]record.Event{arrives(1*ms, 1), delayed(41*ms, 41*ms, 2), arrives(50*ms, 3), delayed(90*ms, 90*ms, 4)},
+			[]string{"waited 40 ms for the server's delayed-ACK timer", "waited 40 ms for the server's delayed-ACK timer"}},
+	} {
+		var got []string
+		for _, row := range build(&record.Run{Events: test.events}, true, nil) {
+			if row.remark != "" {
+				got = append(got, row.remark)
+			}
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
