@@ -60,7 +60,7 @@ func (w *Wire) mustCome(name string, k kind) *Segment {
 	if s == nil {
 		e := w.sender(w.parse(name))
 		w.run.fail(fmt.Errorf("wire: no %s came: the %s's %s is gone; on the wire: %s%s",
-			name, e.Host.Name, e.Name, w.run.onTheWire(), w.byTimer(w.parse(name))))
+			name, e.Host.Name, e.Name, w.run.onTheWire(), w.hint(w.parse(name))))
 	}
 	return s
 }
@@ -111,22 +111,29 @@ func (w *Wire) awaited(name string, k kind) (*Segment, TimeLeft) {
 			return nil, timer
 		case overdue:
 			r.fail(fmt.Errorf("wire: no %s came, and the %s's %s is %s; on the wire: %s%s",
-				name, e.Host.Name, e.Name, e.Seen.State, r.onTheWire(), w.byTimer(p)))
+				name, e.Host.Name, e.Name, e.Seen.State, r.onTheWire(), w.hint(p)))
 		}
 		overdue, err = wait.Step()
 		r.must(err)
 	}
 }
 
-// byTimer says, for an error, by which word a segment is awaited that matches and that
-// a timer has sent. Story files have the same two words, in small letters.
-func (w *Wire) byTimer(p pattern.Pattern) string {
+// hint says, for an error, by which word a segment is awaited that matches and that
+// a timer has sent (story files have the same two words, in small letters), or which
+// segment that waits has all the flags, and others.
+func (w *Wire) hint(p pattern.Pattern) string {
+	more := w.waiting(func(k *wire.Packet) bool {
+		return !k.ByTimer() && w.carries(k) && p.Flags != 0 && k.Flags&p.Flags == p.Flags &&
+			(p.From == "" || p.From == w.run.rig.Hosts[k.From].Name)
+	})
 	k := w.waiting(func(k *wire.Packet) bool {
 		return k.ByTimer() && w.carries(k) && p.Matches(w.run.rig.Subject(k))
 	})
 	switch {
-	case k == nil:
+	case k == nil && more == nil:
 		return ""
+	case k == nil:
+		return fmt.Sprintf("; is %s meant?", w.run.nameOf(more))
 	case again.is(k):
 		return "; a timer sent it again: a Retransmission"
 	}

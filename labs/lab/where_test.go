@@ -44,7 +44,7 @@ func TestWhere(t *testing.T) {
 	}
 }
 
-// Where a story awaits by the wrong word what a timer sends, the error names the right one.
+// Where a story awaits a segment by the wrong word or name, the error names the right one.
 func TestWrongWord(t *testing.T) {
 	for name, test := range map[string]struct {
 		story func(*lab.Script)
@@ -60,6 +60,11 @@ func TestWrongWord(t *testing.T) {
 			probeSoon(client)
 			s.Wire.Retransmission("client:ACK")
 		}, "a timer sent it, and it repeats nothing: a Probe"},
+		"FIN without its ACK": {func(s *lab.Script) {
+			client, _ := s.Connection()
+			client.Close()
+			s.Wire.Next("client:FIN")
+		}, "is client:FIN,ACK meant?"},
 		"Next for a SYN again": {func(s *lab.Script) {
 			s.Client.Connect(s.Server.Listen(80, 1))
 			s.Wire.Next("SYN").Drop()

@@ -56,7 +56,7 @@ func (w *Wire) Next(name string) *Segment {
 		}
 	}
 	inVain()
-	w.run.fail(fmt.Errorf("wire: no %s came; on the wire: %s%s", name, w.run.onTheWire(), w.byTimer(p)))
+	w.run.fail(fmt.Errorf("wire: no %s came; on the wire: %s%s", name, w.run.onTheWire(), w.hint(p)))
 	return nil
 }
 

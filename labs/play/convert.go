@@ -59,7 +59,11 @@ func (st *story) arguments(name string, t reflect.Type, args starlark.Tuple, kwa
 		fixed--
 	}
 	if len(args) < fixed || len(args) > fixed && !t.IsVariadic() {
-		return nil, fmt.Errorf("it takes %s, not %d", count(fixed, t.IsVariadic()), len(args))
+		names := ""
+		if all := paramsOf(name); len(all) > 0 {
+			names = " (" + strings.Join(all, ", ") + ")"
+		}
+		return nil, fmt.Errorf("it takes %s%s, not %d", count(fixed, t.IsVariadic()), names, len(args))
 	}
 	var in []reflect.Value
 	for i, a := range args {

@@ -111,7 +111,8 @@ var assigning = map[syntax.Token]syntax.Token{
 
 // hidden is a call of one of our words in place of an expression.
 func hidden(word string, e syntax.Expr, at syntax.Position, args ...syntax.Expr) syntax.Expr {
-	start, end := e.Span()
+	start, end := span(e)
+	end.Col-- // a call's span has its parenthesis in it
 	return &syntax.CallExpr{Fn: &syntax.Ident{NamePos: start, Name: word}, Lparen: at, Args: args, Rparen: end}
 }
 

@@ -133,7 +133,7 @@ func TestBreaks(t *testing.T) {
 		`w.next("SIN")`:                              `mine.star:3:7: segment "SIN"`,
 		`w.nxt("SYN")`:                               `mine.star:3:2: wire has no .nxt field or method`,
 		`w.next(5)`:                                  `mine.star:3:7: wire.next: argument 1: it is int, want a string`,
-		`w.next()`:                                   `mine.star:3:7: wire.next: it takes 1 argument, not 0`,
+		`w.next()`:                                   `mine.star:3:7: wire.next: it takes 1 argument (name), not 0`,
 		`c.write("x", mode="w")`:                     `mine.star:3:8: sock.write: it takes no argument "mode"`,
 		`client.socket().queue`:                      `mine.star:3:16: sock.queue: the socket has no address yet`,
 		`c.bind("nowhere")`:                          `mine.star:3:7: sock.bind: argument 1: "nowhere" is not an address with a port, as `,
@@ -212,4 +212,26 @@ func FuzzCompile(f *testing.F) {
 			t.Errorf("no place: %v", err)
 		}
 	})
+}
+
+// A claim without a text of its own has that of its arguments, to their last character.
+func TestExpectText(t *testing.T) {
+	for expect, want := range map[string]string{
+		`expect(2, n + 1)`:                      "2 is n + 1",
+		`expect(len(l) + 1, -n)`:                "len(l) + 1 is -n",
+		`expect(l[0] , [7, 8][0])`:              "l[0] is [7, 8][0]",
+		`expect("ab"[0:1], "a" + "b"[1:])`:      `"ab"[0:1] is "a" + "b"[1:]`,
+		`expect(1, 2 if n else l[0])`:           "1 is 2 if n else l[0]",
+		`expect((n + 1), not n)`:                "(n + 1) is not n",
+		"expect(\n\tn *\n\t2, at_least(3 * n))": "n * 2 is at least 3",
+	} {
+		r := told(t, "n = 1\nl = [0]\n"+expect+"\n", lab.Options{})
+		got := ""
+		for _, c := range r.Claims {
+			got += c.Text
+		}
+		if got != want {
+			t.Errorf("%s: %q (%s), want %q", expect, got, r.Error, want)
+		}
+	}
 }

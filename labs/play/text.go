@@ -37,7 +37,7 @@ func at(p syntax.Position) syntax.Position { return syntax.Position{Line: p.Line
 
 // source is what stands in the text for a node, on one line.
 func (t *text) source(n syntax.Node) string {
-	start, end := n.Span()
+	start, end := span(n)
 	if start.Line < 1 || int(end.Line) > len(t.lines) {
 		return "?"
 	}
@@ -54,6 +54,29 @@ func (t *text) source(n syntax.Node) string {
 		b.WriteString(string(line[from:to]) + " ")
 	}
 	return strings.Join(strings.Fields(b.String()), " ")
+}
+
+// span is where a node begins, and where what follows it does. Starlark's own Span leaves out
+// the bracket that ends an index or a slice, also where such an expression is a node's last.
+func span(n syntax.Node) (start, end syntax.Position) {
+	start, end = n.Span()
+	var last syntax.Expr
+	switch n := n.(type) {
+	case *syntax.IndexExpr, *syntax.SliceExpr:
+		end.Col++
+	case *syntax.BinaryExpr:
+		last = n.Y
+	case *syntax.UnaryExpr:
+		last = n.X
+	case *syntax.CondExpr:
+		last = n.False
+	case *syntax.LambdaExpr:
+		last = n.Body
+	}
+	if last != nil {
+		_, end = span(last)
+	}
+	return start, end
 }
 
 // arg is the text of a call's nth argument, or of the one that is given by its name.

@@ -70,7 +70,7 @@ const (
 	heading remarkKind = iota + 1
 	verdict
 	waiting // for a timer of the kernel
-	pause   // nothing moves, and no timer is waited for
+	pause   // time that the story lets pass: no timer is waited for
 	setting
 	tally
 	fold

@@ -74,9 +74,9 @@ func (b *rowBuilder) wait(e record.Event, w *record.Wait) {
 
 func (b *rowBuilder) pauseText(ms int64) string {
 	if !b.times {
-		return "nothing moves for a while"
+		return "the story lets some time pass"
 	}
-	return fmt.Sprintf("nothing moves for %d ms", ms)
+	return fmt.Sprintf("the story lets %d ms pass", ms)
 }
 
 // waitText says how long was waited, for which timer of the kernel, and what it

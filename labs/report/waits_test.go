@@ -43,8 +43,8 @@ func TestPause(t *testing.T) {
 		{At: 400 * time.Millisecond, Body: &record.Wait{Host: "client", Timer: "timewait", For: "part", LeftMS: 60000, WaitedMS: 152}},
 	}}
 	for times, want := range map[bool][]string{
-		true:  {"nothing moves for 80 ms", "nothing moves for 152 ms"},
-		false: {"nothing moves for a while"},
+		true:  {"the story lets 80 ms pass", "the story lets 152 ms pass"},
+		false: {"the story lets some time pass"},
 	} {
 		var got []string
 		for _, row := range build(r, times, nil) {
