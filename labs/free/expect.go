@@ -110,7 +110,7 @@ func (e *Expectation) parseState(text string) error {
 		e.state = record.Close
 	}
 	if !slices.Contains(record.SocketStates, e.state) {
-		return fmt.Errorf("no state is called %q", text)
+		return fmt.Errorf("no state is called %q; there are %s and %s", text, strings.Join(record.SocketStates, ", "), gone)
 	}
 	return nil
 }

@@ -24,6 +24,13 @@ var Grammar = []Form{
 	{"rate SIDE RATE", "so many bits go over the wire in a second: kbit, mbit, gbit", "rate both 10mbit"},
 }
 
+// othersNames are names that other programs have for what a rule does, and its verb. A
+// segment that is corrupt is one that its receiver drops.
+var othersNames = map[string]string{
+	"bandwidth": "rate", "corrupt": "drop", "latency": "delay", "limit_data": "reset",
+	"reset_peer": "reset", "slow_close": "hold", "timeout": "vanish",
+}
+
 // GrammarNote follows the Grammar.
 const GrammarNote = "SEGMENT is [client:|server:]FLAGS [seq=N] [ack=N] [len=N] [win=N] [OPTION] [again] [#n], " +
 	"as in client:SYN#2 or client:SYN TS; data stands for any segment with data; OPTION is mss, wscale, sackOK, sack, TS, md5 or tfo " +

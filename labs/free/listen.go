@@ -16,6 +16,15 @@ func (r *run) reachable(l netip.AddrPort) bool {
 	return !l.Addr().IsLoopback() && (!r.o.IPv6 || l.Addr().Is6())
 }
 
+// untold reports whether a listener is left out of the ladder, which names ports and would
+// show the same twice: on IPv4 one on IPv6 whose port another one has, on IPv6 all on IPv4.
+func (r *run) untold(l netip.AddrPort, all []netip.AddrPort) bool {
+	if r.o.IPv6 {
+		return l.Addr().Is4()
+	}
+	return l.Addr().Is6() && slices.ContainsFunc(all, func(other netip.AddrPort) bool { return other.Port() == l.Port() && other.Addr().Is4() })
+}
+
 // awaitListen carries until the server listens, and reports false where it does not.
 func (r *run) awaitListen() (bool, error) {
 	if r.o.Wait < 0 {
@@ -72,6 +81,9 @@ func (r *run) listens() (bool, error) {
 	for _, l := range all {
 		if !slices.Contains(r.listening, l) {
 			r.listening = append(r.listening, l)
+			if r.untold(l, all) {
+				continue
+			}
 			if err := h.End(rig.Pair{Local: l}, true).GlimpseApart(true); err != nil {
 				return false, err
 			}

@@ -94,6 +94,27 @@ func TestRealPrograms(t *testing.T) {
 	}
 }
 
+// A server that listens on a port twice, for each version of IP, is told of once.
+func TestListensTwice(t *testing.T) {
+	t.Parallel()
+	needs(t, "nginx")
+	for _, ipv6 := range []bool{false, true} {
+		r := runs(t, Options{Server: nginxConf(t), Port: 80, IPv6: ipv6, Client: []string{"true"}})
+		n := 0
+		for _, e := range r.Events {
+			if s, ok := e.Body.(*record.State); ok && s.To == record.Listen && s.From == "" {
+				n++
+				if s.Local.Addr().Is6() != ipv6 {
+					t.Errorf("IPv6 %t: told of is %v", ipv6, s.Local)
+				}
+			}
+		}
+		if n != 1 {
+			t.Errorf("IPv6 %t: told %d times that it listens", ipv6, n)
+		}
+	}
+}
+
 func pythonServer(t *testing.T) string {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "page"), []byte("hello from python\n"), 0o644); err != nil {

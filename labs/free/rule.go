@@ -81,6 +81,10 @@ func ParseRule(text string) (*Rule, error) {
 		err = errors.New("there is nothing in it")
 	default:
 		err = fmt.Errorf("nothing is called %q", verb)
+		if here := othersNames[verb]; here != "" {
+			err = fmt.Errorf("what others call %q is %q here", verb, here)
+			verb = here
+		}
 	}
 	if err != nil {
 		return nil, &GrammarError{"rule", text, err, formsOf(verb)}
@@ -101,6 +105,9 @@ func (r *Rule) segment(text string) (err error) {
 }
 
 func parseSegment(text string) (pattern.Pattern, error) {
+	if word, _, _ := strings.Cut(text, " "); word == both || word == Client || word == Server {
+		return pattern.Pattern{}, fmt.Errorf("%q is a side, and no segment, as client:data is", word)
+	}
 	p, err := pattern.Parse(text)
 	if err == nil && p.From != "" && p.From != Client && p.From != Server {
 		err = fmt.Errorf("no host is called %q: there are %s and %s", p.From, Client, Server)
@@ -170,7 +177,7 @@ func (r *Rule) parseVanish(text string) error {
 func (r *Rule) parseDelay(text string) (err error) {
 	i := strings.LastIndex(text, " ")
 	if i < 0 {
-		return errors.New("for how long?")
+		return errors.New("of what, and for how long?")
 	}
 	if r.time, err = parseTime(text[i+1:]); err != nil {
 		return err
@@ -178,6 +185,9 @@ func (r *Rule) parseDelay(text string) (err error) {
 	if r.side(text[:i]) == nil {
 		r.do = delayAll
 		return nil
+	}
+	if side, more, _ := strings.Cut(text[:i], " "); r.side(side) == nil {
+		return fmt.Errorf("%q: a side's packets are all as late", more+text[i:])
 	}
 	r.do = delayOne
 	return r.segment(text[:i])
@@ -232,10 +242,13 @@ func (r *Rule) parseRate(text string) error {
 	return fmt.Errorf("%s: want a rate from 1kbit to 1000gbit", words[1])
 }
 
+// both is the side that stands for either host.
+const both = "both"
+
 // side reads whose packets the rule is about.
 func (r *Rule) side(text string) error {
 	switch text {
-	case "both":
+	case both:
 		r.from = ""
 	case Client, Server:
 		r.from = text

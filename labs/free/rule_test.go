@@ -31,6 +31,11 @@ func TestWrongRules(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                              "there is nothing in it",
 		"lose SYN":                      "nothing is called \"lose\"; want\n  drop SEGMENT",
+		"latency both 10ms":             "what others call \"latency\" is \"delay\" here; want\n  delay SEGMENT TIME",
+		"bandwidth both 1mbit":          "is \"rate\" here; want\n  rate SIDE RATE",
+		"delay both 10ms jitter 3ms":    `"10ms jitter 3ms": a side's packets are all as late`,
+		"reorder both 25%":              `"both" is a side, and no segment`,
+		"drop client data":              `"client" is a side, and no segment`,
 		"drop":                          "want flags",
 		"drop SYNACK":                   `no flag is called "SYNACK"`,
 		"drop sever:SYN":                `no host is called "sever"`,
@@ -40,7 +45,7 @@ func TestWrongRules(t *testing.T) {
 		"hold SYN for 2h":               "up to 1h",
 		"hold SYN for -1s":              "is no time",
 		"hold SYN until sometime":       `no flag is called "sometime"`,
-		"delay 10ms":                    "for how long?",
+		"delay 10ms":                    "of what, and for how long?",
 		"delay both soon":               `"soon" is no time`,
 		"loss both":                     "how much",
 		"loss both 0%":                  "above 0%",
@@ -68,6 +73,15 @@ func TestWrongRules(t *testing.T) {
 	}
 }
 
+// Where another program's name is told to be one of ours there is such a rule.
+func TestNamesElsewhere(t *testing.T) {
+	for name, here := range othersNames {
+		if _, err := ParseRule(name); err == nil || len(formsOf(here)) == len(Grammar) {
+			t.Errorf("%q is to be %q: %v", name, here, err)
+		}
+	}
+}
+
 // readable reports whether an error has the grammar, in lines for a narrow terminal.
 func readable(err error) bool {
 	var wrong *GrammarError
@@ -84,7 +98,7 @@ func TestWrongExpectations(t *testing.T) {
 		"":                             "too little",
 		"client":                       "too little",
 		"seen":                         "too little",
-		"client is FINISHED at end":    `no state is called "FINISHED"`,
+		"client is FINISHED at end":    `no state is called "FINISHED"; there are LISTEN, SYN_SENT, SYN_RECV, ESTABLISHED, FIN_WAIT1, FIN_WAIT2, CLOSING, TIME_WAIT, CLOSE_WAIT, LAST_ACK, CLOSE and gone`,
 		"client is CLOSE_WAIT":         "none of these",
 		"proxy is CLOSE_WAIT at end":   `"proxy" is no host`,
 		"client has some CLOSE at end": `"some" is no number`,

@@ -19,7 +19,8 @@ const maxDump = 32 << 10
 // /proc/net/tcp walks the table of all the machine's connections.
 func (c *Conn) Listeners() ([]netip.AddrPort, error) {
 	var all []netip.AddrPort
-	for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
+	// IPv4 comes last: a server mostly begins with it, and has then the one where it has the other.
+	for _, family := range []byte{unix.AF_INET6, unix.AF_INET} {
 		some, err := c.dumpListeners(family)
 		if err != nil && !errors.Is(err, unix.ENOENT) { // a kernel without IPv6
 			return nil, fmt.Errorf("inet_diag: %w", err)
