@@ -156,8 +156,7 @@ func listening(s *lab.Script) {
 		lab.Is("server sends", wire.Waiting(s.Server), "nothing"))
 
 	s.Part("A listener, with a connection in its queue")
-	queued := s.Client.Named("queued").Connect(listener)
-	s.Wire.Handshake(queued)
+	queued := s.Client.Named("queued").Establish(listener)
 	listener.Destroy()
 	sent := s.Wire.Of(queued).Waiting(s.Server)
 	s.Expect("listener-drops-its-queue",

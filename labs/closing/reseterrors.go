@@ -113,8 +113,7 @@ written and the other side had not received is lost, and nothing says how much i
 
 		client, server := s.Connection("reading")
 		s.Part("Data, and then a RST")
-		server.Write("data")
-		s.Wire.Of(client).Pass("server:data")
+		server.Segment("data").Deliver()
 		reset(s, client, 5)
 		s.Expect("data-before-it-is-read-first",
 			lab.Is("first read", client.Reads(), "data"),
@@ -154,8 +153,7 @@ func resetAfterFIN(s *lab.Script) {
 
 	client, _ = s.Connection("shut")
 	s.Part("A RST in FIN_WAIT2")
-	client.Shutdown()
-	s.Wire.Of(client).Pass("client:FIN,ACK", "server:ACK")
+	client.HalfClose()
 	before = client.State()
 	reset(s, client, 1)
 	s.Expect("econnreset-in-fin-wait",

@@ -95,8 +95,7 @@ relisten.`,
 			lab.Is("read", client.Reads(), lab.EOF))
 
 		s.Part("The server goes on sending")
-		server.Write("data")
-		s.Wire.Deliver("server:data", "client:ACK")
+		server.TrySend("data")
 		s.Expect("later-data-is-acked-and-read",
 			lab.Is("not acknowledged", server.Unacknowledged(), 0),
 			lab.Is("read", client.Reads(), "data"),
@@ -105,18 +104,14 @@ relisten.`,
 		s.Expect("stops-the-sender", lab.Is("the server's next write succeeds", again == lab.OK, false))
 
 		client, server = s.Connection("both")
-		wire := s.Wire.Of(client)
 		s.Part("Another client shuts down both directions")
 		client.ShutdownRead()
-		client.Shutdown()
-		wire.Pass("client:FIN,ACK", "server:ACK")
+		client.HalfClose()
 		before := client.State()
-		server.Write("data")
-		wire.Pass("server:data")
-		sent := wire.DeliverAll(s.Client)
+		sent := server.Segment("data").Exchange()
 		s.Expect("both-directions-reset",
 			lab.Is("client before", before, record.FinWait2),
-			lab.Is("client sends", sent, "RST"),
+			lab.Is("client sends", sent.Names, "RST"),
 			lab.Is("client", client.State(), record.Close),
 			lab.Is("server's next write", server.TryWrite("more"), "EPIPE"))
 	},

@@ -63,8 +63,7 @@ Data that waits out of order does not count as unread: close then sends a FIN, n
 		offered := s.Both(sack)
 		client, server := s.Connection()
 		s.Part("The client writes and closes, and the FIN arrives first")
-		client.Write(words)
-		data := s.Wire.Next("client:data").Hold()
+		data := client.Segment(words).Hold()
 		client.Close()
 		s.Wire.Pass("client:FIN,ACK")
 		answer := s.Wire.Next("server:ACK").Deliver()
@@ -77,8 +76,7 @@ Data that waits out of order does not count as unread: close then sends a FIN, n
 			lab.Is("the ACK has a block", answer.SACK != "", true))
 
 		s.Part("The data arrives")
-		data.Deliver()
-		s.Wire.Deliver("server:ACK")
+		data.Exchange()
 		s.Expect("filled-hole-brings-eof",
 			lab.Is("not acknowledged", client.Unacknowledged(), 0),
 			lab.Is("server", server.State(), record.CloseWait),

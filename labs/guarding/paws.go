@@ -97,27 +97,19 @@ is one clock, and no such danger.`,
 		server.Read()
 
 		s.Part("The right sequence number, and an old timestamp")
-		client.Write("world")
-		data := s.Wire.Next("client:data").Hold()
-		data.Forge(lab.TimeMore(-longAgo)).Deliver()
-		answer := s.Wire.DeliverAll(s.Server)
-		read := server.Reads()
+		data := client.Segment("world").Hold()
+		answer, read := data.Forge(lab.TimeMore(-longAgo)).Exchange(), server.Reads()
 		s.Expect("older-timestamp-is-dropped-and-acked",
-			lab.Is("server sends", answer, "ACK"),
+			lab.Is("server sends", answer.Names, "ACK"),
 			lab.Is("read", read, "EAGAIN"))
 		s.Expect("timestamps-are-only-for-rtt", lab.Is("read", read, "world"))
 
 		s.Part("The same without a timestamp")
-		data.Forge(func(t *lab.TCP) { t.Options = nil }).Deliver()
-		s.Wire.Deliver("server:ACK")
+		data.Forge(func(t *lab.TCP) { t.Options = nil }).Exchange()
 		s.Expect("without-timestamp-is-accepted", lab.Is("server reads", server.Reads(), "world"))
 
 		s.Part("A RST with an old timestamp")
-		data.Forge(func(t *lab.TCP) {
-			t.Seq, t.Data = t.Seq+uint32(data.Len), nil
-			lab.IntoReset(t)
-			lab.TimeMore(-longAgo)(t)
-		}).Deliver()
+		data.Forge(lab.SeqMore(uint32(data.Len)), lab.IntoReset, lab.TimeMore(-longAgo), func(t *lab.TCP) { t.Data = nil }).Deliver()
 		s.Expect("rst-is-exempt",
 			lab.Is("server", server.State(), record.Close),
 			lab.Is("read", server.Reads(), "ECONNRESET"))
@@ -130,15 +122,13 @@ is one clock, and no such danger.`,
 func overtakenACK(s *lab.Script) {
 	client, server := s.Connection("overtaken")
 	s.Part("An ACK that is late")
-	server.Write(welcome)
-	wire := s.Wire.Of(client)
-	wire.Pass("server:data")
-	ack := wire.Next("client:ACK").Deliver()
+	server.Segment(welcome).Deliver()
+	ack := s.Wire.Of(client).Next("client:ACK").Deliver()
 	client.Send("hello")
-	ack.Forge(lab.TimeMore(-longAgo)).Deliver()
+	answer := ack.Forge(lab.TimeMore(-longAgo)).Provoke()
 	s.Unless(!s.Server.HasCounter("PAWSOldAck"), "before Linux 6.14 it is answered").
 		Expect("old-acks-get-no-answer",
-			lab.Is("server sends", wire.DropAll(s.Server), "nothing"),
+			lab.Is("server sends", answer.Names, "nothing"),
 			lab.Is("PAWSOldAck", s.Server.Counter("PAWSOldAck"), 1))
 }
 
@@ -150,9 +140,8 @@ func wrongEcho(s *lab.Script) {
 	wire := s.Wire.Of(client)
 	wire.Next("SYN").Deliver()
 	synack := wire.Next("SYN,ACK").Hold()
-	synack.Forge(lab.EchoMore(-longAgo)).Deliver()
 	s.Expect("a-wrong-echo-resets",
-		lab.Is("client sends", wire.DropAll(s.Client), "RST"),
+		lab.Is("client sends", synack.Forge(lab.EchoMore(-longAgo)).Provoke().Names, "RST"),
 		lab.Is("client", client.State(), record.SynSent))
 	synack.Deliver()
 	ack := wire.Take("client:ACK")

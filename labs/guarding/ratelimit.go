@@ -89,16 +89,11 @@ segments, or sends them twice.`,
 	Script: func(s *lab.Script) {
 		s.StopIf(!s.Server.LimitAnswers(), noLimit)
 		// answers delivers segments, and names what the server answers to each.
-		answers := func(client *lab.Sock, make func() *lab.Segment) (all []string) {
-			wire := s.Wire.Of(client)
-			for range 2 {
-				make().Deliver()
-				all = append(all, wire.DropAll(s.Server))
-			}
-			return all
+		answers := func(make func() *lab.Segment) []string {
+			return []string{make().Provoke().Names, make().Provoke().Names}
 		}
 		outside := func(client *lab.Sock) []string {
-			return answers(client, func() *lab.Segment {
+			return answers(func() *lab.Segment {
 				return client.Craft(lab.Craft{Flags: "ACK", Seq: 1 + farOutside, Ack: 1, Win: 500})
 			})
 		}
@@ -113,7 +108,7 @@ segments, or sends them twice.`,
 			half := s.Client.Named("half").Connect(listener)
 			syn := s.Wire.Of(half).Next("SYN").Deliver()
 			s.Wire.Of(half).Next("SYN,ACK").Drop()
-			got := answers(half, func() *lab.Segment { return syn.Forge(func(*lab.TCP) {}) })
+			got := answers(func() *lab.Segment { return syn.Forge() })
 			expect("a-third-syn-is-not-answered", "TCPACKSkippedSynRecv", got, "SYN,ACK")
 			half.Close()
 		} else {
@@ -128,7 +123,7 @@ segments, or sends them twice.`,
 
 		client, _ = s.Connection("data")
 		s.Part("Data outside of the window")
-		got = answers(client, func() *lab.Segment {
+		got = answers(func() *lab.Segment {
 			return client.Craft(lab.Craft{Flags: "ACK", Seq: 1 + farOutside, Ack: 1, Win: 500, Data: forged})
 		})
 		s.Expect("data-is-always-answered", lab.Is("first", got[0], "ACK"), lab.Is("second", got[1], "ACK"))
@@ -136,10 +131,9 @@ segments, or sends them twice.`,
 		if s.Both(timestamps) {
 			client, server := s.Connection("old")
 			s.Part("ACKs with an old timestamp")
-			server.Write(welcome)
-			s.Wire.Of(client).Pass("server:data")
+			server.Segment(welcome).Deliver()
 			ack := s.Wire.Of(client).Next("client:ACK").Deliver()
-			got = answers(client, func() *lab.Segment { return ack.Forge(lab.TimeMore(-longAgo)) })
+			got = answers(func() *lab.Segment { return ack.Forge(lab.TimeMore(-longAgo)) })
 			expect("an-old-timestamp-is-answered-once", "TCPACKSkippedPAWS", got, "ACK")
 		} else {
 			s.Inapplicable("the connection has no timestamps", "an-old-timestamp-is-answered-once")

@@ -144,8 +144,7 @@ RST still ends it.`,
 			s.Expect("the-right-key-connects", lab.Is("accept", outcome, lab.OK))
 			return
 		}
-		client.Write("hello")
-		wire.Deliver("client:data", "server:ACK")
+		client.TrySend("hello")
 		got, _ := server.TryRead()
 		s.Expect("the-right-key-connects",
 			lab.Is("accept", outcome, lab.OK),

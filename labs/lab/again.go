@@ -20,6 +20,13 @@ func (s *Segment) Retransmission() *Segment {
 	return w.Retransmission(name)
 }
 
+// TryRetransmission is Retransmission where the sender may have no timer running, or be
+// gone: what is returned then is empty.
+func (s *Segment) TryRetransmission() *Segment {
+	w, name := s.wire()
+	return w.TryRetransmission(name)
+}
+
 // Lose loses the segment, unless that was done, and what its sender's timer sends again,
 // n times in all. It returns what is sent again then.
 func (s *Segment) Lose(n int) (again *Segment) {

@@ -24,6 +24,21 @@ func (w *Wire) Retransmission(name string) *Segment {
 	return w.mustCome(name, again)
 }
 
+// TryRetransmission is Retransmission where the sender may have no timer running, or be
+// gone: what is returned then is empty, as IfAny returns it.
+func (w *Wire) TryRetransmission(name string) *Segment {
+	p := w.parse(name)
+	timer, _, err := w.sender(p).Timer()
+	w.run.must(err)
+	if sent := w.waiting(func(c *wire.Packet) bool { return w.sends(c, p, again) }); timer == "" && sent == nil {
+		return w.none()
+	}
+	if s, _ := w.awaited(name, again); s != nil {
+		return s
+	}
+	return w.none()
+}
+
 // Probe waits for the kernel's timer of the named segment's sender to run out
 // ("client:ACK") and takes what it sends that repeats nothing: a keepalive, a
 // window probe, or a tail loss probe with new data. The wire must be that of one
@@ -55,6 +70,11 @@ func (k kind) named(name string) string {
 	return name
 }
 
+// sends reports whether a packet is what a timer has sent, of a kind and a name.
+func (w *Wire) sends(c *wire.Packet, p pattern.Pattern, k kind) bool {
+	return k.is(c) && w.carries(c) && p.Matches(w.run.rig.Subject(c))
+}
+
 func (w *Wire) mustCome(name string, k kind) *Segment {
 	s, _ := w.awaited(name, k)
 	if s == nil {
@@ -71,9 +91,7 @@ func (w *Wire) mustCome(name string, k kind) *Segment {
 func (w *Wire) awaited(name string, k kind) (*Segment, TimeLeft) {
 	r, p := w.run, w.parse(name)
 	e := w.sender(p)
-	match := func(c *wire.Packet) bool {
-		return k.is(c) && w.carries(c) && p.Matches(r.rig.Subject(c))
-	}
+	match := func(c *wire.Packet) bool { return w.sends(c, p, k) }
 	timer, sent, err := e.TimerUnlessSent(func() bool { return w.waiting(match) != nil })
 	r.must(err)
 	if e.Seen.State == record.Close && !sent {

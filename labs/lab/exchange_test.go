@@ -123,3 +123,23 @@ func TestPerFamily(t *testing.T) {
 		}
 	}
 }
+
+// What a timer sends again is awaited where one runs, and only there.
+func TestTryRetransmission(t *testing.T) {
+	t.Parallel()
+	var again, none, gone *lab.Segment
+	r := tell(t, lab.Options{}, func(s *lab.Script) {
+		client, server := established(s)
+		data := client.Segment("hello")
+		again = data.Drop().TryRetransmission()
+		again.Carry()
+		none = data.TryRetransmission()
+		server.Drain()
+		server.Abort()
+		s.Wire.Pass("server:RST,ACK")
+		gone = data.TryRetransmission().Deliver()
+	})
+	if r.Error != "" || again.Len != 5 || !again.Again || none.Len != 0 || gone.Len != 0 {
+		t.Errorf("%+v, %+v, %+v; %s", again, none, gone, r.Error)
+	}
+}

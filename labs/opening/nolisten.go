@@ -54,9 +54,7 @@ to finds it without any listener.`,
 		s.Part("The server binds a port and does not listen")
 		server := s.Server.Socket()
 		server.Bind(s.Server.Addr(80))
-		refused := s.Client.Socket()
-		refused.Bind(s.Client.Addr(40000))
-		refused.Connect(s.Server.Addr(80))
+		refused := s.Client.ConnectTo(s.Server.Addr(80))
 		syn := s.Wire.Next("SYN").Deliver()
 		answer := s.Wire.Next("RST,ACK").Deliver()
 		s.Expect("bound-port-refuses",
@@ -65,9 +63,7 @@ to finds it without any listener.`,
 			lab.Is("connect", refused.Connected(), "ECONNREFUSED"))
 
 		s.Part("A connection all the same: the bound socket connects, too")
-		client := s.Client.Named("other").Socket()
-		client.Bind(s.Client.Addr(40001))
-		client.Connect(s.Server.Addr(80))
+		s.Client.Named("other").ConnectTo(s.Server.Addr(80))
 		server.Connect(s.Client.Addr(40001))
 		cross(s)
 		s.Expect("connection-needs-listener",

@@ -122,8 +122,7 @@ shutdown(SHUT_WR) does nothing to a listener.`,
 		s.Server.SetSysctl(somaxconn, fmt.Sprint(plenty))
 		clients := make([]*lab.Sock, limit+2)
 		for i := range clients {
-			clients[i] = s.Client.Named(fmt.Sprintf("client %d", i+1)).Connect(listener)
-			s.Wire.TryHandshake(clients[i])
+			clients[i] = s.Client.Named(fmt.Sprintf("client %d", i+1)).TryEstablish(s.Server.Addr(80))
 		}
 		last := clients[len(clients)-1]
 		s.Expect("somaxconn-is-read-at-listen", lab.Is("limit", listener.Limit(), limit))
@@ -172,12 +171,11 @@ func closeListener(s *lab.Script, listener *lab.Sock, clients []*lab.Sock, half 
 		lab.Is("server sends", sent[0], "RST,ACK"),
 		lab.Is("client's read", outcome, "ECONNRESET"))
 
-	s.Wire.Of(half).Deliver("client:ACK")
-	answer := s.Wire.Of(half).DeliverAll(s.Server)
+	answer := s.Wire.Of(half).IfAny("client:ACK").Exchange()
 	s.Unless(!s.Server.KeepsHalfOpen(), lab.NothingHalfOpen).Expect("half-open-ones-hear-nothing-yet",
 		lab.Is("server sends", sent[1], "nothing"),
 		lab.Is("server", before, record.SynRecv),
-		lab.Is("server answers the ACK", answer, "RST"))
+		lab.Is("server answers the ACK", answer.Names, "RST"))
 }
 
 // shutDownListener ends a listener by shutdown, and begins it again.
@@ -195,8 +193,7 @@ func shutDownListener(s *lab.Script) {
 
 	s.Part("listen, once more")
 	listener.Listen(1)
-	again := s.Client.Named("again").Connect(listener)
-	s.Wire.TryHandshake(again)
+	again := s.Client.Named("again").TryEstablish(s.Server.Addr(81))
 	s.Expect("listen-brings-it-back",
 		lab.Is("listener", listener.State(), record.Listen),
 		lab.Is("connect", again.Connected(), lab.OK))

@@ -72,7 +72,7 @@ part of the connections, and they wait.`,
 		Source: "net/core/sock_reuseport.c: reuseport_select_sock; net/ipv4/inet_connection_sock.c: inet_csk_accept",
 		Control: lab.Control{
 			Says: "another client comes, whose port is odd", Before: "reload new listener:accept#2",
-			Do: func(s *lab.Script) { s.Wire.Handshake(s.Client.Connect(s.Sock("reload old listener"))) },
+			Do: func(s *lab.Script) { s.Client.Establish(s.Sock("reload old listener")) },
 		},
 	}, {
 		ID:     "closing-one-resets-its-queue",
@@ -136,9 +136,9 @@ part of the connections, and they wait.`,
 		}
 		s.Part("Two listeners on one address, and many clients")
 		old, fresh := share(s, "", 80)
-		s.Wire.Handshake(s.Client.Named("first of many").Connect(old))
+		s.Client.Named("first of many").Establish(old)
 		for range manyClients - 1 {
-			s.Wire.Handshake(s.Client.Connect(old))
+			s.Client.Establish(old)
 		}
 		s.Expect("connections-are-spread",
 			lab.Is("some wait at the old one", old.Queue() > 0, true),
@@ -173,9 +173,8 @@ func share(s *lab.Script, name string, port int) (old, fresh *lab.Sock) {
 // threeClients connect to a pair of listeners: one waits at the old one, one at the new
 // one, and the handshake of the third, with the old one, is not complete.
 func threeClients(s *lab.Script, name string, old *lab.Sock) (queued, half *lab.Sock) {
-	queued = s.Client.Named(name + "queued").Connect(old)
-	s.Wire.Handshake(queued)
-	s.Wire.Handshake(s.Client.Named(name + "other").Connect(old))
+	queued = s.Client.Named(name + "queued").Establish(old)
+	s.Client.Named(name + "other").Establish(old)
 	half = s.Client.Named(name + "half-open").Connect(old)
 	s.Wire.Of(half).Pass("SYN", "SYN,ACK")
 	return queued, half
@@ -201,12 +200,11 @@ func reload(s *lab.Script) {
 		lab.Is("read of its client", read, "ECONNRESET"),
 		lab.Is("read of the other's", other, "EAGAIN"))
 	s.Expect("reload-loses-nothing", lab.Is("read of its client", read, "EAGAIN"))
-	s.Wire.Of(half).Deliver("client:ACK")
-	answer := s.Wire.Of(half).DeliverAll(s.Server)
+	answer := s.Wire.Of(half).IfAny("client:ACK").Exchange()
 	s.Unless(!s.Server.KeepsHalfOpen(), lab.NothingHalfOpen).Expect("half-open-ones-are-lost-too",
 		lab.Is("the listener of the address", fresh.State(), record.Listen),
-		lab.Is("the server answers the ACK", answer, "RST"))
-	s.Wire.Handshake(s.Client.Named("reload next").Connect(fresh))
+		lab.Is("the server answers the ACK", answer.Names, "RST"))
+	s.Client.Named("reload next").Establish(fresh)
 }
 
 // migrate is reload with tcp_migrate_req.

@@ -69,8 +69,7 @@ may well act on it, for a client that no longer wants it.`,
 	Script: func(s *lab.Script) {
 		s.Part("A client sends a request, and resets")
 		listener := s.Server.Listen(80, 16)
-		client := s.Client.Connect(listener)
-		s.Wire.Handshake(client)
+		client := s.Client.Establish(listener)
 		client.Send("request")
 		peer := client.Peer()
 		client.Abort()

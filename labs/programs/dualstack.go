@@ -89,23 +89,15 @@ for 192.0.2.1 does not match ::ffff:192.0.2.1.`,
 		},
 	}},
 	Script: func(s *lab.Script) {
-		v4, v6 := 0, 1
-		if s.Server.Addr(0).Addr().Is6() {
-			v4, v6 = 1, 0
-		}
-		connect := func(name string, to netip.AddrPort) *lab.Sock {
-			client := s.Client.Named(name).ConnectTo(to)
-			s.Wire.Of(client).Deliver("SYN", "SYN,ACK", "client:ACK", "RST,ACK")
-			return client
-		}
+		v4, v6 := lab.PerFamily(s, 0, 1), lab.PerFamily(s, 1, 0)
 		s.Part("A listener on [::]")
 		listener := listen6(s, "listener", lab.Any6(80), false)
-		outcome := connect("IPv4 client", s.Server.AddrN(v4, 80)).Connected()
+		outcome := s.Client.Named("IPv4 client").TryEstablish(s.Server.AddrN(v4, 80)).Connected()
 		s.Expect("any6-takes-v4-too",
 			lab.Is("connect", outcome, lab.OK),
 			lab.Is("client's address", accepted(listener), "[::ffff:192.0.2.1]:40000"))
 		s.Expect("two-listeners-are-needed", lab.Is("IPv4 client refused", outcome != lab.OK, true))
-		connect("IPv6 client", s.Server.AddrN(v6, 80)).Connected()
+		s.Client.Named("IPv6 client").TryEstablish(s.Server.AddrN(v6, 80)).Connected()
 		accepted(listener)
 
 		s.Part("IPv4 sockets for the same port")
@@ -124,7 +116,7 @@ for 192.0.2.1 does not match ::ffff:192.0.2.1.`,
 		free, from := four.TryBind(lab.Any4(81)), ""
 		if free == lab.OK {
 			four.Listen(16)
-			connect("plain client", s.Server.AddrN(v4, 81))
+			s.Client.Named("plain client").TryEstablish(s.Server.AddrN(v4, 81))
 			from = accepted(four)
 		}
 		s.Expect("v6only-leaves-it-free",
@@ -133,7 +125,7 @@ for 192.0.2.1 does not match ::ffff:192.0.2.1.`,
 
 		s.Part("A listener on one IPv6 address")
 		listen6(s, "narrow listener", s.Server.AddrN(v6, 82), false)
-		refused := connect("refused", s.Server.AddrN(v4, 82))
+		refused := s.Client.Named("refused").TryEstablish(s.Server.AddrN(v4, 82))
 		s.Expect("one-v6-address-takes-no-v4",
 			lab.Is("connect", refused.Connected(), "ECONNREFUSED"))
 	},

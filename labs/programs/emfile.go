@@ -92,9 +92,7 @@ something. (EMFILE is the process's limit. ENFILE is the whole system's.)`,
 			lab.Is("accept", lab.Outcome(listener.TryAccept()), "EMFILE"))
 
 		s.Part("A second client")
-		second := s.Client.Named("second").Connect(listener)
-		wire := s.Wire.Of(second)
-		wire.Deliver("SYN", "SYN,ACK", "client:ACK")
+		second := s.Client.Named("second").TryEstablish(s.Server.Addr(80))
 		s.Expect("accept-says-emfile-again-and-again",
 			lab.Is("poll", listener.Poll(), "IN"),
 			lab.Is("accept", lab.Outcome(listener.TryAccept()), "EMFILE"),
@@ -104,8 +102,7 @@ something. (EMFILE is the process's limit. ENFILE is the whole system's.)`,
 			lab.Is("queue", listener.Queue(), 1),
 			lab.Is("state", second.Peer().State(), record.Established),
 			lab.Is("held by a program", second.Peer().Held(), false))
-		wrote := second.TryWrite("request")
-		wire.Deliver("client:data", "server:ACK")
+		wrote := second.TrySend("request")
 		state := second.State()
 		s.Expect("client-notices-nothing",
 			lab.Is("client", state, record.Established),

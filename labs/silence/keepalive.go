@@ -146,17 +146,15 @@ three options on the socket; the sysctls are for programs that do not.`,
 			probe(c, s.Int("idle"), s.Int("interval"), s.Int("count"))
 		}
 		timer, left := lonely.Timer()
-		wire := s.Wire.Of(client)
-		wire.Probe("client:ACK").Deliver()
-		answer := wire.DeliverAll(s.Server)
+		answer := s.Wire.Of(client).Probe("client:ACK").Exchange()
 		lab.Set(client, sockopt.KeepAlive, false)
 		s.Expect("peers-kernel-answers",
-			lab.Is("server sends", answer, "ACK"),
+			lab.Is("server sends", answer.Names, "ACK"),
 			lab.Is("server's read", server.Reads(), "EAGAIN"),
 			lab.Is("client", client.State(), record.Established))
 
 		s.Part("The second server is gone, and its client gets no answer")
-		wire = s.Wire.Of(lonely)
+		wire := s.Wire.Of(lonely)
 		lost := wire.Probe("client:ACK").Drop()
 		again, next := lonely.Timer()
 		s.Expect("probe-is-one-below",

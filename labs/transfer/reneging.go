@@ -74,59 +74,43 @@ counted as TCPSACKReneging.`,
 	Script: func(s *lab.Script) {
 		s.StopIf(s.Client.ProbesTail(), lab.TailLossProbe)
 		s.StopIf(s.Client.Sysctl(reordering) != 3 || !s.Both(sack), "with these settings the story needs other numbers of segments")
-		s.StopIf(s.Server.Has(shrinkWindow) && s.Server.Sysctl(shrinkWindow) != 0, "with tcp_shrink_window the window shrinks with the buffer")
+		s.StopIf(s.Server.SysctlOr(shrinkWindow, 0) != 0, "with tcp_shrink_window the window shrinks with the buffer")
 		client, server := s.Connection()
-		s.StopIf(int(client.Info().SndWnd) < 20*int(client.Info().SndMSS), "the receive buffer has no room for so many segments")
+		needWindow(s, client, 20)
 		lab.Set(client, sockopt.SndBuf, 65536)
 		s.Part("The buffer becomes as small as can be, and segments come in order")
 		lab.Set(server, sockopt.RcvBuf, 1)
-		mss := int(client.Info().SndMSS)
 		client.Write(client.Full(4))
-		wire := s.Wire.Of(client)
-		for range 4 {
-			wire.Next("client:data").Deliver()
-		}
+		s.Wire.Pass("client:data", "client:data", "client:data", "client:data")
 		s.Expect("dropped-though-in-window",
-			lab.Is("server has all", server.Received() == 4*mss, false),
+			lab.Is("server has all", server.Received() == len(client.Full(4)), false),
 			lab.Is("RcvPruned", s.Server.Counter("RcvPruned"), 1))
 		client.Abort()
 
 		client, server = distant(s, s.Sock("listener"), "distant client")
 		lab.Set(client, sockopt.SndBuf, 65536)
 		s.Part("Six come out of order")
-		wire = s.Wire.Of(client)
 		lab.Set(server, sockopt.RcvBuf, 4000)
-		client.Write(client.Full(8))
+		all := client.Segments(8)
 		client.Idle(roundTrip)
-		first, second := wire.Next("client:data").Hold(), wire.Next("client:data").Hold()
-		told := "" // by the last SACK
-		for range 6 {
-			wire.Next("client:data").Deliver()
-			if ack := wire.Take("server:ACK"); ack != nil {
-				told = ack.Deliver().SACK
-			}
-		}
-		wire.Drop("client:data again", "client:data again") // the first two, which were only late
+		all[:2].Hold()
+		told := all[2:].Exchange().First.SACK                            // by the last ACK
+		s.Wire.Of(client).Drop("client:data again", "client:data again") // the first two, which were only late
 
 		s.Part("The first two come, and the second needs room")
-		first.Deliver()
-		wire.Deliver("server:ACK")
-		second.Deliver()
-		last := wire.Next("server:ACK").Deliver()
-		_, edge, _ := strings.Cut(told, "-")
-		sacked, _ := strconv.Atoi(edge)
+		all[0].Exchange()
+		all[1].Deliver()
+		last := s.Wire.Of(client).Next("server:ACK").Deliver()
+		sacked, _ := strconv.Atoi(told[strings.Index(told, "-")+1:])
 		s.Expect("what-is-out-of-order-goes-first",
 			lab.Seen("SACK before", told),
 			lab.Seen("ACK afterwards", last.Ack),
 			lab.Is("what SACK has named is acknowledged", int(last.Ack) >= sacked, false),
 			lab.AtLeast("OfoPruned", s.Server.Counter("OfoPruned"), 1))
 		s.Expect("sacked-data-has-arrived", lab.Is("it is acknowledged", int(last.Ack) >= sacked, true))
-		var from uint32 // of what is sent again
-		if client.Unacknowledged() > 0 {
-			from = wire.Retransmission("client:data").Seq
-		}
+		again := all[0].TryRetransmission()
 		s.Expect("the-sender-has-kept-it",
-			lab.Is("sent again from the ACK on", from == last.Ack, true),
+			lab.Is("sent again from the ACK on", again.Seq == last.Ack, true),
 			lab.Is("TCPSACKReneging", s.Client.Counter("TCPSACKReneging"), 1))
 	},
 }
