@@ -28,15 +28,14 @@ func (s *Segment) TryRetransmission() *Segment {
 }
 
 // Lose loses the segment, unless that was done, and what its sender's timer sends again,
-// n times in all. It returns what is sent again then.
+// n times in all. It returns what is sent again then, and for 0 the segment itself.
 func (s *Segment) Lose(n int) (again *Segment) {
-	if !s.fated {
-		s.Drop()
-	}
-	again = s.Retransmission()
-	for range n - 1 {
-		again.Drop()
-		again = s.Retransmission()
+	again = s
+	for range n {
+		if !again.fated {
+			again.Drop()
+		}
+		again = again.Retransmission()
 	}
 	return again
 }

@@ -14,11 +14,17 @@ func (s *Sock) Segment(data string) *Segment {
 	return s.script.Wire.Of(s).Next(s.program.Name() + ":data")
 }
 
-// Segments writes data for n full segments, and takes those from the wire that leave at
-// once.
-func (s *Sock) Segments(n int) Flight {
+// Segments writes data for n full segments, and takes them from the wire: those that leave
+// at once.
+func (s *Sock) Segments(n int) (all Flight) {
 	s.Write(s.Full(n))
-	return s.script.Wire.Of(s).TakeAll(s.program.Name() + ":data")
+	wire := s.script.Wire.Of(s)
+	for range n {
+		if next := wire.Take(s.program.Name() + ":data"); next != nil {
+			all = append(all, next)
+		}
+	}
+	return all
 }
 
 // Full is data for n full segments of the connection, 16 MB at most.
@@ -30,25 +36,20 @@ func (s *Sock) Full(n int) string {
 	return strings.Repeat("x", n*mss)
 }
 
-// Deliver delivers them, one after another.
-func (f Flight) Deliver() {
-	for _, s := range f {
-		s.Deliver()
-	}
-}
+// Deliver delivers them, one after another. Deliver, Drop and Hold return the flight.
+func (f Flight) Deliver() Flight { return f.each((*Segment).Deliver) }
 
 // Drop loses them.
-func (f Flight) Drop() {
-	for _, s := range f {
-		s.Drop()
-	}
-}
+func (f Flight) Drop() Flight { return f.each((*Segment).Drop) }
 
 // Hold records of each that it waits, as Segment.Hold does.
-func (f Flight) Hold() {
+func (f Flight) Hold() Flight { return f.each((*Segment).Hold) }
+
+func (f Flight) each(do func(*Segment) *Segment) Flight {
 	for _, s := range f {
-		s.Hold()
+		do(s)
 	}
+	return f
 }
 
 // Exchange delivers each with the answers to it, as Segment.Exchange does, and returns

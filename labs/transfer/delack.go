@@ -103,8 +103,7 @@ what a socket sends, and does nothing for ACKs.`,
 		// arrives lets what the client writes arrive, and reports whether it is
 		// acknowledged at once.
 		arrives := func(client *lab.Sock, data string) bool {
-			client.Write(data)
-			s.Wire.Of(client).Pass("client:data")
+			client.Segment(data).Deliver()
 			return s.Wire.Of(client).Waiting(s.Server) == "ACK"
 		}
 		client, _ := s.Connection()
@@ -134,15 +133,14 @@ what a socket sends, and does nothing for ACKs.`,
 
 		s.Part("Full segments")
 		lab.Set(server, sockopt.QuickAck, false)
-		client.Write(client.Full(2))
-		first, second := wire.Next("client:data"), wire.Next("client:data")
-		first.Deliver()
+		two := client.Segments(2)
+		two[0].Deliver()
 		one := wire.Waiting(s.Server)
-		second.Deliver()
+		two[1].Deliver()
 		ack := wire.Next("server:ACK")
 		s.Expect("every-second-full-segment",
 			lab.Is("after one", one, "nothing"),
-			lab.Is("bytes acknowledged", int(ack.Ack-first.Seq), first.Len+second.Len))
+			lab.Is("bytes acknowledged", int(ack.Ack-two[0].Seq), two[0].Len+two[1].Len))
 		ack.Deliver()
 
 		s.Part("TCP_QUICKACK, until the program answers")
@@ -181,12 +179,7 @@ const (
 )
 
 // answers is after how many the server's kernel expects more.
-func answers(s *lab.Script) int {
-	if s.Server.Has(pingpong) {
-		return s.Server.Sysctl(pingpong)
-	}
-	return 1
-}
+func answers(s *lab.Script) int { return s.Server.SysctlOr(pingpong, 1) }
 
 // dialogue lets a server answer until its kernel expects more answers.
 func dialogue(s *lab.Script, arrives func(*lab.Sock, string) bool) {

@@ -137,13 +137,8 @@ func nearby(s *lab.Script, listener *lab.Sock, name string) *lab.Sock {
 // lose writes segments, of which those that are named by their places are lost, and the
 // others arrive: after a roundTrip, where the server is away. It returns the last one's
 // ACK, and what the ACKs make the client send again.
-func lose(s *lab.Script, client *lab.Sock, away bool, segments int, lost ...int) (ack *lab.Segment, again []*lab.Segment) {
-	client.Write(client.Full(segments))
-	wire := s.Wire.Of(client)
-	var all []*lab.Segment
-	for range segments {
-		all = append(all, wire.Next("client:data"))
-	}
+func lose(s *lab.Script, client *lab.Sock, away bool, segments int, lost ...int) (ack lab.Answer, again lab.Flight) {
+	all := client.Segments(segments)
 	if away {
 		client.Idle(roundTrip) // else RACK's timer is a jiffy or two: see distant
 	}
@@ -152,11 +147,8 @@ func lose(s *lab.Script, client *lab.Sock, away bool, segments int, lost ...int)
 			d.Drop()
 			continue
 		}
-		d.Deliver()
-		ack = wire.Next("server:ACK").Deliver()
-		for _, copy := range wire.TakeAll("client:data again") {
-			again = append(again, copy.Hold())
-		}
+		ack = d.Exchange()
+		again = append(again, s.Wire.Of(client).TakeAll("client:data again").Hold()...)
 	}
 	return ack, again
 }
@@ -166,7 +158,7 @@ func fewDuplicates(s *lab.Script, listener *lab.Sock) {
 	s.Part("Of three segments the first is lost, and its last duplicate ACK comes twice")
 	ack, again := lose(s, client, false, 3, 1)
 	few := len(again)
-	ack.Deliver()
+	ack.First.Deliver()
 	wire := s.Wire.Of(client)
 	sent := wire.Waiting(s.Client)
 	if few == 0 && sent == "nothing" {
@@ -192,12 +184,10 @@ func lostCopy(s *lab.Script, listener *lab.Sock) {
 		lab.Is("sent again by the timer", next.Seq == again[0].Seq, true),
 		lab.Is("cwnd", cwnd, 1),
 		lab.Is("TCPRenoRecoveryFail", s.Client.Counter("TCPRenoRecoveryFail"), 1))
-	next.Deliver()
-	wire.Deliver("server:ACK")
+	next.Exchange()
 	atOnce := wire.Take("client:data again")
 	if atOnce != nil {
-		atOnce.Drop()
-		wire.Retransmission("client:data").Deliver()
+		atOnce.Lose(1).Deliver()
 	}
 	s.Expect("then-again-and-again",
 		lab.Is("sent again at once", atOnce != nil, true),
@@ -210,17 +200,12 @@ func oneHole(s *lab.Script, listener *lab.Sock) int {
 	client := nearby(s, listener, "plain")
 	s.Part("Of six the first and the third are lost")
 	_, again := lose(s, client, false, 6, 1, 3)
-	wire := s.Wire.Of(client)
-	again[0].Deliver()
-	wire.Deliver("server:ACK")
-	second := wire.Take("client:data again")
+	again[0].Exchange()
+	second := s.Wire.Of(client).IfAny("client:data again")
 	s.Expect("without-sack-one-hole-a-round-trip",
 		lab.Is("sent again by duplicates", len(again), 1),
-		lab.Is("then", second != nil, true))
-	if second != nil {
-		second.Deliver()
-		wire.DeliverAll(s.Server)
-	}
+		lab.Is("then", second.Again, true))
+	second.Exchange()
 	return len(again)
 }
 
@@ -232,9 +217,7 @@ func twoHoles(s *lab.Script, listener *lab.Sock, without int) {
 	_, again := lose(s, client, true, 6, 1, 3)
 	s.Expect("sack-mends-all-holes-at-once", lab.Is("sent again", len(again), 2))
 	s.Expect("sack-only-saves-bytes", lab.Is("sent again without SACK", without, len(again)))
-	for _, copy := range again {
-		copy.Drop()
-	}
+	again.Drop()
 	wire.Retransmission("client:data").Deliver()
 	s.Expect("a-lost-copy-with-sack-as-well",
 		lab.Is("cwnd", client.Cwnd(), 1),

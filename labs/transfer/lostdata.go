@@ -110,17 +110,9 @@ ESTABLISHED until it writes something itself, or has keepalive on.`,
 		client, server := s.Connection()
 		s.Part("The data is lost, and sent again")
 		rto := client.RTO()
-		client.Write("hello")
-		wire := s.Wire.Of(client)
-		first := wire.Next("client:data").Drop()
-		again := wire.Retransmission("client:data")
-		last := again
-		for range s.Int("times") - 1 {
-			last.Drop()
-			last = wire.Retransmission("client:data")
-		}
-		last.Deliver()
-		wire.Deliver("server:ACK")
+		first := client.Segment("hello")
+		again := first.Lose(1)
+		again.Lose(s.Int("times") - 1).Exchange()
 		withoutProbe := s.Unless(s.Client.ProbesTail(), lab.TailLossProbe)
 		read := server.Reads()
 		withoutProbe.Expect("resent-after-rto",
@@ -135,8 +127,7 @@ ESTABLISHED until it writes something itself, or has keepalive on.`,
 			s.Client.SetDefault(retries2, "1")
 		}
 		schedule := s.Client.DataSchedule(s.Client.Sysctl(retries2), client.RTO())
-		client.Write("hello")
-		tries := s.Wire.Of(client).Unanswered("client:data")
+		tries := client.Segment("hello").Unanswered()
 		withoutProbe.Expect("rto-doubles", lab.OnSchedule("sent", tries, schedule))
 		retries := s.Client.Sysctl(retries2)
 		s.Unless(len(schedule.Sends)-1 == retries, "the time happens to be that of as many retransmissions").
@@ -155,10 +146,9 @@ ESTABLISHED until it writes something itself, or has keepalive on.`,
 		s.Part("It never arrives, and a router says why")
 		s.Client.SetDefault(retries2, "0") // one retransmission, however long the timeout is
 		schedule = s.Client.DataSchedule(s.Client.Sysctl(retries2), client.RTO())
-		client.Write("hello")
-		lost := s.Wire.Of(client).Next("client:data")
+		lost := client.Segment("hello")
 		lost.Bounce(lab.HostUnreachable)
-		tries = s.Wire.Of(client).Unanswered("client:data", lost)
+		tries = lost.Unanswered()
 		s.Expect("icmp-changes-the-error",
 			lab.Is("read", client.Reads(), "EHOSTUNREACH"),
 			lab.GaveUp("last wait", tries, schedule))
@@ -166,11 +156,10 @@ ESTABLISHED until it writes something itself, or has keepalive on.`,
 		client, server = s.Connection("told")
 		s.Part("A program that wants to be told")
 		tellErrors(client, true)
-		client.Write("hello")
-		lost = s.Wire.Of(client).Next("client:data")
+		lost = client.Segment("hello")
 		lost.Bounce(lab.HostUnreachable)
 		outcome := client.TryWrite("!")
-		s.Wire.Of(client).Retransmission("client:data").Deliver()
+		lost.Retransmission().Deliver()
 		read = server.Reads()
 		s.Expect("recverr-tells-at-once",
 			lab.Is("write", outcome, "EHOSTUNREACH"),

@@ -141,8 +141,7 @@ const firstWindow = 10
 
 // near makes a connection whose program may write as much as it likes.
 func near(s *lab.Script, listener *lab.Sock, name string) (client, server *lab.Sock) {
-	client = s.Client.Named(name).Connect(listener)
-	s.Wire.Handshake(client)
+	client = s.Client.Named(name).Establish(listener)
 	lab.Set(client, sockopt.SndBuf, aLot)
 	return client, listener.Accept()
 }
@@ -207,17 +206,12 @@ func deepHole(s *lab.Script, listener *lab.Sock, base int) {
 	floor := base * 5 / 8
 	s.Client.SetSysctl(mtuProbing, "1")
 	s.Client.SetSysctl(probeFloor, strconv.Itoa(floor))
-	client := s.Client.Named("hole client").Connect(listener)
-	s.Wire.Handshake(client)
+	client := s.Client.Named("hole client").Establish(listener)
 	s.Part("A black hole")
-	wire := s.Wire.Of(client)
-	client.Write(client.Full(1))
-	wire.Next("client:data").Drop()
-	wire.Retransmission("client:data").Drop()
-	first := wire.Retransmission("client:data").Drop()
-	second := wire.Retransmission("client:data").Deliver()
+	first := client.Segment(client.Full(1)).Lose(2)
+	second := first.Lose(1).Deliver()
 	s.Expect("a-black-hole-halves-down-to-the-floor",
 		lab.Is("bytes after two timeouts", first.Len, base),
 		lab.Is("after three", second.Len, max(base/2, floor, s.Client.Sysctl(leastMSS))))
-	wire.Carry(client)
+	s.Wire.Of(client).Carry(client)
 }

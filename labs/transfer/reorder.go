@@ -109,20 +109,12 @@ has seen, up to tcp_max_reordering.`,
 			"with these settings the story needs other numbers of segments")
 		// overtaken writes segments, of which all but the first arrive at once. It
 		// returns that one, and what the last ACK says.
-		overtaken := func(client *lab.Sock, others int) (late, ack *lab.Segment) {
-			wire := s.Wire.Of(client)
-			client.Write(client.Full(others + 1))
+		overtaken := func(client *lab.Sock, others int) (late *lab.Segment, ack lab.Answer) {
+			all := client.Segments(others + 1)
 			client.Idle(roundTrip)
-			late = wire.Next("client:data").Hold()
-			for range others {
-				wire.Pass("client:data")
-				if now := wire.Take("server:ACK"); now != nil {
-					ack = now
-					ack.Deliver()
-				}
-			}
-			return late, ack
+			return all[0].Hold(), all[1:].Exchange()
 		}
+
 		listener := s.Server.Listen(80, 1)
 		client, server := distant(s, listener, "client")
 		needRoom(s, client, 10)
@@ -154,7 +146,7 @@ has seen, up to tcp_max_reordering.`,
 		}
 		first, dsack := int(late.Seq), wire.IfAny("server:ACK").Deliver().SACK
 		told.Expect("sack-and-dsack",
-			lab.Is("SACK", ack.SACK, between(first, mss, (1+patience)*mss)),
+			lab.Is("SACK", ack.First.SACK, between(first, mss, (1+patience)*mss)),
 			lab.Is("DSACK", dsack, between(first, 0, mss)))
 		learn(s, listener, mss, told)
 	},
@@ -171,28 +163,20 @@ func learn(s *lab.Script, listener *lab.Sock, mss int, told lab.Condition) {
 	most, missing := s.Client.Sysctl(maxReordering), s.Client.Sysctl(reordering)
 	client, _ := distant(s, listener, "learning client")
 	s.Part("Some are late, and two have overtaken all of them; the second comes twice")
-	client.Write(client.Full(missing + 2))
+	all := client.Segments(missing + 2)
 	client.Idle(roundTrip)
-	wire := s.Wire.Of(client)
-	late := wire.Next("client:data").Hold()
-	for range missing - 1 {
-		wire.Next("client:data").Hold()
-	}
-	wire.Pass("client:data", "server:ACK")
-	last := wire.Next("client:data").Deliver()
-	wire.Pass("server:ACK")
-	last.Deliver()
-	copied := wire.Next("server:ACK").Deliver().SACK
-	late.Deliver()
-	wire.Pass("server:ACK")
+	late, last := all[0], all[missing+1]
+	all[:missing].Hold()
+	all[missing:].Exchange()
+	copied := last.Exchange().First.SACK
+	late.Exchange() // with a hole behind it, so that it is acknowledged at once
 	told.Expect("a-copy-beyond-the-hole-is-told-of",
 		lab.Is("SACK", copied, between(int(last.Seq), 0, mss)+","+between(int(last.Seq), -mss, mss)))
 	s.Expect("patience-is-learned", lab.Is("tcpi_reordering", int(client.Info().Reordering), min(missing+2, most)))
 
 	s.Part("The first one comes once more")
 	before, ignored := client.Cwnd(), s.Client.Counter("TCPDSACKIgnoredDubious")
-	late.Deliver()
-	dup := wire.Next("server:ACK").Deliver()
+	dup := late.Exchange().First
 	told.Expect("a-copy-of-the-networks-changes-nothing",
 		lab.Is("DSACK", strings.HasPrefix(dup.SACK, between(int(late.Seq), 0, mss)), true),
 		lab.Is("cwnd changes", client.Cwnd() != before, false),

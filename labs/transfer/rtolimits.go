@@ -96,7 +96,7 @@ are as long as the first, and then they double. A few segments more do the netwo
 	Script: func(s *lab.Script) {
 		s.StopIf(s.Client.ProbesTail(), lab.TailLossProbe)
 		s.StopIf(s.Client.Sysctl(retries2) < 3, "with this tcp_retries2 the connection ends before")
-		s.StopIf(s.Client.Has(rtoMax) && s.Client.Sysctl(rtoMax) < 2000, "with this tcp_rto_max_ms no timeout doubles often enough")
+		s.StopIf(s.Client.SysctlOr(rtoMax, 2000) < 2000, "with this tcp_rto_max_ms no timeout doubles often enough")
 		listener := s.Server.Listen(80, 16)
 
 		s.Part("A least timeout of its own")
@@ -148,23 +148,15 @@ are as long as the first, and then they double. A few segments more do the netwo
 // what its timer sends again, so many times. It returns the first timeout, and the one
 // that the kernel reckons with after these.
 func lastTimeout(s *lab.Script, listener *lab.Sock, name string, segments, times int, prepare func(*lab.Sock)) (first, last time.Duration) {
-	client := s.Client.Named(name).Connect(listener)
-	s.Wire.Handshake(client)
+	client := s.Client.Named(name).Establish(listener)
 	listener.Accept()
 	needRoom(s, client, segments+1)
 	prepare(client)
-	wire := s.Wire.Of(client)
 	first = client.RTO()
-	client.Write(client.Full(segments))
-	for range segments {
-		wire.Next("client:data").Drop()
-	}
-	for range times - 1 {
-		wire.Retransmission("client:data").Drop()
-	}
-	again := wire.Retransmission("client:data").Hold()
+	all := client.Segments(segments)
+	all.Drop()
+	again := all[0].Lose(times).Hold()
 	last = client.RTO()
-	again.Deliver()
-	wire.Carry(client)
+	again.Carry()
 	return first, last
 }

@@ -50,9 +50,7 @@ or a pool of connections, begin anew each time, unless tcp_slow_start_after_idle
 			Says: "a timeout has come before", Before: "client:write",
 			Do: func(s *lab.Script) {
 				client := s.Sock("client")
-				client.Write("x")
-				s.Wire.Of(client).Next("client:data").Drop()
-				s.Wire.Of(client).Retransmission("client:data").Drop()
+				client.Segment("x").Lose(1).Drop()
 			},
 		},
 	}, {
@@ -108,10 +106,8 @@ or a pool of connections, begin anew each time, unless tcp_slow_start_after_idle
 		needWaiting(s, s.Client)
 		wire := s.Wire.Of(client)
 		// round is a round trip of all that the client has on the wire.
-		round := func(all []*lab.Segment) {
-			for _, d := range all {
-				d.Deliver()
-			}
+		round := func(all lab.Flight) {
+			all.Deliver()
 			server.TryReadSome(aLot)
 			for _, ack := range wire.TakeAll("server:ACK") {
 				ack.Deliver()
@@ -121,8 +117,7 @@ or a pool of connections, begin anew each time, unless tcp_slow_start_after_idle
 
 		client.Cwnd()
 		s.Part("The first round trip")
-		client.Write(client.Full(12))
-		first := wire.TakeAll("client:data")
+		first := client.Segments(12)
 		s.Expect("initial-window-is-ten", lab.Is("segments", len(first), 10))
 		round(first)
 		grown := client.Cwnd()
@@ -130,8 +125,7 @@ or a pool of connections, begin anew each time, unless tcp_slow_start_after_idle
 
 		s.Part("The second round trip")
 		before := client.Cwnd()
-		client.Write(client.Full(before))
-		second := wire.TakeAll("client:data")
+		second := client.Segments(before)
 		round(second)
 		s.Expect("doubles-per-round-trip",
 			lab.Is("cwnd after the first", grown, 20),
@@ -142,22 +136,18 @@ or a pool of connections, begin anew each time, unless tcp_slow_start_after_idle
 
 		s.Part("After an idle time")
 		client.Idle(3*client.RTO() + 100*time.Millisecond)
-		client.Write(client.Full(12))
+		lost := client.Segments(12)
 		after := client.Cwnd()
-		lost := wire.TakeAll("client:data")
 		restarts.Expect("idle-starts-again",
 			lab.Is("cwnd", after, 10),
 			lab.Is("segments", len(lost), 10))
 		restarts.Expect("idle-keeps-the-window", lab.Is("cwnd", after, before))
 
 		s.Part("A timeout")
-		for _, d := range lost {
-			d.Drop()
-		}
+		lost.Drop()
 		again := wire.Retransmission("client:data")
 		s.Expect("after-rto-one", lab.Is("cwnd", client.Cwnd(), 1))
-		again.Deliver()
-		wire.Carry(client)
+		again.Carry()
 		otherControl(s)
 	},
 }
@@ -173,10 +163,7 @@ func otherControl(s *lab.Script) {
 	}
 	s.Part("The same with cubic")
 	before := client.Cwnd()
-	client.Write(client.Full(1))
-	wire := s.Wire.Of(client)
-	wire.Next("client:data").Drop()
-	again := wire.Retransmission("client:data")
+	again := client.Segment(client.Full(1)).Lose(1)
 	s.Unless(s.Client.ProbesTail(), lab.TailLossProbe).Expect(id, lab.Seen("cwnd before", before), lab.Is("ssthresh", int(client.Info().SndSsthresh), before*7/10))
 	again.Deliver()
 }

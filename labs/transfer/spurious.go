@@ -111,17 +111,12 @@ gives the congestion window back, and no segment counts as lost any more.`,
 			client, _ := s.ConnectionTo(listener, name)
 			needRoom(s, client, 6)
 			before = client.Cwnd()
-			client.Write(client.Full(3))
-			wire := s.Wire.Of(client)
-			var late []*lab.Segment
-			for range 3 {
-				late = append(late, wire.Next("client:data").Hold())
-			}
-			wire.Retransmission("client:data").Hold()
+			wire, late := s.Wire.Of(client), client.Segments(3)
+			late.Hold()
+			late[0].Retransmission().Hold()
 			client.Write(client.Full(1)) // which has to wait
 			for _, d := range late[:arrive] {
-				d.Deliver()
-				wire.Deliver("server:ACK")
+				d.Exchange()
 				what := "nothing"
 				if next := wire.Take("client:data again"); next != nil {
 					what = "data again"
@@ -133,10 +128,7 @@ gives the congestion window back, and no segment counts as lost any more.`,
 				sent = append(sent, what)
 			}
 			after = client.Cwnd()
-			for _, d := range late[arrive:] {
-				d.Deliver()
-				wire.DeliverAll(s.Server)
-			}
+			late[arrive:].Exchange()
 			wire.Carry(client)
 			return sent, before, after
 		}
@@ -168,22 +160,19 @@ gives the congestion window back, and no segment counts as lost any more.`,
 
 // hasty writes six segments to a distant server, of which three, with those that are
 // late by their places, make the client send the first again. It returns them, and that.
-func hasty(s *lab.Script, listener *lab.Sock, name string, late ...int) (client *lab.Sock, all []*lab.Segment, again *lab.Segment) {
+func hasty(s *lab.Script, listener *lab.Sock, name string, late ...int) (client *lab.Sock, all lab.Flight, again *lab.Segment) {
 	client, _ = distant(s, listener, name)
 	needRoom(s, client, 6)
 	s.Part("Segments are late, and three have overtaken the first")
-	client.Write(client.Full(6))
+	all = client.Segments(6)
 	client.Idle(roundTrip)
-	wire := s.Wire.Of(client)
-	for i := range 6 {
-		all = append(all, wire.Next("client:data"))
+	for i, d := range all {
 		if i == 5 || slices.Contains(late, i) || again != nil {
-			all[i].Hold()
+			d.Hold()
 			continue
 		}
-		all[i].Deliver()
-		wire.DeliverAll(s.Server)
-		again = wire.Take("client:data again")
+		d.Exchange()
+		again = s.Wire.Of(client).Take("client:data again")
 	}
 	return client, all, again
 }
@@ -191,11 +180,9 @@ func hasty(s *lab.Script, listener *lab.Sock, name string, late ...int) (client 
 // endedByEcho lets the first of two late segments arrive while only it was sent again.
 func endedByEcho(s *lab.Script, listener *lab.Sock) {
 	client, all, again := hasty(s, listener, "hasty client", 0, 2)
-	wire := s.Wire.Of(client)
 	reduced := client.Info().SndSsthresh < infinite
-	all[0].Deliver()
-	wire.DeliverAll(s.Server)
-	other := wire.Take("client:data again")
+	all[0].Exchange()
+	other := s.Wire.Of(client).Take("client:data again")
 	quick(s).Expect("the-echo-ends-a-recovery",
 		lab.Is("sent again", again != nil, true),
 		lab.Is("threshold reduced", reduced, true),
@@ -208,15 +195,10 @@ func endedByEcho(s *lab.Script, listener *lab.Sock) {
 func endedByDSACK(s *lab.Script, listener *lab.Sock) {
 	tells := s.Server.Sysctl(dsackKey) != 0
 	client, all, again := hasty(s, listener, "dsack client", 0)
-	wire := s.Wire.Of(client)
-	for _, d := range append(all[4:], all[0]) { // with a hole, or filling one, each is acknowledged at once
-		d.Deliver()
-		wire.DeliverAll(s.Server)
-	}
+	append(all[4:], all[0]).Exchange() // with a hole, or filling one, each is acknowledged at once
 	reduced := client.Info().SndSsthresh < infinite
 	if again != nil {
-		again.Deliver()
-		wire.DeliverAll(s.Server)
+		again.Exchange()
 	}
 	quick(s).Unless(!tells, "the server's tcp_dsack is 0").
 		Unless(client.Info().Options&sockopt.OptSACK == 0, "a SYN cookie without timestamps does without SACK").

@@ -86,18 +86,16 @@ tcp_rack_detect_loss (net/ipv4/tcp_recovery.c) considers that lost.`,
 		},
 	}},
 	Script: func(s *lab.Script) {
-		// tail writes three segments and loses the last two. It returns these, the
-		// first that is sent again, and what the timer that has sent it had left,
-		// and would have if it were the retransmission timeout.
-		tail := func(client *lab.Sock) (lost, last, again *lab.Segment, timer lab.TimeLeft, rto time.Duration) {
-			wire := s.Wire.Of(client)
-			client.Write(client.Full(3))
-			first := wire.Next("client:data")
-			lost, last = wire.Next("client:data").Drop(), wire.Next("client:data").Drop()
-			first.Deliver()
-			wire.Pass("server:ACK")
-			timer, rto = client.TimeLeft(), client.RTO()
-			return lost, last, wire.Retransmission("client:data"), timer, rto
+		// tail writes three segments and loses the last two. It returns them, the first
+		// that is sent again, and what its timer would have if it were the
+		// retransmission timeout.
+		tail := func(client *lab.Sock) (all lab.Flight, again *lab.Segment, rto time.Duration) {
+			all = client.Segments(3)
+			all[1:].Drop()
+			all[0].Deliver()
+			s.Wire.Of(client).Pass("server:ACK")
+			rto = client.RTO()
+			return all, all[1].Retransmission(), rto
 		}
 		const noProbe = "the client sends no tail loss probe"
 		probing := s.Client.ProbesTail() && s.Both(sack)
@@ -106,22 +104,20 @@ tcp_rack_detect_loss (net/ipv4/tcp_recovery.c) considers that lost.`,
 		client, _ := distant(s, listener, "client")
 		needRoom(s, client, 3)
 		s.Part("The last two of three are lost")
-		_, last, again, timer, rto := tail(client)
+		all, again, rto := tail(client)
 		// What is sent again, and answered sooner than the least round-trip time, tells
 		// the kernel nothing: the answer may be that to the first one (tcp_rack_advance).
 		client.TimerBelow(client.RTO() - roundTrip*5/4)
-		again.Deliver()
-		wire := s.Wire.Of(client)
-		wire.Deliver("server:ACK")
-		rest := wire.IfAny("client:data again")
+		again.Exchange()
+		rest := s.Wire.Of(client).IfAny("client:data again")
 		probes.Expect("probe-comes-before-the-rto",
-			lab.Is("shorter", timer.Left < rto, true),
-			lab.Is("seq sent again", again.Seq, last.Seq),
+			lab.Is("shorter", again.Timer.Left < rto, true),
+			lab.Is("seq sent again", again.Seq, all[2].Seq),
 			lab.Is("timeouts", s.Client.Counter("TCPTimeouts"), 0))
 		probes.Expect("sack-shows-the-rest", lab.Is("at once", rest.Again, true))
 		probes.Expect("nothing-but-the-rto-finds-it", lab.Is("timeouts", s.Client.Counter("TCPTimeouts"), 1))
 		rest.Deliver()
-		wire.Carry(client)
+		s.Wire.Of(client).Carry(client)
 		if probing {
 			repaired(s, listener)
 		} else {
@@ -131,28 +127,21 @@ tcp_rack_detect_loss (net/ipv4/tcp_recovery.c) considers that lost.`,
 		s.Client.SetSysctl(earlyRetrans, "0")
 		client, _ = distant(s, listener, "late client")
 		s.Part("The same without the probe")
-		lost, _, again, timer, rto := tail(client)
+		all, again, rto = tail(client)
 		s.Expect("without-tlp-the-rto",
-			lab.Left("timer", timer, rto),
-			lab.Is("seq sent again", again.Seq, lost.Seq))
-		again.Deliver()
-		s.Wire.Of(client).Carry(client)
+			lab.Left("timer", again.Timer, rto),
+			lab.Is("seq sent again", again.Seq, all[1].Seq))
+		again.Carry()
 	},
 }
 
 // repaired lets a probe bring the one segment that was lost.
 func repaired(s *lab.Script, listener *lab.Sock) {
-	client := s.Client.Named("lone client").Connect(listener)
-	s.Wire.Handshake(client)
+	client := s.Client.Named("lone client").Establish(listener)
 	s.Part("A single segment is lost, and the probe brings it")
 	before := client.Cwnd()
-	wire := s.Wire.Of(client)
-	client.Write(client.Full(1))
-	wire.Next("client:data").Drop()
-	wire.Retransmission("client:data").Deliver()
-	client.Write(client.Full(1)) // before the ACK of the probe comes
-	wire.Next("client:data").Deliver()
-	wire.DeliverAll(s.Server)
+	client.Segment(client.Full(1)).Lose(1).Deliver()
+	client.Segment(client.Full(1)).Exchange() // before the ACK of the probe comes
 	withReno(s).Expect("a-repair-costs-half-the-window",
 		lab.Seen("cwnd before", before), lab.Is("cwnd", client.Cwnd(), before/2))
 }

@@ -119,8 +119,7 @@ sets it to 0, so that the answers don't depend on the pauses.`,
 			lab.Is("window", int(client.Info().SndWnd), 0),
 			lab.Is("timer", timer, "probe"))
 		probe := func() lab.TimeLeft {
-			wire.Probe("client:ACK").Deliver()
-			wire.Deliver("server:ACK")
+			wire.Probe("client:ACK").Exchange()
 			return client.TimeLeft()
 		}
 		second := probe()
