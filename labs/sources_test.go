@@ -42,13 +42,15 @@ var readSysctls = []string{
 var (
 	anRFC    = regexp.MustCompile(`^RFC (\d+) (§[\d.]+)(, §[\d.]+| \((?:MUST|SHLD|MAY)-\d+\)|, (?:figure|case|note|group) \d+|, fix F\d|, [A-Z-]+ STATE)*$`)
 	aPage    = regexp.MustCompile(`^([a-z0-9]+\(\d\))(, [A-Za-z0-9_ ]+)?(: “[^”]+”)?$`)
-	inLinux  = regexp.MustCompile(`^((?:include|net)/\S+\.[ch]|Documentation/\S+\.rst): (\w+(?:, \w+)*)$`)
+	inLinux  = regexp.MustCompile(`^((?:include|net)/\S+\.[ch]|Documentation/\S+\.rst): (\w+(?:, \w+)*)(?: \(since Linux \d+\.\d+\))?$`)
 	nowhere  = regexp.MustCompile(`^(widely taught|documents from before Linux \d)`)
 	section  = regexp.MustCompile(`RFC\s(\d+)((?:,?\s§[\d.]*\d|, figure \d+|, case \d+|, note \d+)+)`)
 	number   = regexp.MustCompile(`§([\d.]*\d)`)
 	sysctls  = regexp.MustCompile(`ip-sysctl\.rst: (\w+(?:, \w*_\w*)*)`)
 	page     = regexp.MustCompile(`\b[a-z0-9]+\(\d\)`)
-	citation = regexp.MustCompile(`((?:include|net)/[\w/.-]+\.[ch]|Documentation/[\w/.-]+\.rst): (\w+(?:, \w*_\w*)*)`)
+	citation = regexp.MustCompile(`((?:include|net)/[\w/.-]+\.[ch]|Documentation/[\w/.-]+\.rst): (\w+(?:, \w*_\w*)*)(?: \((since Linux \d+\.\d+)\))?`)
+	// placed is a name in a text, with its file after it: "tcp_check_req (net/ipv4/tcp_minisocks.c)".
+	placed = regexp.MustCompile(`(\w*_\w*)\s\(((?:include|net)/[\w/.-]+\.[ch])\)`)
 )
 
 func TestSources(t *testing.T) {
@@ -95,24 +97,34 @@ func texts(l *lab.Lab) []string {
 }
 
 // TestCitedNames looks for each cited name in a kernel's source, in the folder
-// $TCPLAB_LINUX.
+// $TCPLAB_LINUX. One that says since when it is there may be missing.
 func TestCitedNames(t *testing.T) {
 	linux := os.Getenv("TCPLAB_LINUX")
 	if linux == "" {
 		t.Skip("TCPLAB_LINUX does not name a kernel's source")
 	}
+	has := func(l *lab.Lab, file, name string) {
+		source, err := os.ReadFile(filepath.Join(linux, file))
+		if err != nil {
+			t.Errorf("%s: %v", l.Name, err)
+			return
+		}
+		// What stands at the beginning of a line is not only called there.
+		if !regexp.MustCompile(`(?m)^(?:\S.*)?\b` + name + `\b|\b` + name + `\b[^\w(]`).Match(source) {
+			t.Errorf("%s: %s has no %s, or no more than a call of it", l.Name, file, name)
+		}
+	}
 	for _, l := range labs.All() {
 		for _, text := range texts(l) {
 			for _, m := range citation.FindAllStringSubmatch(text, -1) {
-				source, err := os.ReadFile(filepath.Join(linux, m[1]))
-				if err != nil {
-					t.Fatal(err)
-				}
 				for _, name := range strings.Split(m[2], ", ") {
-					if !regexp.MustCompile(`\b` + name + `\b`).Match(source) {
-						t.Errorf("%s: %s has no %s", l.Name, m[1], name)
+					if m[3] == "" {
+						has(l, m[1], name)
 					}
 				}
+			}
+			for _, m := range placed.FindAllStringSubmatch(text, -1) {
+				has(l, m[2], m[1])
 			}
 		}
 	}

@@ -54,7 +54,7 @@ timeout.`,
 	Claims: []lab.Claim{{
 		ID:     "third-duplicate-ack-resends",
 		Text:   "The sender sends the lost segment again when the number of duplicate ACKs reaches tcp_reordering, 3 by default.",
-		Source: "net/ipv4/tcp_recovery.c: tcp_rack_reo_wnd; net/ipv4/tcp_input.c: tcp_newreno_mark_lost; Documentation/networking/ip-sysctl.rst: tcp_reordering",
+		Source: "net/ipv4/tcp_recovery.c: tcp_rack_reo_wnd, tcp_newreno_mark_lost; Documentation/networking/ip-sysctl.rst: tcp_reordering",
 		Control: lab.Control{
 			Says: "the third duplicate ACK is lost", Segment: "server:ACK ack=6#4",
 		},

@@ -40,7 +40,7 @@ cost more than Recovery, which halves the window.`,
 	Claims: []lab.Claim{{
 		ID:     "too-few-duplicates-wait-for-the-timer",
 		Text:   "Without SACK, fewer duplicate ACKs than tcp_reordering says lead to nothing: the timer sends the lost segment again, and the congestion window is one segment.",
-		Source: "net/ipv4/tcp_input.c: tcp_newreno_mark_lost, tcp_enter_loss; net/ipv4/tcp_timer.c: tcp_retransmit_timer",
+		Source: "net/ipv4/tcp_recovery.c: tcp_newreno_mark_lost; net/ipv4/tcp_input.c: tcp_enter_loss; net/ipv4/tcp_timer.c: tcp_retransmit_timer",
 		Control: lab.Control{
 			Says: "two duplicates are enough", Before: "few client:socket",
 			Do: func(s *lab.Script) { s.Client.SetSysctl(reordering, "2") },
@@ -76,7 +76,7 @@ cost more than Recovery, which halves the window.`,
 	}, {
 		ID:     "without-sack-one-hole-a-round-trip",
 		Text:   "Without SACK the second hole is filled only when the acknowledgement of the first one's copy has come.",
-		Source: "net/ipv4/tcp_input.c: tcp_newreno_mark_lost, tcp_fastretrans_alert",
+		Source: "net/ipv4/tcp_recovery.c: tcp_newreno_mark_lost; net/ipv4/tcp_input.c: tcp_fastretrans_alert",
 		Control: lab.Control{
 			Says: "the second hole is filled before", Of: "plain client", Segment: "client:data again", Do: thirdArrives("plain client"),
 		},
@@ -103,7 +103,7 @@ cost more than Recovery, which halves the window.`,
 		Text:   "SACK only saves needless copies: holes are filled as fast without it.",
 		Source: "widely taught, of selective acknowledgements",
 		Myth:   true,
-		Truth:  "Without SACK each hole of a window costs a round trip of its own (net/ipv4/tcp_input.c: tcp_newreno_mark_lost).",
+		Truth:  "Without SACK each hole of a window costs a round trip of its own (net/ipv4/tcp_recovery.c: tcp_newreno_mark_lost).",
 		Control: lab.Control{
 			Says: "the client does without SACK", Before: "sack client:connect",
 			Do: func(s *lab.Script) { s.Client.SetSysctl(sack, "0") },

@@ -87,7 +87,7 @@ are as long as the first, and then they double. A few segments more do the netwo
 	}, {
 		ID:     "rto-max-ends-the-doubling",
 		Text:   "With TCP_RTO_MAX_MS 1000 the fourth timeout is one second, and no longer.",
-		Source: "net/ipv4/tcp_timer.c: tcp_retransmit_timer; include/net/tcp.h: tcp_rto_max",
+		Source: "net/ipv4/tcp_timer.c: tcp_retransmit_timer; include/net/tcp.h: tcp_rto_max (since Linux 6.15)",
 		Control: lab.Control{
 			Says: "the option is set to two minutes", Before: "bounded client:write",
 			Do: func(s *lab.Script) { lab.Set(s.Sock("bounded client"), sockopt.RTOMax, 120000) },
