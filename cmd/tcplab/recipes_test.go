@@ -85,6 +85,11 @@ func TestRecipes(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
+				for _, left := range []string{"stop", "stopped", "start"} { // by an earlier run
+					if err := os.WriteFile(filepath.Join(dir, left), nil, 0o644); err != nil {
+						t.Fatal(err)
+					}
+				}
 				output := r.run(t, dir, setUp)
 				if *updateRecipes {
 					updated = r.update(updated, output)

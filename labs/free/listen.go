@@ -42,7 +42,7 @@ func (r *run) awaitListen() (bool, error) {
 			r.server.fails("the server has ended (%s) before it listened %s", r.server.how(), what)
 			return true, nil
 		case time.Since(begin) > r.o.Wait:
-			r.server.fails("the server does not listen %s after %v%s", what, r.o.Wait, r.elsewhere())
+			r.server.fails("the server does not listen %s after %v%s; --wait 0 does not wait for that", what, r.o.Wait, r.elsewhere())
 			return true, nil
 		}
 		return false, nil

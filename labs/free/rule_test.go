@@ -2,6 +2,7 @@ package free
 
 import (
 	"errors"
+	"os"
 	"strings"
 	"testing"
 )
@@ -79,6 +80,32 @@ func TestNamesElsewhere(t *testing.T) {
 		if _, err := ParseRule(name); err == nil || len(formsOf(here)) == len(Grammar) {
 			t.Errorf("%q is to be %q: %v", name, here, err)
 		}
+	}
+}
+
+// What docs/run.md says to those who know other programs are rules.
+func TestRulesForOthers(t *testing.T) {
+	page, err := os.ReadFile("../../docs/run.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(page), "\n| there | here |\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	n := 0
+	for row := range strings.Lines(table) {
+		here := strings.Split(row, "|")[2]
+		for i, text := range strings.Split(here, "`") {
+			if i%2 == 0 || !strings.Contains(text, " ") {
+				continue
+			}
+			if _, err := ParseRule(text); err != nil {
+				t.Error(err)
+			}
+			n++
+		}
+	}
+	if n < 10 {
+		t.Errorf("the table has %d rules", n)
 	}
 }
 

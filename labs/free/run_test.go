@@ -229,7 +229,7 @@ func TestOddPrograms(t *testing.T) {
 		{"the client fails", "", []string{"sh", "-c", "exit 5"}, 0, "the client's program has ended with 5", ""},
 		{"the client is killed", "", []string{"sh", "-c", "kill -SEGV $$"}, 0, "the client's program has ended with SIGSEGV", ""},
 		{"the server exits at once", "exit 3", []string{"true"}, 0, "the server has ended (3) before it listened on any port", ""},
-		{"the server never listens", "sleep 1000", []string{"true"}, 200 * time.Millisecond, "the server does not listen on any port after 200ms", ""},
+		{"the server never listens", "sleep 1000", []string{"true"}, 200 * time.Millisecond, "the server does not listen on any port after 200ms; --wait 0 does not wait for that", ""},
 		{"the server listens late", "sleep 0.2; " + ownServer("http"), own("get", "http://server/1"), 0, "", ""},
 		{"the server becomes a daemon", ownServer("http") + " & exit 0", own("get", "http://server/1"), 0, "", ""},
 		{"the server's daemon keeps the pipe", "setsid " + ownServer("http") + " & sleep 0.01", own("get", "http://server/1"), 0, "", ""},
