@@ -1,6 +1,8 @@
 package labs_test
 
 import (
+	"compress/gzip"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -128,4 +130,50 @@ func TestCitedNames(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestCitedPages looks for each cited part of a manual page (an option, an errno, a section)
+// as the heading of one, in the folder $TCPLAB_MAN, which has man2 and man7 with the pages
+// of the Linux man-pages, compressed by gzip as distributions have them.
+func TestCitedPages(t *testing.T) {
+	man := os.Getenv("TCPLAB_MAN")
+	if man == "" {
+		t.Skip("TCPLAB_MAN does not name a folder with manual pages")
+	}
+	cited := regexp.MustCompile(`^([a-z0-9]+)\((\d)\), ([A-Za-z0-9_ ]+)`)
+	for _, l := range labs.All() {
+		for _, c := range l.Claims {
+			for _, source := range strings.Split(c.Source, "; ") {
+				m := cited.FindStringSubmatch(source)
+				if m == nil {
+					continue
+				}
+				text, err := manual(man, "man"+m[2]+"/"+m[1]+"."+m[2])
+				switch {
+				case err != nil:
+					t.Errorf("%s: %v", l.Name, err)
+				case !regexp.MustCompile(`(?m)^\.(?:B|BR|I|IR|SH|SS|TP)\b.*\b` + regexp.QuoteMeta(m[3]) + `\b`).MatchString(text):
+					t.Errorf("%s: %s: %s(%s) has no %s", l.Name, c.ID, m[1], m[2], m[3])
+				}
+			}
+		}
+	}
+}
+
+// manual reads a page, or the one that it refers to.
+func manual(man, name string) (string, error) {
+	file, err := os.Open(filepath.Join(man, name+".gz"))
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	r, err := gzip.NewReader(file)
+	if err != nil {
+		return "", err
+	}
+	text, err := io.ReadAll(r)
+	if other, ok := strings.CutPrefix(string(text), ".so "); ok && err == nil {
+		return manual(man, strings.TrimSpace(other))
+	}
+	return string(text), err
 }

@@ -37,7 +37,7 @@ written and the other side had not received is lost, and nothing says how much i
 	Claims: []lab.Claim{{
 		ID:     "econnreset-in-established",
 		Text:   "If the RST arrives in ESTABLISHED, the next call fails with ECONNRESET. After that read returns 0, and write fails with EPIPE.",
-		Source: "net/ipv4/tcp_input.c: tcp_reset; net/ipv4/tcp.c: tcp_recvmsg_locked; recv(2)",
+		Source: "net/ipv4/tcp_input.c: tcp_reset; net/ipv4/tcp.c: tcp_recvmsg_locked",
 		Control: lab.Control{
 			Says: "the RST is lost", Of: "client", Segment: "server:RST",
 		},

@@ -64,7 +64,7 @@ error shows in write or read.`,
 	}, {
 		ID:     "connect-returns-0-when-connected",
 		Text:   "If connect returns 0, the server has answered.",
-		Source: "connect(2)",
+		Source: "connect(2), RETURN VALUE",
 		Myth:   true,
 		Truth:  "Not with TCP_FASTOPEN_CONNECT: nothing was sent yet (net/ipv4/tcp_fastopen.c: tcp_fastopen_defer_connect).",
 		Control: lab.Control{

@@ -39,7 +39,7 @@ instead, and tcp_v4_syn_recv_sock gives it to the new socket.`,
 	Claims: []lab.Claim{{
 		ID:     "a-used-hop-limit-is-dropped",
 		Text:   "A listener with IP_MINTTL 255 does not answer a SYN that comes with a TTL of 64.",
-		Source: "ip(7), IP_MINTTL; net/ipv4/tcp_ipv4.c: tcp_v4_rcv; net/ipv6/tcp_ipv6.c: tcp_v6_rcv",
+		Source: "net/ipv4/tcp_ipv4.c: tcp_v4_rcv; net/ipv6/tcp_ipv6.c: tcp_v6_rcv",
 		Control: lab.Control{
 			Says: "the listener demands 64", Before: "far:connect",
 			Do: func(s *lab.Script) { lab.SetIP(s.Sock("listener"), sockopt.IPMinTTL, sockopt.IPv6MinHopCount, 64) },

@@ -82,7 +82,7 @@ own errno: EHOSTUNREACH for an unreachable host.`,
 	}, {
 		ID:     "gives-up-with-etimedout",
 		Text:   "At the end of that schedule the client gives up: its socket is CLOSE, and connect fails with ETIMEDOUT.",
-		Source: "connect(2); net/ipv4/tcp_timer.c: tcp_write_err",
+		Source: "connect(2), ETIMEDOUT; net/ipv4/tcp_timer.c: tcp_write_err",
 		Control: lab.Control{
 			Says: "tcp_syn_retries is raised behind the story's back", Before: "silent:connect",
 			Do: func(s *lab.Script) { s.Client.SetSysctl(synRetries, "2") },

@@ -35,7 +35,7 @@ to finds it without any listener.`,
 	Claims: []lab.Claim{{
 		ID:     "bound-port-refuses",
 		Text:   "A SYN for a port that is bound but not listening is answered by RST,ACK, which acknowledges the SYN, and connect fails with ECONNREFUSED.",
-		Source: "RFC 9293 §3.5.2, §3.10.7.1; connect(2)",
+		Source: "RFC 9293 §3.5.2, §3.10.7.1; connect(2), ECONNREFUSED",
 		Control: lab.Control{
 			Says: "the RST does not cover the SYN", Segment: "server:RST,ACK", Change: lab.AckLess(1),
 		},

@@ -64,7 +64,7 @@ ip_local_reserved_ports, prevent this.`,
 	}, {
 		ID:     "first-attempts-refused",
 		Text:   "While the kernel chooses other source ports, connect fails with ECONNREFUSED.",
-		Source: "connect(2)",
+		Source: "connect(2), ECONNREFUSED",
 		When:   byAccident,
 		Control: lab.Control{
 			Says: "somebody listens on the port", Args: lab.Args{"accident": "1"}, Before: "attempt 1:connect",

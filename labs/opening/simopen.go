@@ -45,7 +45,7 @@ only let outgoing connections through can connect this way.`,
 	}, {
 		ID:     "both-established-without-listen",
 		Text:   "Both connects succeed although neither host has a listening socket.",
-		Source: "RFC 9293 §3.5 (MUST-10), figure 7; connect(2)",
+		Source: "RFC 9293 §3.5 (MUST-10), figure 7",
 		Control: lab.Control{
 			Says: "a RST arrives instead of the server's SYN,ACK", Segment: "server:SYN,ACK", Change: lab.ResetInstead,
 		},

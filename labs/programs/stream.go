@@ -29,7 +29,10 @@ queue still joins them. PSH is no mark either: RFC 9293 §3.9.1.2 says that it i
 record marker, and read does not show it.
 
 The one mark that the stream has is its end, which the FIN brings: read returns 0. A
-write of nothing sends nothing, so there is no empty message.`,
+write of nothing sends nothing, so there is no empty message.
+
+SO_PEEK_OFF (sk_set_peek_off) is for TCP since Linux 6.9, though socket(7) says that it is
+for unix sockets alone.`,
 	Try: []lab.Try{
 		{Command: "halfclose", Says: "the end of the stream in one direction, while the other goes on"},
 		{Command: "sockopt TCP_NODELAY", Says: "what the option does"},
@@ -80,7 +83,7 @@ write of nothing sends nothing, so there is no empty message.`,
 	}, {
 		ID:     "eof-is-the-only-mark",
 		Text:   "A write of no bytes sends nothing; read returns 0 only after the FIN.",
-		Source: "recv(2); net/ipv4/tcp.c: tcp_recvmsg_locked",
+		Source: "recv(2), RETURN VALUE; net/ipv4/tcp.c: tcp_recvmsg_locked",
 		Control: lab.Control{
 			Says: "the FIN is lost", Segment: "client:FIN,ACK",
 		},

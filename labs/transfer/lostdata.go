@@ -101,7 +101,7 @@ ESTABLISHED until it writes something itself, or has keepalive on.`,
 	}, {
 		ID:     "recverr-tells-at-once",
 		Text:   "If the program has set IP_RECVERR, its next write fails with that error at once; the connection lives on, and the data is sent again and arrives.",
-		Source: "ip(7), IP_RECVERR; net/ipv4/tcp_ipv4.c: tcp_v4_err; net/ipv6/tcp_ipv6.c: tcp_v6_err",
+		Source: "tcp(7), Error handling; net/ipv4/tcp_ipv4.c: tcp_v4_err; net/ipv6/tcp_ipv6.c: tcp_v6_err",
 		Control: lab.Control{
 			Says: "the program takes the option back", Before: "told client:write", Do: func(s *lab.Script) { tellErrors(s.Sock("told client"), false) },
 		},
