@@ -95,15 +95,13 @@ RST still ends it.`,
 		},
 	}},
 	Script: func(s *lab.Script) {
-		listener := s.Server.Named("listener").Socket()
-		listener.Bind(s.Server.Addr(80))
+		listener := s.Server.Named("listener").Bound(80)
 		s.StopIf(!listener.Sign(s.Client.Addr(0).Addr(), rightKey), "this kernel has no CONFIG_TCP_MD5SIG")
 		listener.Listen(1)
 		s.Server.Named("plain listener").Listen(81, 1)
 		port := 40000
 		knock := func(name, key string, to int) (client *lab.Sock, answer string) {
-			client = s.Client.Named(name).Socket()
-			client.Bind(s.Client.Addr(port))
+			client = s.Client.Named(name).Bound(port)
 			port++
 			if key != "" {
 				client.Sign(s.Server.Addr(0).Addr(), key)
@@ -156,8 +154,7 @@ RST still ends it.`,
 			lab.Is("server", server.State(), record.Established))
 
 		s.Part("A listener with a key for a whole network")
-		wide := s.Server.Named("wide listener").Socket()
-		wide.Bind(s.Server.Addr(82))
+		wide := s.Server.Named("wide listener").Bound(82)
 		network, _ := s.Client.Addr(0).Addr().Prefix(24)
 		lab.TrySet(wide, sockopt.Find(sockopt.MD5SigExt.Name)[0], sockopt.MD5KeyExt{Peers: network, Key: []byte(rightKey)})
 		wide.Listen(1)

@@ -162,6 +162,13 @@ func (p *program) socket(name string, a netip.Addr, kind int, kindName string) *
 	return s
 }
 
+// Bound makes a TCP socket that is bound to a port of the host's address: socket, bind(2).
+func (h *Host) Bound(port int) *Sock {
+	s := h.Socket()
+	s.Bind(h.Addr(port))
+	return s
+}
+
 // Listen makes a socket that listens on a port of the host's address: socket,
 // bind, listen(2).
 func (h *Host) Listen(port, backlog int) *Sock {
@@ -169,8 +176,7 @@ func (h *Host) Listen(port, backlog int) *Sock {
 	if name == "" && h.script.socks["listener"] == nil {
 		name = "listener"
 	}
-	s := h.Named(name).Socket()
-	s.Bind(h.Addr(port))
+	s := h.Named(name).Bound(port)
 	s.Listen(backlog)
 	return s
 }

@@ -104,17 +104,17 @@ Fast Open is rare, although it saves a round trip.`,
 		lab.Set(listener, sockopt.FastOpen, 16)
 
 		s.Part("A first client gets a cookie")
-		client, first := sendSYN(s, "client", 40000)
+		client := s.Client.Bound(40000)
+		first := openFast(s, client, s.Server.Addr(80))
 		s.Wire.Of(client).Pass("client:ACK")
 		s.Expect("first-gets-a-cookie",
-			lab.Is("SYN asks for it", first.syn.Offers("tfo"), true),
-			lab.Is("SYN's data", first.syn.Len, 0),
-			lab.Is("SYN,ACK has it", first.synack.Offers("tfo"), true))
+			lab.Is("SYN asks for it", first.SYN.Offers("tfo"), true),
+			lab.Is("SYN's data", first.SYN.Len, 0),
+			lab.Is("SYN,ACK has it", first.SYNACK.Offers("tfo"), true))
 		listener.Accept()
 
 		s.Part("The second sends its data with the SYN")
-		client, data := s.Client.Named("second").Socket(), ""
-		client.Bind(s.Client.Addr(40001))
+		client, data := s.Client.Named("second").Bound(40001), ""
 		client.ConnectSending(s.Server.Addr(80), "hello")
 		wire := s.Wire.Of(client)
 		wire.Next("SYN").Deliver()
@@ -149,44 +149,28 @@ const (
 	otherKey    = "00000000-00000000-00000000-00000002"
 )
 
-// sendSYN opens a connection by Fast Open, and delivers its first two segments.
-func sendSYN(s *lab.Script, name string, port int) (*lab.Sock, shake) {
-	client := s.Client.Named(name).Socket()
-	client.Bind(s.Client.Addr(port))
-	client.ConnectSending(s.Server.Addr(80), "hello")
-	h, wire := shake{client: client}, s.Wire.Of(client)
-	h.syn = wire.Next("SYN").Deliver()
-	h.synack = wire.Next("SYN,ACK").Deliver()
-	return client, h
-}
-
-// fallBack shows two servers that do not take the data of the SYN.
+// fallBack shows two servers that do not take the data of the SYN: their SYN,ACK lets the
+// client send it again.
 func fallBack(s *lab.Script, listener *lab.Sock) {
 	s.Part("The server has another key, so the cookie is wrong")
 	s.Server.SetSysctl(fastOpenKey, otherKey)
-	_, h := sendSYN(s, "third", 40002)
-	sendAgain(s, h)
+	third := s.Client.Named("third").Bound(40002)
+	h := openFast(s, third, s.Server.Addr(80))
+	s.Wire.Of(third).Deliver("client:data")
 	data, _ := listener.TryAcceptAndRead()
 	s.Expect("wrong-cookie-falls-back",
-		lab.Is("SYN's data", h.syn.Len, 5),
-		lab.Is("SYN,ACK acknowledges", h.synack.Ack, 1),
-		lab.Is("SYN,ACK has a cookie", h.synack.Offers("tfo"), true),
+		lab.Is("SYN's data", h.SYN.Len, 5),
+		lab.Is("SYN,ACK acknowledges", h.SYNACK.Ack, 1),
+		lab.Is("SYN,ACK has a cookie", h.SYNACK.Offers("tfo"), true),
 		lab.Is("read", data, "hello"))
 
 	s.Part("The server does not allow Fast Open")
 	s.Server.SetSysctl(tcpFastOpen, "1")
-	_, h = sendSYN(s, "fourth", 40003)
+	fourth := s.Client.Named("fourth").Bound(40003)
+	h = openFast(s, fourth, s.Server.Addr(80))
 	s.Expect("server-must-switch-it-on",
-		lab.Is("SYN's data", h.syn.Len, 5),
-		lab.Is("SYN,ACK acknowledges", h.synack.Ack, 1),
-		lab.Is("SYN,ACK has a cookie", h.synack.Offers("tfo"), false))
-	sendAgain(s, h)
-}
-
-// sendAgain delivers the data that the SYN,ACK has let the client send again, if it has
-// left the SYN's unacknowledged.
-func sendAgain(s *lab.Script, h shake) {
-	if h.synack.Ack == 1 {
-		s.Wire.Of(h.client).Next("client:data").Deliver()
-	}
+		lab.Is("SYN's data", h.SYN.Len, 5),
+		lab.Is("SYN,ACK acknowledges", h.SYNACK.Ack, 1),
+		lab.Is("SYN,ACK has a cookie", h.SYNACK.Offers("tfo"), false))
+	s.Wire.Of(fourth).Deliver("client:data")
 }

@@ -94,8 +94,7 @@ error shows in write or read.`,
 		lab.Set(listener, sockopt.FastOpen, 1)
 		lab.Set(listener, sockopt.FastOpenNoCookie, true)
 		opener := func(name string, port int) *lab.Sock {
-			client := s.Client.Named(name).Socket()
-			client.Bind(s.Client.Addr(port))
+			client := s.Client.Named(name).Bound(port)
 			lab.Set(client, sockopt.FastOpenNoCookie, true)
 			return client
 		}
@@ -112,10 +111,7 @@ error shows in write or read.`,
 			lab.Is("data", data, "hello"))
 
 		s.Part("Another one, while the first is not complete")
-		client = opener("second", 40001)
-		client.ConnectSending(s.Server.Addr(80), "hello")
-		s.Wire.Of(client).Next("SYN").Deliver()
-		synack := s.Wire.Of(client).Next("SYN,ACK").Deliver()
+		synack := openFast(s, opener("second", 40001), s.Server.Addr(80)).SYNACK
 		s.Expect("the-limit-makes-it-an-ordinary-syn",
 			lab.Is("SYN,ACK acknowledges", synack.Ack, 1),
 			lab.Is("TCPFastOpenListenOverflow", s.Server.Counter("TCPFastOpenListenOverflow"), 1))
@@ -153,22 +149,16 @@ func keys(s *lab.Script) {
 	lab.Set(listener, sockopt.FastOpen, 4)
 	lab.Set(listener, sockopt.FastOpenKey, sockopt.FastOpenKeys{first})
 	s.Part("A client gets a cookie, and then the listener has a new key besides the last")
-	shake := func(name string, port int) (syn, synack *lab.Segment) {
-		client := s.Client.Named(name).Socket()
-		client.Bind(s.Client.Addr(port))
-		client.ConnectSending(s.Server.Addr(81), "hello")
-		wire := s.Wire.Of(client)
-		syn = wire.Next("SYN").Deliver()
-		synack = wire.Next("SYN,ACK").Deliver()
-		wire.Deliver("client:ACK")
-		return syn, synack
-	}
-	shake("fourth", 40003)
+	fourth := s.Client.Named("fourth").Bound(40003)
+	openFast(s, fourth, s.Server.Addr(81))
+	s.Wire.Of(fourth).Deliver("client:ACK")
 	lab.Set(listener, sockopt.FastOpenKey, sockopt.FastOpenKeys{second, first})
-	syn, synack := shake("fifth", 40004)
+	fifth := s.Client.Named("fifth").Bound(40004)
+	h := openFast(s, fifth, s.Server.Addr(81))
+	s.Wire.Of(fifth).Deliver("client:ACK")
 	s.Expect("the-last-key-is-honoured",
-		lab.Is("SYN's data", syn.Len, 5),
-		lab.Is("SYN,ACK acknowledges", synack.Ack, 6),
-		lab.Is("SYN,ACK has a cookie", synack.Offers("tfo"), true),
+		lab.Is("SYN's data", h.SYN.Len, 5),
+		lab.Is("SYN,ACK acknowledges", h.SYNACK.Ack, 6),
+		lab.Is("SYN,ACK has a cookie", h.SYNACK.Offers("tfo"), true),
 		lab.Is("TCPFastOpenPassiveAltKey", s.Server.Counter("TCPFastOpenPassiveAltKey"), 1))
 }

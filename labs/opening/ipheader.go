@@ -89,8 +89,7 @@ instead, and tcp_v4_syn_recv_sock gives it to the new socket.`,
 			lab.Is("client", far.State(), record.SynSent))
 		far.Close()
 
-		neighbour := s.Client.Named("neighbour").Socket()
-		neighbour.Bind(s.Client.Addr(40010))
+		neighbour := s.Client.Named("neighbour").Bound(40010)
 		lab.SetIP(neighbour, sockopt.IPTTL, sockopt.IPv6UnicastHops, 255)
 		neighbour.Connect(s.Server.Addr(80))
 		s.Wire.TryHandshake(neighbour)
@@ -120,8 +119,7 @@ const class = 10
 // classes opens a connection from a socket with the class, and returns that of its SYN,
 // of the SYN,ACK and of the server's data.
 func classes(s *lab.Script, listener *lab.Sock, name string, port int) (syn, synack, data int) {
-	client := s.Client.Named(name).Socket()
-	client.Bind(s.Client.Addr(port))
+	client := s.Client.Named(name).Bound(port)
 	lab.SetIP(client, sockopt.IPTOS, sockopt.IPv6TClass, class<<2)
 	client.Connect(s.Server.Addr(81))
 	h := s.Wire.Handshake(client)

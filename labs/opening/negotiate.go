@@ -135,9 +135,9 @@ the socket announces, and what it sends (tcp_mss_clamp in include/linux/tcp.h).`
 		s.Server.SetSysctl(ecn, "2")
 		h := handshakeOf(s, listener, s.Client.Named("ecn").Connect(listener))
 		s.Expect("ecn-setup-is-asked-in-syn",
-			lab.Is("SYN has ECE and CWR", h.syn.Has("ECE,CWR"), true),
-			lab.Is("SYN,ACK has ECE", h.synack.Has("ECE"), true),
-			lab.Is("SYN,ACK has CWR", h.synack.Has("CWR"), false))
+			lab.Is("SYN has ECE and CWR", h.SYN.Has("ECE,CWR"), true),
+			lab.Is("SYN,ACK has ECE", h.SYNACK.Has("ECE"), true),
+			lab.Is("SYN,ACK has CWR", h.SYNACK.Has("CWR"), false))
 		s.Client.SetSysctl(ecn, "0")
 
 		s.Part("A client with TCP_MAXSEG")
@@ -146,11 +146,10 @@ the socket announces, and what it sends (tcp_mss_clamp in include/linux/tcp.h).`
 		small.Bind(s.Client.Addr(40010))
 		small.Connect(s.Server.Addr(80))
 		h = handshakeOf(s, listener, small)
-		why := shrinks(small, s.Int("maxseg"))
-		s.Unless(why != "", why).Expect("maxseg-limits-both-directions",
-			lab.Is("SYN's mss", h.syn.MSS(), s.Int("maxseg")),
-			lab.Seen("SYN,ACK's mss", h.synack.MSS()),
-			lab.Is("client's segments", int(small.Info().SndMSS), s.Int("maxseg")-h.optionBytes()))
+		s.Unless(shrinks(small, s.Int("maxseg"))).Expect("maxseg-limits-both-directions",
+			lab.Is("SYN's mss", h.SYN.MSS(), s.Int("maxseg")),
+			lab.Seen("SYN,ACK's mss", h.SYNACK.MSS()),
+			lab.Is("client's segments", int(small.Info().SndMSS), s.Int("maxseg")-optionBytes(h.ACK)))
 		atTheEdges(s)
 		agreed(s, listener)
 	},
@@ -166,16 +165,15 @@ func atTheEdges(s *lab.Script) {
 	lab.Set(listener, sockopt.SaveSYN, 1)
 	tiny := s.Client.Named("tiny").Connect(listener)
 	wire := s.Wire.Of(tiny)
-	h := shake{client: tiny, syn: wire.Next("SYN").Deliver()}
+	wire.Next("SYN").Deliver()
 	wire.Next("SYN,ACK").Hold().Forge(lab.AnnounceMSS(10)).Deliver()
-	h.ack = wire.Next("client:ACK").Deliver()
-	s.Unless(shrinks(tiny, floor) != "", "with these settings other limits are lower").
-		Expect("an-mss-has-a-floor", lab.Is("bytes in a segment", int(tiny.Info().SndMSS), floor-h.optionBytes()))
+	options := optionBytes(wire.Next("client:ACK").Deliver())
+	s.Unless(shrinks(tiny, floor)).Expect("an-mss-has-a-floor", lab.Is("bytes in a segment", int(tiny.Info().SndMSS), floor-options))
 	server := listener.Accept()
 	saved, _ := lab.TryGet(server, sockopt.Find(sockopt.SavedSYN.Name)[0], nil)
 	again, _ := lab.TryGet(server, sockopt.Find(sockopt.SavedSYN.Name)[0], nil)
 	const kind, length = 2, 4 // of the MSS option
-	announced := int(tiny.Info().AdvMSS) + h.optionBytes()
+	announced := int(tiny.Info().AdvMSS) + options
 	option := []byte{kind, length, byte(announced >> 8), byte(announced)}
 	s.Unless(!s.Server.KeepsHalfOpen(), "a SYN cookie keeps no SYN").
 		Expect("the-server-can-read-the-syn",
@@ -191,42 +189,28 @@ const (
 	clamped       = 1000 // what the router makes of the MSS
 )
 
-// A shake is a client with the three segments of its handshake, which are delivered.
-type shake struct {
-	client           *lab.Sock
-	syn, synack, ack *lab.Segment
-}
-
-// optionBytes is how many bytes of each segment its options take.
-func (h shake) optionBytes() int {
-	if h.ack.Offers("TS") {
+// optionBytes is how many bytes of each segment its options take, by the handshake's ACK.
+func optionBytes(ack *lab.Segment) int {
+	if ack.Offers("TS") {
 		return 12
 	}
 	return 0
 }
 
-// shrinks says what makes a socket's segments smaller than the MSS that was announced
-// to it, or "".
-func shrinks(from *lab.Sock, mss int) string {
-	switch {
-	case from.Host().Sysctl("net.ipv4.tcp_mtu_probing") > 1:
-		return "with this tcp_mtu_probing segments begin at tcp_base_mss"
-	case int(from.Info().SndWnd) < 2*mss: // tcp_bound_to_half_wnd
-		return "the receive buffer is so small that segments are half of its window"
+// shrinks reports whether something makes a socket's segments smaller than the MSS that
+// was announced to it, and what.
+func shrinks(from *lab.Sock, mss int) (is bool, why string) {
+	if from.Host().Sysctl("net.ipv4.tcp_mtu_probing") > 1 {
+		return true, "with this tcp_mtu_probing segments begin at tcp_base_mss"
 	}
-	return ""
+	small := int(from.Info().SndWnd) < 2*mss // tcp_bound_to_half_wnd
+	return small, "the receive buffer is so small that segments are half of its window"
 }
 
 // handshakeOf delivers the handshake of a client that connects, and accepts: the queue
 // may have room for one connection alone.
-func handshakeOf(s *lab.Script, listener, client *lab.Sock) shake {
-	wire := s.Wire.Of(client)
-	h := shake{
-		client: client,
-		syn:    wire.Next("SYN").Deliver(),
-		synack: wire.Next("SYN,ACK").Deliver(),
-		ack:    wire.Next("client:ACK").Deliver(),
-	}
+func handshakeOf(s *lab.Script, listener, client *lab.Sock) lab.Handshake {
+	h := s.Wire.Handshake(client)
 	listener.Accept()
 	return h
 }
@@ -241,18 +225,10 @@ func announced(s *lab.Script, listener *lab.Sock) {
 	synack := s.Wire.Next("SYN,ACK").Deliver()
 	ack := s.Wire.Next("ACK").Deliver()
 	server := listener.Accept()
-	options := shake{ack: ack}.optionBytes()
-	client.Write(strings.Repeat("c", 2000))
-	server.Write(strings.Repeat("s", 2000))
-	up, down := s.Wire.Next("client:data"), s.Wire.Next("server:data")
-	why := shrinks(client, synack.MSS())
-	if why == "" {
-		why = shrinks(server, clamped)
-	}
-	if s.Server.Sysctl(syncookies) == 2 {
-		why = "a SYN cookie keeps the MSS that was announced in rough steps"
-	}
-	s.Unless(why != "", why).Expect("mss-is-not-negotiated",
+	options := optionBytes(ack)
+	up, down := client.Segment(strings.Repeat("c", 2000)), server.Segment(strings.Repeat("s", 2000))
+	s.Unless(!s.Server.KeepsHalfOpen(), "a SYN cookie keeps the MSS that was announced in rough steps").
+		Unless(shrinks(client, synack.MSS())).Unless(shrinks(server, clamped)).Expect("mss-is-not-negotiated",
 		lab.Is("client's segments", up.Len, synack.MSS()-options),
 		lab.Is("server's segments", down.Len, clamped-options))
 	s.Expect("both-use-the-smaller-mss",
@@ -272,14 +248,15 @@ func agreed(s *lab.Script, listener *lab.Sock) {
 	for _, key := range []string{windowScaling, timestamps, sack} {
 		s.Server.SetSysctl(key, "0")
 	}
-	h := handshakeOf(s, listener, s.Client.Named("plain").Connect(listener))
+	plain := s.Client.Named("plain").Connect(listener)
+	h := handshakeOf(s, listener, plain)
 	expect := func(id, key, option string, after lab.Check) {
 		s.Unless(s.Client.Sysctl(key) == 0, "the client does not offer it").Expect(id,
-			lab.Is("the SYN offers it", h.syn.Offers(option), true),
-			lab.Is("the SYN,ACK has it", h.synack.Offers(option), false), after)
+			lab.Is("the SYN offers it", h.SYN.Offers(option), true),
+			lab.Is("the SYN,ACK has it", h.SYNACK.Offers(option), false), after)
 	}
-	info := h.client.Info()
+	info := plain.Info()
 	expect("no-scale-unless-both", windowScaling, "wscale", lab.Is("client's windows are shifted by", int(info.RcvWscale), 0))
-	expect("timestamps-only-if-both", timestamps, "TS", lab.Is("the ACK has it", h.ack.Offers("TS"), false))
+	expect("timestamps-only-if-both", timestamps, "TS", lab.Is("the ACK has it", h.ACK.Offers("TS"), false))
 	expect("sack-only-if-both", sack, "sackOK", lab.Is("client uses it", info.Options&sockopt.OptSACK != 0, false))
 }

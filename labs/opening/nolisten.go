@@ -52,8 +52,7 @@ to finds it without any listener.`,
 	}},
 	Script: func(s *lab.Script) {
 		s.Part("The server binds a port and does not listen")
-		server := s.Server.Socket()
-		server.Bind(s.Server.Addr(80))
+		server := s.Server.Bound(80)
 		refused := s.Client.ConnectTo(s.Server.Addr(80))
 		syn := s.Wire.Next("SYN").Deliver()
 		answer := s.Wire.Next("RST,ACK").Deliver()

@@ -4,6 +4,7 @@ package opening
 import (
 	"embed"
 	"fmt"
+	"net/netip"
 
 	"github.com/tcplab/tcplab/labs/lab"
 	"github.com/tcplab/tcplab/labs/record"
@@ -61,4 +62,12 @@ func leaveHalfOpen(s *lab.Script, client *lab.Sock) *lab.Sock {
 	}
 	client.Close()
 	return client
+}
+
+// openFast connects a socket by Fast Open, with data in the SYN, and delivers the first two
+// segments.
+func openFast(s *lab.Script, client *lab.Sock, to netip.AddrPort) lab.Handshake {
+	client.ConnectSending(to, "hello")
+	wire := s.Wire.Of(client)
+	return lab.Handshake{SYN: wire.Next("SYN").Deliver(), SYNACK: wire.Next("SYN,ACK").Deliver()}
 }

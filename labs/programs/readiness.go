@@ -191,10 +191,9 @@ is readable while its accept queue is not empty.`,
 			lab.Is("client", client.Poll(), "IN|OUT|HUP|RDHUP"))
 
 		s.Part("connect is refused")
-		refused := s.Client.Named("refused").Socket()
-		refused.Bind(s.Client.Addr(40010))
+		refused := s.Client.Named("refused").Bound(40010)
 		refused.Connect(s.Server.Addr(81))
-		s.Wire.Of(refused).Deliver("SYN", "RST,ACK", "SYN,ACK")
+		s.Wire.TryHandshake(refused)
 		failed := refused.Poll()
 		outcome := refused.Connected()
 		s.Expect("writable-means-connected",

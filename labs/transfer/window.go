@@ -110,21 +110,17 @@ tcp_init_buffer_space makes it smaller by the part that tcp_app_win keeps for th
 	}},
 	Script: func(s *lab.Script) {
 		s.StopIf(!s.Both(scaling), "window scaling is off")
-		s.StopIf(s.Server.Has(shrinkWindow) && s.Server.Sysctl(shrinkWindow) != 0, "tcp_shrink_window is on")
+		s.StopIf(s.Server.SysctlOr(shrinkWindow, 0) != 0, "tcp_shrink_window is on")
 		parted := s.Server.Sysctl(appWin)
 		s.StopIf(!s.Server.KeepsHalfOpen(), "a SYN cookie keeps the scale of another socket")
-		largest := size(s.Client, rmem, 2)
-		if s.Client.Has(rmemMax) { // older kernels show it to the first namespace alone
-			largest = max(largest, s.Client.Sysctl(rmemMax))
-		}
+		// Older kernels show rmem_max to the first namespace alone.
+		largest := max(size(s.Client, rmem, 2), s.Client.SysctlOr(rmemMax, 0))
 		s.StopIf(size(s.Client, rmem, 1) < 1<<16 || size(s.Server, rmem, 1) < 1<<16 || largest < 1<<20, "with these buffers the windows are too small for the story")
 		listener := s.Server.Listen(80, 16)
 
 		client := s.Client.Connect(listener)
 		s.Part("The buffers of the beginning")
-		wire := s.Wire.Of(client)
-		syn := wire.Next("SYN").Deliver()
-		wire.Pass("SYN,ACK", "ACK")
+		syn := s.Wire.Handshake(client).SYN
 		server := listener.Accept()
 		s.Expect("largest-buffer-sets-the-scale",
 			lab.Is("wscale", syn.WScale(), max(0, bits.Len(uint(largest))-1-15)))
@@ -132,9 +128,8 @@ tcp_init_buffer_space makes it smaller by the part that tcp_app_win keeps for th
 		scale := int(server.Info().RcvWscale)
 		// edge is how far the client may send, by the ACK of what it writes.
 		edge := func() int {
-			client.Write("hello")
-			wire.Pass("client:data")
-			ack := wire.Next("server:ACK").Deliver()
+			client.Segment("hello").Deliver()
+			ack := s.Wire.Of(client).Next("server:ACK").Deliver()
 			return int(ack.Ack) + int(ack.Win)<<scale
 		}
 
@@ -167,7 +162,7 @@ tcp_init_buffer_space makes it smaller by the part that tcp_app_win keeps for th
 
 		s.Part("A server that keeps half of its window")
 		s.Server.SetSysctl(appWin, "1")
-		s.Wire.Handshake(s.Client.Named("kept").Connect(listener))
+		s.Client.Named("kept").Establish(listener)
 		listener.Accept() // of the client that sets SO_RCVBUF
 		kept := lab.Get(listener.Accept(), sockopt.WindowClamp)
 		s.Server.SetSysctl(appWin, "31")
@@ -176,8 +171,7 @@ tcp_init_buffer_space makes it smaller by the part that tcp_app_win keeps for th
 
 		s.Part("A server with TCP_WINDOW_CLAMP")
 		lab.Set(listener, sockopt.WindowClamp, 10000)
-		clamped := s.Client.Named("clamped").Connect(listener)
-		s.Wire.Handshake(clamped)
+		clamped := s.Client.Named("clamped").Establish(listener)
 		s.Expect("clamp-bounds-the-window", lab.Is("within the bound", int(clamped.Info().SndWnd) <= 10000, true))
 	},
 }
