@@ -80,19 +80,19 @@ not arrive. They are orphans, and end as in the lab lostfin.`,
 
 		s.Part("The server sends its FIN again, and TIME_WAIT answers it")
 		again := wire.Retransmission("server:FIN,ACK")
+		before := client.TimerBelow(timeWaitLength*time.Second - 150*time.Millisecond) // or one could not tell
+		again.Deliver()
+		after := client.TimeLeft()
 		s.Expect("fin-retransmitted",
 			lab.Is("server", server.State(), record.LastAck),
 			lab.Is("seq", again.Seq, fin.Seq),
 			lab.SentAgain("after", again, fin, rto))
-		before := client.TimerBelow(timeWaitLength*time.Second - 150*time.Millisecond) // or one could not tell
-		again.Deliver()
-		after := client.TimeLeft()
+		answer := wire.DeliverAll(s.Client)
 		s.Expect("time-wait-restarts",
 			lab.Is("client", client.State(), record.TimeWait),
 			lab.Is("started anew", after.SetSince(before), true),
 			lab.Seen("left before_ms", before.Left.Milliseconds()),
 			lab.Seen("left after_ms", after.Left.Milliseconds()))
-		answer := wire.DeliverAll(s.Client)
 		s.Expect("time-wait-acks-again",
 			lab.Is("client sends", answer, "ACK"),
 			lab.Is("server", server.State(), record.Close))

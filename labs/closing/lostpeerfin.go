@@ -72,14 +72,14 @@ program learns of it.`,
 
 		s.Part("The server sends its FIN again")
 		again := wire.Retransmission("server:FIN,ACK")
-		s.Expect("last-ack-retransmits-fin",
-			lab.Is("server", server.State(), record.LastAck),
-			lab.Is("seq", again.Seq, fin.Seq),
-			lab.SentAgain("after", again, fin, rto))
 		s.Expect("fin-wait2-waits-for-it",
 			lab.Is("client", client.State(), record.FinWait2),
 			lab.Is("client sends", wire.Waiting(s.Client), "nothing"))
 		again.Deliver()
+		s.Expect("last-ack-retransmits-fin",
+			lab.Is("server", server.State(), record.LastAck),
+			lab.Is("seq", again.Seq, fin.Seq),
+			lab.SentAgain("after", again, fin, rto))
 		wire.Deliver("client:ACK")
 		s.Expect("then-time-wait",
 			lab.Is("client", client.State(), record.TimeWait),

@@ -1,6 +1,7 @@
 package lab_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -69,9 +70,16 @@ func TestPin(t *testing.T) {
 			Knobs:  []lab.Knob{lab.Turns("retries", "client:net.ipv4.tcp_orphan_retries", "").Pin("1")},
 			Script: func(s *lab.Script) { got = s.Client.Sysctl("net.ipv4.tcp_orphan_retries") },
 		}
-		labtest.Run(t, l, test.o)
+		r := labtest.Run(t, l, test.o)
 		if got != test.want {
 			t.Errorf("%s: %d, want %d", name, got, test.want)
+		}
+		told := slices.ContainsFunc(r.Events, func(e record.Event) bool {
+			c, ok := e.Body.(*record.Call)
+			return ok && c.Call == "sysctl" && c.Host == "client" && c.Args[0] == "net.ipv4.tcp_orphan_retries=1"
+		})
+		if told != (name == "nothing") {
+			t.Errorf("%s: the record tells what the lab pins: %v", name, told)
 		}
 	}
 }

@@ -181,6 +181,7 @@ func (r *run) tell(g *rig.Rig) {
 		r.must(r.options.OnStart(r.beginning()))
 	}
 	if !r.lacksGround() {
+		r.tellPinned()
 		r.lab.Script(r.script)
 	}
 	ended = true

@@ -12,6 +12,7 @@ import (
 	"github.com/tcplab/tcplab/labs/internal/stack"
 	"github.com/tcplab/tcplab/labs/internal/sysctl"
 	"github.com/tcplab/tcplab/labs/machine"
+	"github.com/tcplab/tcplab/labs/record"
 )
 
 // The hosts' names, in the record and before a sysctl's or a segment's name.
@@ -164,6 +165,20 @@ func (r *run) knobSysctls() []Sysctl {
 		}
 	}
 	return settings
+}
+
+// tellPinned records what the lab's own flags pin: to a reader it is as if the story set
+// it. Of what the user has said the command tells.
+func (r *run) tellPinned() {
+	for _, k := range r.lab.Knobs {
+		side, key, _ := strings.Cut(k.Sysctl, ":")
+		said := slices.ContainsFunc(r.options.Sysctls, func(s Sysctl) bool {
+			return s.Key == key && (s.Side == "" || s.Side == side)
+		})
+		if _, given := r.args[k.Name]; k.Pinned != "" && !given && !said {
+			r.add(&record.Call{Host: side, Call: "sysctl", Args: []string{key + "=" + r.sysctls[side][key]}, Result: "0"})
+		}
+	}
 }
 
 // reads are the sysctls that the record holds though nobody set them.

@@ -28,13 +28,11 @@ func labelIn(r row, room int) (label, missed string) {
 	return " " + label + " ", missing(all, label)
 }
 
-// missing are the numbers that a label has lost when it was made short, but for the
-// sequence number of a SYN, which is always 0.
+// missing are the numbers that a label has lost when it was made short.
 func missing(all, short string) string {
 	has := strings.Split(short, " ")
 	return strings.Join(slices.DeleteFunc(strings.Split(all, " "), func(word string) bool {
-		return !strings.Contains(word, "=") || slices.Contains(has, word) ||
-			word == "seq=0" && strings.HasPrefix(all, "SYN")
+		return !strings.Contains(word, "=") || slices.Contains(has, word)
 	}), " ")
 }
 

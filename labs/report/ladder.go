@@ -324,7 +324,7 @@ func (d *drawing) remark(r row) {
 	case waiting, pause:
 		d.indented(r.at, "… ", dim, r.remark)
 	case tally:
-		d.indented(noTime, "= ", dim, r.remark)
+		d.indented(noTime, "= ", dim, listed(r.remark)...)
 	case fold:
 		if d.narrow {
 			d.columns(d.time(noTime), d.paint(dim, r.remark), d.lifeline(), d.paint(dim, center("⋮", d.mid)), d.lifeline(), "")
@@ -349,9 +349,10 @@ func (d *drawing) heading(title string) {
 	}
 }
 
-// indented draws a remark after the time, on as many lines as it takes.
-func (d *drawing) indented(at time.Duration, mark string, s style, text string) {
-	for _, text := range wrap(text, d.width-length(d.time(at)+mark)) {
+// indented draws a remark after the time, on as many lines as it takes. One that is
+// given in parts is broken between them.
+func (d *drawing) indented(at time.Duration, mark string, s style, parts ...string) {
+	for _, text := range wrapList(parts, d.width-length(d.time(at)+mark)) {
 		d.line(d.time(at), d.paint(s, mark+text))
 		at, mark = noTime, "  "
 	}

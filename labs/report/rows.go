@@ -351,6 +351,7 @@ func (b *rowBuilder) tally() {
 func tallyOf(sockets map[socket]*record.State) string {
 	count := map[string]int{}
 	var names []string
+	several := severalListen(sockets)
 	for _, s := range sockets {
 		name := s.To
 		switch {
@@ -358,6 +359,9 @@ func tallyOf(sockets map[socket]*record.State) string {
 			continue
 		case queued(s):
 			name += " queued"
+		}
+		if several && passive(s.Socket) && (queued(s) || s.To == record.SynRecv) { // in a listener's queue
+			name += fmt.Sprintf(" at :%d", s.Local.Port())
 		}
 		if count[name] == 0 {
 			names = append(names, name)
@@ -372,4 +376,15 @@ func tallyOf(sockets map[socket]*record.State) string {
 		names[i] = fmt.Sprintf("%d %s", count[name], name)
 	}
 	return strings.Join(names, ", ")
+}
+
+// severalListen reports whether sockets listen on more than one port.
+func severalListen(sockets map[socket]*record.State) bool {
+	ports := map[uint16]bool{}
+	for _, s := range sockets {
+		if s.To == record.Listen {
+			ports[s.Local.Port()] = true
+		}
+	}
+	return len(ports) > 1
 }

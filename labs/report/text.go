@@ -103,6 +103,21 @@ func (p *printer) paragraph(headStyle style, head string, s style, text string) 
 	}
 }
 
+// list writes items after a head and indented, with semicolons between them, on as many
+// lines as they take.
+func (p *printer) list(indent, head string, items []string) {
+	for i, item := range items {
+		items[i] = p.clean(item)
+		if i < len(items)-1 {
+			items[i] += "; "
+		}
+	}
+	items[0] = head + items[0]
+	for _, l := range wrapList(items, p.width-length(indent)) {
+		p.line(indent, l)
+	}
+}
+
 // paint gives a text a style where there is colour.
 func (p *printer) paint(s style, text string) string {
 	if !p.color || s == plain || text == "" {
@@ -231,6 +246,30 @@ func wrap(text string, width int) []string {
 		}
 	}
 	return append(lines, string(rest))
+}
+
+// wrapList breaks lines between the items, each of which brings what stands between it
+// and the next, and within one only where that is longer than a line.
+func wrapList(items []string, width int) (lines []string) {
+	line := ""
+	for _, item := range items {
+		switch longer := line + item; {
+		case line == "" || length(strings.TrimRight(longer, " ")) <= width:
+			line = longer
+		default:
+			lines = append(lines, wrap(line, width)...)
+			line = item
+		}
+	}
+	return append(lines, wrap(line, width)...)
+}
+
+// listed splits a text after each semicolon and comma.
+func listed(text string) (items []string) {
+	for _, part := range strings.SplitAfter(text, "; ") {
+		items = append(items, strings.SplitAfter(part, ", ")...)
+	}
+	return items
 }
 
 // partOf is how much of a word that is longer than a line stands on that line: a call's

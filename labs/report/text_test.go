@@ -1,10 +1,13 @@
 package report
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/tcplab/tcplab/labs/record"
 )
 
 func TestWrap(t *testing.T) {
@@ -35,6 +38,27 @@ func TestWrap(t *testing.T) {
 	} {
 		if diff := cmp.Diff(test.want, wrap(test.text, test.width)); diff != "" {
 			t.Errorf("wrap(%q, %d) (-want +got):\n%s", test.text, test.width, diff)
+		}
+	}
+}
+
+// A piece of evidence stands on one line with its name, where there is room.
+func TestWrapList(t *testing.T) {
+	items := []string{"closed = FIN_WAIT2; ", "its descriptor = no; ", "that one's descriptor = yes"}
+	for _, test := range []struct {
+		items []string
+		width int
+		want  []string
+	}{
+		{items, 80, []string{"closed = FIN_WAIT2; its descriptor = no; that one's descriptor = yes"}},
+		{items, 60, []string{"closed = FIN_WAIT2; its descriptor = no;", "that one's descriptor = yes"}},
+		{items, 40, []string{"closed = FIN_WAIT2; its descriptor = no;", "that one's descriptor = yes"}},
+		{items, 39, []string{"closed = FIN_WAIT2;", "its descriptor = no;", "that one's descriptor = yes"}},
+		{items, 12, []string{"closed =", "FIN_WAIT2;", "its", "descriptor =", "no;", "that one's", "descriptor =", "yes"}},
+		{items[2:], 80, items[2:]},
+	} {
+		if diff := cmp.Diff(test.want, wrapList(test.items, test.width)); diff != "" {
+			t.Errorf("wrapList(%q, %d) (-want +got):\n%s", test.items, test.width, diff)
 		}
 	}
 }
@@ -106,5 +130,56 @@ func TestShorten(t *testing.T) {
 		if got := shorten(test.label, test.room); got != test.want {
 			t.Errorf("%q in %d columns: %q, want %q", test.label, test.room, got, test.want)
 		}
+	}
+}
+
+// What an arrow has no room for stands below it, every number of it.
+func TestMissing(t *testing.T) {
+	for _, test := range []struct{ all, short, want string }{
+		{"SYN,ACK seq=0 ack=1 again", "SYN,ACK ack=1 again", "seq=0"},
+		{"PSH,ACK seq=1 ack=1 len=5", "PSH,ACK len=5", "seq=1 ack=1"},
+		{"ACK ack=1", "ACK ack=1", ""},
+	} {
+		if got := missing(test.all, test.short); got != test.want {
+			t.Errorf("missing(%q, %q) = %q, want %q", test.all, test.short, got, test.want)
+		}
+	}
+}
+
+// A myth that is refuted is what was to be shown, and is told apart from a claim that is.
+func TestSummary(t *testing.T) {
+	claim := func(myth bool, v record.Verdict) record.Claim {
+		return record.Claim{Myth: myth, Verdict: v, Surprise: v.IsSurprise(myth)}
+	}
+	for want, claims := range map[string][]record.Claim{
+		"test: 1 claim, 1 confirmed; no surprise":                  {claim(false, record.Confirmed)},
+		"test: 2 claims, 1 confirmed, 1 myth refuted; no surprise": {claim(false, record.Confirmed), claim(true, record.Refuted)},
+		"test: 3 claims, 1 refuted, 2 myths refuted; no surprise":  {claim(false, record.Refuted), claim(true, record.Refuted), claim(true, record.Refuted)},
+	} {
+		if got := summaryText(&record.Run{Lab: "test", Outcome: record.Expected, Claims: claims}); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// Where sockets listen on several ports, a tally says in whose queue a connection is.
+func TestTallyOfSeveralListeners(t *testing.T) {
+	at := func(port uint16) netip.AddrPort { return netip.AddrPortFrom(netip.MustParseAddr("192.0.2.2"), port) }
+	listener := func(port uint16) *record.State { return &record.State{Local: at(port), To: record.Listen} }
+	of := func(states ...*record.State) map[socket]*record.State {
+		all := map[socket]*record.State{}
+		for i, s := range states {
+			all[socket{local: s.Local, remote: at(uint16(40000 + i))}] = s
+		}
+		return all
+	}
+	queued := &record.State{Socket: "80<-40000", Local: at(80), To: record.Established}
+	half := &record.State{Socket: "81<-40001", Local: at(81), To: record.SynRecv}
+	held := &record.State{Socket: "80<-40002", Local: at(80), To: record.Established, Descriptor: true}
+	if got, want := tallyOf(of(listener(80), queued, half, held)), "1 ESTABLISHED, 1 ESTABLISHED queued, 1 SYN_RECV"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got, want := tallyOf(of(listener(80), listener(81), queued, half, held)), "1 ESTABLISHED, 1 ESTABLISHED queued at :80, 1 SYN_RECV at :81"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

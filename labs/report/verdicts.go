@@ -32,8 +32,8 @@ func (p *printer) details(c *record.Claim, o Options) {
 	}
 	const indent = "    "
 	p.paragraph(plain, indent, plain, c.Text)
-	if seen := evidenceText(c, o.Times); seen != "" {
-		p.paragraph(plain, indent, plain, "seen: "+seen)
+	if seen := evidenceOf(c, o.Times); seen != nil {
+		p.list(indent, "seen: ", seen)
 	}
 	if c.Reason != "" {
 		p.paragraph(plain, indent, plain, "because: "+c.Reason)
@@ -90,23 +90,28 @@ func headline(c *record.Claim) string {
 	return text
 }
 
-// evidenceText is a list of what was seen: "client = ESTABLISHED; queued = 1". Where
-// that was something else, what the claim says stands behind it. Times differ from run to run, so they stand beside what they are
-// nominally, and are left out where times are.
+// evidenceText is evidenceOf as one text.
 func evidenceText(c *record.Claim, times bool) string {
+	return strings.Join(evidenceOf(c, times), "; ")
+}
+
+// evidenceOf lists what was seen: "client = ESTABLISHED", "queued = 1". Where that was
+// something else, what the claim says stands behind it. Times differ from run to run, so
+// they stand beside what they are nominally; where times are left out, "…" stands for them.
+func evidenceOf(c *record.Claim, times bool) (words []string) {
 	expected := map[string]any{}
 	for _, f := range c.Expected {
 		expected[f.Name] = f.Value
 	}
-	var words []string
 	for _, f := range c.Evidence {
 		name, isTime := strings.CutSuffix(f.Name, "_ms")
-		if isTime && !times {
-			continue
-		}
 		text := name + " = " + valueText(f.Value)
 		want, ok := expected[f.Name]
 		switch {
+		case isTime && !times:
+			text = name + " = … ms"
+		case isTime && ok && c.Verdict == record.Refuted:
+			text += " ms (the claim says " + valueText(want) + ")"
 		case isTime && ok:
 			text += " ms (nominally " + valueText(want) + ")"
 		case isTime:
@@ -116,7 +121,7 @@ func evidenceText(c *record.Claim, times bool) string {
 		}
 		words = append(words, text)
 	}
-	return strings.Join(words, "; ")
+	return words
 }
 
 func valueText(v any) string {
@@ -182,20 +187,17 @@ func summaryText(r *record.Run) string {
 			myths++
 		}
 	}
-	claims := "claims"
-	if len(r.Claims) == 1 {
-		claims = "claim"
-	}
 	if ofPrograms(r) {
 		return liveSummary(r)
 	}
-	text := fmt.Sprintf("%s: %d %s", r.Lab, len(r.Claims), claims)
+	text := r.Lab + ": " + plural(len(r.Claims), "claim")
+	count[record.Refuted] -= myths
 	for _, v := range []record.Verdict{record.Confirmed, record.Refuted, record.Inapplicable, record.VerdictBroken} {
 		if n := count[v]; n > 0 {
 			text += fmt.Sprintf(", %d %s", n, v)
-			if v == record.Refuted && myths == n {
-				text += " (as myths)"
-			}
+		}
+		if v == record.Refuted && myths > 0 {
+			text += ", " + plural(myths, "myth") + " refuted"
 		}
 	}
 	switch r.Outcome {
