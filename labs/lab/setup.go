@@ -3,6 +3,7 @@ package lab
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -168,14 +169,21 @@ func (r *run) knobSysctls() []Sysctl {
 }
 
 // tellPinned records what the lab's own flags pin: to a reader it is as if the story set
-// it. Of what the user has said the command tells.
+// it. Of what the user has said the command tells, and a flag that Check would refuse is no
+// part of this run.
 func (r *run) tellPinned() {
 	for _, k := range r.lab.Knobs {
+		if k.Pinned == "" {
+			continue
+		}
 		side, key, _ := strings.Cut(k.Sysctl, ":")
 		said := slices.ContainsFunc(r.options.Sysctls, func(s Sysctl) bool {
 			return s.Key == key && (s.Side == "" || s.Side == side)
 		})
-		if _, given := r.args[k.Name]; k.Pinned != "" && !given && !said {
+		_, given := r.args[k.Name]
+		asked := maps.Clone(r.args)
+		asked[k.Name] = k.Pinned
+		if !given && !said && (r.lab.Check == nil || r.lab.Check(asked) == nil) {
 			r.add(&record.Call{Host: side, Call: "sysctl", Args: []string{key + "=" + r.sysctls[side][key]}, Result: "0"})
 		}
 	}
