@@ -27,7 +27,9 @@ program does not read to the end of the stream, mistakes a read of 0 for "no dat
 yet", or loses the socket on an error path. ss -tp state close-wait names the
 program. It fails when descriptors run out: accept returns EMFILE.
 
-tcp_fin_timeout has no effect here: it belongs to the other side. Two things can
+tcp_fin_timeout has no effect here: it belongs to the other side, whose FIN_WAIT2 it
+ends. (The small socket that is left there has the timer of TIME_WAIT's, and the ladder
+calls it as ss does: "timewait".) Two things can
 still end the state. With unacknowledged data or with SO_KEEPALIVE the kernel sends
 something, a peer that has forgotten the connection answers with a RST, and tcp_reset
 ends the socket with EPIPE. The descriptor is still leaked.`,

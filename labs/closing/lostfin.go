@@ -119,14 +119,13 @@ func tellLostFIN(s *lab.Script) {
 	client, server := s.Connection()
 	rto := client.RTO()
 
-	var schedule lab.Schedule
+	schedule := s.Client.OrphanSchedule(s.Client.Sysctl(orphanRetries), rto)
 	if s.On("shutdown") {
 		s.Part("The client shuts the connection down, and its FIN is lost every time")
 		schedule = s.Client.DataSchedule(s.Client.Sysctl("net.ipv4.tcp_retries2"), rto)
 		client.Shutdown()
 	} else {
 		s.Part("The client closes, and its FIN is lost every time")
-		schedule = s.Client.OrphanSchedule(s.Client.Sysctl(orphanRetries), rto)
 		client.Close()
 	}
 	wire := s.Wire.Of(client)

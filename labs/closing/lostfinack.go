@@ -20,6 +20,8 @@ retransmission queue like data. A plain ACK does not, and no timer runs for it.
 The FIN that comes again ends where the server already expects the next byte. So
 tcp_data_queue (net/ipv4/tcp_input.c) treats it as old data: it drops it and sends an
 ACK at once. It does not call tcp_fin a second time, and the program sees nothing.
+That ACK has the block sack=1-2 (D-SACK): sequence number 1, the FIN, has arrived
+twice. So the client can tell that only the acknowledgement was lost.
 
 The loss costs one retransmission timeout, by default at least 200 ms, and nobody
 waits for it: close has returned long before. It shows only as sockets that stay in

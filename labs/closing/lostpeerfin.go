@@ -17,7 +17,8 @@ that arrives later finds no socket, and a RST answers it.`,
 	Why: `In FIN_WAIT2 the client has nothing to send again, so it cannot notice that a FIN was
 lost. The server's retransmission timer does all the work. If the client's time-wait
 socket still exists when the FIN arrives, tcp_timewait_state_process
-(net/ipv4/tcp_minisocks.c) turns its FIN_WAIT2 into a TIME_WAIT of full length. If
+(net/ipv4/tcp_minisocks.c) turns its FIN_WAIT2 into a TIME_WAIT of full length. (The
+timer of such a socket is called "timewait" in either state.) If
 not, tcp_v4_rcv finds no socket for the FIN and sends a RST (RFC 9293 §3.5.2).
 
 A FIN_WAIT2 that ends by itself violates the RFC, on purpose. The comment in

@@ -18,7 +18,8 @@ goes from FIN_WAIT1 to TIME_WAIT in one step.`,
 	Why: `tcp_fin (net/ipv4/tcp_input.c) notes that an ACK is due and puts the socket into
 interactive ("pingpong") mode. In that mode tcp_send_delayed_ack waits for a segment
 that can carry the ACK, but never longer than TCP_DELACK_MAX, 200 ms. Here the
-server's own FIN comes first.
+server's own FIN comes first. Every segment after the first SYN has an acknowledgement
+number, so a FIN acknowledges the other FIN at no cost.
 
 The client does go through FIN_WAIT2, but within one call: tcp_rcv_state_process
 handles the ACK first and then, as part of the data, the FIN. Nothing can look in

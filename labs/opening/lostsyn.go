@@ -73,7 +73,7 @@ own errno: EHOSTUNREACH for an unreachable host.`,
 		},
 	}, {
 		ID:     "retry-schedule",
-		Text:   "The client waits one second each time until more than tcp_syn_linear_timeouts timeouts have passed, and then twice as long each time, up to the maximum. It gives up at the first timeout at which the number of SYNs, or the time computed from tcp_syn_retries, is reached.",
+		Text:   "The client waits one second after each of the first tcp_syn_linear_timeouts + 1 SYNs, and after each later one twice as long as before, up to the longest timeout. It gives up at the first timeout at which it has sent the SYN again tcp_syn_retries + tcp_syn_linear_timeouts times, or at which the time of tcp_syn_retries doublings is over.",
 		Source: "Documentation/networking/ip-sysctl.rst: tcp_syn_retries, tcp_syn_linear_timeouts; net/ipv4/tcp_timer.c: tcp_write_timeout, tcp_model_timeout",
 		Control: lab.Control{
 			Says: "tcp_syn_retries is raised behind the story's back", Before: "silent:connect",

@@ -34,13 +34,14 @@ func keepsNothing(s *lab.Script, claims ...string) bool {
 // on the wire, and carries everything crosswise until the wire is empty.
 func cross(s *lab.Script) {
 	one, other := s.Wire.Next("client:SYN"), s.Wire.Next("server:SYN")
-	one.Hold()
-	other.Hold()
-	one.Deliver()
-	other.Deliver()
-	for _, name := range []string{"SYN,ACK", "ACK"} {
-		s.Wire.Deliver("client:" + name)
-		s.Wire.Deliver("server:" + name)
+	for _, next := range []string{"SYN,ACK", "ACK", ""} {
+		one.Hold()
+		other.Hold()
+		one.Deliver()
+		other.Deliver()
+		if next != "" {
+			one, other = s.Wire.IfAny("client:"+next), s.Wire.IfAny("server:"+next)
+		}
 	}
 }
 

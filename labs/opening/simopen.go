@@ -76,6 +76,7 @@ only let outgoing connections through can connect this way.`,
 		client.Write("hello")
 		s.Wire.Deliver("data")
 		data := server.Reads()
+		s.Wire.Carry(client)
 		s.Expect("one-connection-not-two",
 			lab.Is("client's connections", s.Client.Count(record.Established), 1),
 			lab.Is("server's connections", s.Server.Count(record.Established), 1),

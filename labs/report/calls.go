@@ -44,8 +44,8 @@ func (b *rowBuilder) family(c *record.Call) string {
 	return ""
 }
 
-// means says what the result of a call means that does not say so itself: connect
-// on a socket that does not block, and the question for its outcome.
+// means says what the result of a call means that does not say so itself: connect and
+// accept on a socket that does not block, and the question for connect's outcome.
 func (k *calls) means(c *record.Call) string {
 	if len(c.Args) == 0 {
 		return ""
@@ -64,6 +64,8 @@ func (k *calls) means(c *record.Call) string {
 			return "connect succeeded"
 		}
 		return "connect failed"
+	case c.Call == "accept" && c.Errno == "EAGAIN":
+		return "none yet"
 	case c.Call == "close":
 		delete(k.connecting, d)
 	}

@@ -211,6 +211,7 @@ func TestCountsSay(t *testing.T) {
 		"server 7: SyncookiesSent +1, TCPReqQFullDoCookies +2 (the SYN,ACK carries a cookie; too many half-open connections)",
 		"server 9: PAWSEstab +1 (a timestamp is too old)", "client 9: PAWSEstab +1 (a timestamp is too old)",
 		"client 10: SyncookiesRecv +1 (the ACK carries the cookie)", "server 10: SyncookiesRecv +1 (the ACK carries the cookie)",
+		"server 11: SyncookiesFailed +1 (the ACK carries no cookie of this kernel's)",
 	}
 	if diff := cmp.Diff(want, comments); diff != "" {
 		t.Errorf("comments (-want +got):\n%s", diff)

@@ -17,10 +17,8 @@ type count struct {
 
 // telling are the counters that are shown: those of a segment that was dropped, or
 // refused, or answered in an unusual way. The record has the others as well, but
-// these say what is to be seen anyhow, or mean the kernel's own housekeeping. And
-// SyncookiesFailed means nothing: in the two minutes after the kernel's count of
-// jiffies has passed 0 (five minutes after it has started) it rises at any ACK to a
-// listener that has never sent a cookie (tcp_synq_no_recent_overflow).
+// these say what is to be seen anyhow, or mean the kernel's own housekeeping. See also
+// failedCookies.
 var telling = []string{
 	"EmbryonicRsts", "InCsumErrors", "ListenDrops", "ListenOverflows", "LockDroppedIcmps",
 	"OutOfWindowIcmps", "PAWSEstab", "PAWSOldAck", "PAWSActive", "PAWSTimewait", "RcvPruned", "OfoPruned", "PruneCalled",
@@ -34,9 +32,16 @@ var telling = []string{
 	"TCPTimeWaitOverflow", "TCPZeroWindowDrop",
 }
 
-// countOf is empty where no telling counter has risen.
-func countOf(c *record.Counters) count {
-	names := slices.DeleteFunc(slices.Sorted(maps.Keys(c.Rose)), func(name string) bool { return !slices.Contains(telling, name) })
+// failedCookies tells something only where the host has sent a cookie: in the two minutes
+// after the kernel's count of jiffies has passed 0 (five minutes after it has started) it
+// rises at any ACK to a listener that has never sent one (tcp_synq_no_recent_overflow).
+const failedCookies = "SyncookiesFailed"
+
+// countOf is empty where no telling counter has risen. What has risen so far includes c.
+func countOf(c *record.Counters, soFar rises) count {
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(c.Rose)), func(name string) bool {
+		return !slices.Contains(telling, name) && (name != failedCookies || soFar.sum[c.Host]["SyncookiesSent"] == 0)
+	})
 	return count{c.Host, riseOf(names, c.Rose), names}
 }
 
@@ -78,7 +83,7 @@ func (c count) says() string {
 // counters adds what counters have risen by to the row that made them rise, which
 // may be about another host: a timer's segment is its sender's.
 func (b *rowBuilder) counters(e record.Event, c *record.Counters) {
-	rose := countOf(c)
+	rose := countOf(c, b.rises)
 	if rose.text == "" {
 		return
 	}

@@ -78,6 +78,7 @@ var counterMeans = map[string]string{
 	"PAWSEstab":                 "a timestamp is too old",
 	"PAWSOldAck":                "a timestamp is too old",
 	"PAWSTimewait":              "a timestamp is too old",
+	"SyncookiesFailed":          "the ACK carries no cookie of this kernel's",
 	"SyncookiesRecv":            "the ACK carries the cookie",
 	"SyncookiesSent":            "the SYN,ACK carries a cookie",
 	"TCPAbortOnClose":           "a program has closed with data unread",

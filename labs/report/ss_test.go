@@ -48,7 +48,7 @@ func TestStepDetails(t *testing.T) {
 	last := steps[len(steps)-1].Ends
 	for i, want := range []string{
 		"PAWSEstab +1, TCPACKSkippedSeq +2, TCPAbortOnClose +1, TCPAbortOnTimeout +2, TCPOFODrop +1",
-		"ListenDrops +2, ListenOverflows +1, SyncookiesRecv +1, SyncookiesSent +1, TCPAbortOnTimeout +1, TCPReqQFullDoCookies +3",
+		"ListenDrops +2, ListenOverflows +1, SyncookiesFailed +2, SyncookiesRecv +1, SyncookiesSent +1, TCPAbortOnTimeout +1, TCPReqQFullDoCookies +3",
 	} {
 		if last[i].Rose != want {
 			t.Errorf("%s: %s, want %s", last[i].Host, last[i].Rose, want)

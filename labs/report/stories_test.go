@@ -226,6 +226,7 @@ func counts() *record.Run {
 	s.connect(40001)
 	s.segment("client", "server", 40001, "SYN", 0, 0, 0, record.Delivered)
 	rose("server", "ListenOverflows", "ListenDrops")
+	rose("server", "SyncookiesFailed") // of no meaning: it has sent no cookie yet
 	rose("server")
 	s.add(&record.Wait{Host: "client", Socket: "40001->80", Timer: "retransmit", For: "client:SYN again"})
 	v := s.segment("client", "server", 40001, "SYN", 0, 0, 0, record.Dropped)
@@ -247,6 +248,8 @@ func counts() *record.Run {
 	s.segment("client", "server", 40002, "ACK", 1, 1, 0, record.Delivered)
 	rose("server", "SyncookiesRecv")
 	s.state("server", "80<-40002", "", record.Established, nobodys)
+	s.segment("client", "server", 40003, "ACK", 1, 1, 0, record.Injected).Forged = true
+	rose("server", "SyncookiesFailed")
 	s.part("A call, and none")
 	s.call("client", "close", "0", "3")
 	s.state("client", "40000->80", record.Established, record.Close, nobodys)
