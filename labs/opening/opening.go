@@ -30,18 +30,14 @@ func keepsNothing(s *lab.Script, claims ...string) bool {
 	return true
 }
 
-// cross holds the SYNs of two sockets that connect to each other until both are
-// on the wire, and carries everything crosswise until the wire is empty.
+// cross lets all segments of two sockets that connect to each other cross on the wire.
 func cross(s *lab.Script) {
-	one, other := s.Wire.Next("client:SYN"), s.Wire.Next("server:SYN")
-	for _, next := range []string{"SYN,ACK", "ACK", ""} {
+	for _, name := range []string{"SYN", "SYN,ACK", "ACK"} {
+		one, other := s.Wire.IfAny("client:"+name), s.Wire.IfAny("server:"+name)
 		one.Hold()
 		other.Hold()
 		one.Deliver()
 		other.Deliver()
-		if next != "" {
-			one, other = s.Wire.IfAny("client:"+next), s.Wire.IfAny("server:"+next)
-		}
 	}
 }
 
