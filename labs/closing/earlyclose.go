@@ -117,13 +117,13 @@ reads to the end, and closes then.`,
 		state := client.State()
 		wire.Pass("server:data")
 		sent = wire.Waiting(s.Client)
+		fin.Deliver()
+		wire.Deliver("client:RST")
 		s.Expect("data-in-fin-wait1-gets-reset",
 			lab.Is("client before", state, record.FinWait1),
 			lab.Is("client sends", sent, "RST"),
 			lab.Is("client", client.State(), record.Close))
 		s.Expect("close-lets-the-other-side-finish", lab.Is("client resets the connection", sent == "RST", false))
-		fin.Deliver()
-		wire.Deliver("client:RST")
 	},
 }
 
@@ -161,7 +161,6 @@ func inSYNRecv(s *lab.Script) {
 	s.Expect("syn-recv-sends-fin",
 		lab.Is("client before", before, record.SynRecv),
 		lab.Is("client", client.State(), record.FinWait1),
-		lab.Is("client sends", wire.Waiting(s.Client), "FIN,ACK"))
-	wire.Deliver("client:FIN,ACK")
+		lab.Is("client sends", wire.DeliverAll(s.Client), "FIN,ACK"))
 	server.TryFinish() // so that no timer of it runs on
 }

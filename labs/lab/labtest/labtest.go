@@ -114,7 +114,52 @@ func golden(t *testing.T, l *lab.Lab, name string, o lab.Options) {
 			declared(t, l, c)
 		}
 	}
+	standBelow(t, r)
 	Golden(t, file, Picture(t, r))
+}
+
+// standBelow wants each verdict below the segments that its evidence names: the story
+// delivers them, or holds them, before it judges. What a timer has sent it may come upon by
+// chance.
+func standBelow(t *testing.T, r *record.Run) {
+	t.Helper()
+	evidence := map[string]record.Evidence{}
+	for _, c := range r.Claims {
+		evidence[c.ID] = c.Evidence
+	}
+	drawn := map[int]bool{}
+	given := map[string]time.Duration{} // the verdicts so far, and when
+	for _, e := range r.Events {
+		switch v := e.Body.(type) {
+		case *record.VerdictGiven:
+			given[v.Claim] = e.At
+		case *record.Segment:
+			if drawn[v.ID] || v.Forged || v.Cause != "" {
+				continue
+			}
+			drawn[v.ID] = true
+			for claim, at := range given {
+				if v.SentAt <= at && !slices.Contains(above, r.Lab+"/"+claim) && names(evidence[claim], v.Flags) {
+					t.Errorf("the verdict on %s stands above the %s that it is about, seq=%d of the %s's", claim, v.Flags, v.Seq, v.From)
+				}
+			}
+		}
+	}
+}
+
+// names reports whether evidence says that segments with these flags were sent.
+func names(e record.Evidence, flags string) bool {
+	return slices.ContainsFunc(e, func(f record.Fact) bool {
+		text, _ := f.Value.(string)
+		return slices.Contains(strings.Fields(text), flags)
+	})
+}
+
+// above are the verdicts that stand above such a segment.
+var above = []string{
+	"connecttwice/af-unspec-gives-up-silently", "connecttwice/af-unspec-resets", "keepalive/ends-with-a-reset",
+	"linger/sends-a-reset-then", "nagle/nagle-waits-200-ms", "nagle/nodelay-sends-both",
+	"nagle/second-small-write-waits", "nagle/uncorking-sends-it",
 }
 
 // Attempts is how many runs may be held up, one after another, before a test gives
