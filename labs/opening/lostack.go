@@ -13,10 +13,10 @@ var lostACK = lab.Lab{
 	Long: `For the client the handshake is complete when the server's SYN,ACK arrives. Its own
 ACK takes no sequence number, so nobody acknowledges it, and the client never sends
 it again by itself. Instead the server sends its SYN,ACK again, and the client
-answers it once more, by a challenge ACK: an ordinary ACK, sent because a SYN has no
-place in an established connection (RFC 5961 §4). Data helps as well, because every segment of the client carries
-the ACK. If nothing arrives in time, the server forgets the half-open connection and
-sends nothing.`,
+answers it once more: by a challenge ACK, an ordinary ACK that is sent because a SYN
+has no place in an established connection. Data helps as well, because every segment
+of the client carries the ACK. If nothing arrives in time, the server forgets the
+half-open connection and sends nothing.`,
 	Why: `An ACK takes no sequence number; "if it did, we would wind up ACKing ACKs", says RFC
 9293 §3.5. Nobody acknowledges it, so its sender cannot notice that it was lost. The
 server does: its SYN is not acknowledged, and reqsk_timer_handler
