@@ -20,8 +20,7 @@ type carrier struct {
 	late    lateness // packets that arrive later, the next one first
 	held    []*heldPacket
 	streams map[stream]*streamState
-	folds   map[connection]*foldState
-	folded  []*foldState // in the order in which they were met
+	folded  []*foldState // of all connections, in the order in which they were met
 	fold    int          // see Options.Fold
 	sent    seenSegments
 	others  map[string]int // packets that are not TCP, by protocol
@@ -75,7 +74,8 @@ func (c *carrier) take(p *wire.Packet) error {
 		return c.g.Hand(p)
 	}
 	s := c.g.Subject(p)
-	c.stream(p).clock.compare(p, c.g.Journal.Since(time.Now()), s.From)
+	stream := c.stream(p)
+	stream.clock.compare(p, c.g.Journal.Since(time.Now()), s.From)
 	c.taken = p
 	defer func() { c.taken = nil }()
 	c.sent.add(s)
@@ -95,7 +95,7 @@ func (c *carrier) take(p *wire.Packet) error {
 		if r.until != nil && r.until.Matches(s) {
 			r.ends(p)
 		}
-		if r.meets(s, connectionOf(p)) && acts == nil {
+		if r.meets(s, stream.fold) && acts == nil {
 			acts = r
 		}
 	}
@@ -218,6 +218,7 @@ func (c *carrier) hand(p *wire.Packet, fate record.Fate, forged bool) error {
 	if err != nil {
 		return err
 	}
+	stream := c.stream(p)
 	quiet := fate == record.Delivered && c.counts(p)
 	if !ordinary(p) || fate != record.Delivered {
 		if err := c.tell(p); err != nil {
@@ -230,14 +231,14 @@ func (c *carrier) hand(p *wire.Packet, fate record.Fate, forged bool) error {
 		}
 	}
 	if p == c.taken {
-		c.stream(p).clock.compare(p, c.g.Journal.Since(time.Now()), c.g.Hosts[p.From].Name)
+		stream.clock.compare(p, c.g.Journal.Since(time.Now()), c.g.Hosts[p.From].Name)
 	}
 	if err := c.g.Hand(p); err != nil {
 		return err
 	}
-	c.stream(p).arrive(p)
+	stream.arrive(p)
 	e := to.End(rig.Pair{Local: p.Dst, Remote: p.Src}, true)
-	if quiet && !c.stream(p).due() {
+	if quiet && !stream.due() {
 		return nil
 	}
 	changed, err := e.Glimpse(!quiet, func() error { return c.tellIf(quiet, p) })
@@ -260,7 +261,7 @@ func (c *carrier) hand(p *wire.Packet, fate record.Fate, forged bool) error {
 func newCarrier(g *rig.Rig, rules []*Rule, expect []*Expectation, fold int) *carrier {
 	c := &carrier{
 		g: g, rules: rules, expect: expect, fold: fold,
-		streams: map[stream]*streamState{}, folds: map[connection]*foldState{}, others: map[string]int{},
+		streams: map[stream]*streamState{}, others: map[string]int{},
 	}
 	g.PassOthers(func(_ *rig.Host, raw []byte, lost bool) {
 		switch dst, _ := segment.Destination(raw); {

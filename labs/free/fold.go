@@ -22,12 +22,7 @@ func (c *carrier) counts(p *wire.Packet) bool {
 	if c.fold == 0 {
 		return false
 	}
-	f := c.folds[connectionOf(p)]
-	if f == nil {
-		f = &foldState{}
-		c.folds[connectionOf(p)] = f
-		c.folded = append(c.folded, f)
-	}
+	f := c.stream(p).fold
 	if !ordinary(p) {
 		return false // tell begins anew
 	}
@@ -56,10 +51,7 @@ func ordinary(p *wire.Packet) bool {
 // tell tells how many segments of a packet's connection were only counted, and begins
 // anew.
 func (c *carrier) tell(p *wire.Packet) error {
-	f := c.folds[connectionOf(p)]
-	if f == nil {
-		return nil
-	}
+	f := c.stream(p).fold
 	f.ordinary = 0
 	return c.tellBulk(f)
 }

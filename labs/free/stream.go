@@ -11,16 +11,6 @@ import (
 // A stream is what one side of a connection sends.
 type stream struct{ src, dst netip.AddrPort }
 
-// A connection is known by its two addresses, the lesser first.
-type connection struct{ a, b netip.AddrPort }
-
-func connectionOf(p *wire.Packet) connection {
-	if p.Dst.Compare(p.Src) < 0 {
-		return connection{p.Dst, p.Src}
-	}
-	return connection{p.Src, p.Dst}
-}
-
 func streamOf(p *wire.Packet) stream { return stream{p.Src, p.Dst} }
 
 // streamState is what the carrier knows of a stream.
@@ -31,13 +21,20 @@ type streamState struct {
 	// overtake it.
 	notBefore time.Time
 	clock     senderClock
-	looked    time.Time // when its receiver was last looked at for what was only counted
+	fold      *foldState // the connection's, which it stands for: of both streams
+	looked    time.Time  // when its receiver was last looked at for what was only counted
 }
 
 func (c *carrier) stream(p *wire.Packet) *streamState {
 	s := c.streams[streamOf(p)]
 	if s == nil {
 		s = &streamState{}
+		if back := c.streams[stream{p.Dst, p.Src}]; back != nil {
+			s.fold = back.fold
+		} else {
+			s.fold = &foldState{}
+			c.folded = append(c.folded, s.fold)
+		}
 		c.streams[streamOf(p)] = s
 	}
 	return s
