@@ -70,7 +70,7 @@ handler.`,
 		s.StopIf(!s.Server.KeepsHalfOpen(), lab.NothingHalfOpen)
 		listener := s.Server.Listen(80, 16)
 		s.Part("The SYN,ACK for a client is lost")
-		client, _ := loseSYNACK(s, s.Client.Connect(listener))
+		client, lost := loseSYNACK(s, s.Client.Connect(listener))
 		var silent *lab.Sock
 		var first *lab.Segment
 		var schedule lab.Schedule
@@ -82,14 +82,13 @@ handler.`,
 		if repeats := len(s.Server.SYNACKSchedule().Sends) - 1; repeats == 0 {
 			s.Inapplicable("with tcp_synack_retries 0 the SYN,ACK is sent once", "both-ends-retransmit")
 		} else {
-			arrive(s, client, min(s.Int("times"), repeats))
+			arrive(s, client, lost, min(s.Int("times"), repeats))
 		}
 		if !sideBySide {
 			silent, first, schedule = neverAnswered(s, listener)
 		}
 		s.Part("The client that has closed: the server goes on by itself")
-		wire := s.Wire.Of(silent)
-		tries := wire.Unanswered("server:SYN,ACK", first)
+		tries := first.Unanswered()
 		s.StopIf(s.Server.Has(rtoMax) && s.Server.Sysctl(rtoMax) < 120_000,
 			"with tcp_rto_max_ms lowered, kernels differ: some bound these pauses by it")
 		s.Expect("server-schedule-doubles",
@@ -97,7 +96,7 @@ handler.`,
 			lab.OnSchedule("sent", tries, schedule))
 		s.Expect("request-expires-silently",
 			lab.Is("server", silent.Peer().Path(record.SynRecv), "SYN_RECV → CLOSE"),
-			lab.Is("server sends", wire.Waiting(s.Server), "nothing"),
+			lab.Is("server sends", s.Wire.Of(silent).Waiting(s.Server), "nothing"),
 			lab.GaveUpAfter("after", tries, schedule))
 	},
 }
@@ -124,14 +123,10 @@ func neverAnswered(s *lab.Script, listener *lab.Sock) (client *lab.Sock, lost *l
 
 // arrive lets both ends send again, and a SYN,ACK arrive when as many were lost
 // as times says.
-func arrive(s *lab.Script, client *lab.Sock, times int) {
-	wire := s.Wire.Of(client)
-	syn := wire.Retransmission("client:SYN").Drop()
-	for range times - 1 {
-		wire.Retransmission("server:SYN,ACK").Drop()
-	}
-	synAck := wire.Retransmission("server:SYN,ACK").Deliver()
-	wire.Deliver("ACK")
+func arrive(s *lab.Script, client *lab.Sock, lost *lab.Segment, times int) {
+	syn := s.Wire.Of(client).Retransmission("client:SYN").Drop()
+	synAck := lost.Lose(times)
+	synAck.Exchange()
 	s.Expect("both-ends-retransmit",
 		lab.Is("client sent again", syn.Flags, "SYN"),
 		lab.Is("server sent again", synAck.Flags, "SYN,ACK"),

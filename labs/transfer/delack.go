@@ -199,8 +199,7 @@ func dialogue(s *lab.Script, arrives func(*lab.Sock, string) bool) {
 				atOnce++
 			}
 			wire.Deliver("server:ACK")
-			server.Write("bye")
-			wire.Pass("server:data", "client:ACK")
+			server.Send("bye")
 		}
 	})
 	after := arrives(client, "hello")
