@@ -50,7 +50,7 @@ reads to the end, and closes then.`,
 	}, {
 		ID:     "late-syn-ack-gets-reset",
 		Text:   "The SYN,ACK that comes after it is answered by a RST, and the server's half-open connection is gone too.",
-		Source: "RFC 9293 §3.5.2; net/ipv4/tcp_ipv4.c: tcp_v4_rcv; net/ipv6/tcp_ipv6.c: tcp_v6_rcv",
+		Source: "RFC 9293 §3.5.2, §3.5.3; net/ipv4/tcp_ipv4.c: tcp_v4_rcv; net/ipv6/tcp_ipv6.c: tcp_v6_rcv",
 		Control: lab.Control{
 			Says: "the SYN,ACK is lost", Of: "hasty", Segment: "server:SYN,ACK",
 		},

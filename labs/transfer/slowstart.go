@@ -56,7 +56,7 @@ or a pool of connections, begin anew each time, unless tcp_slow_start_after_idle
 	}, {
 		ID:     "doubles-per-round-trip",
 		Text:   "In each round trip the window grows by what was acknowledged: it doubles.",
-		Source: "RFC 9293 §3.8.2 (MUST-19); net/ipv4/tcp_cong.c: tcp_slow_start",
+		Source: "net/ipv4/tcp_cong.c: tcp_slow_start",
 		Control: lab.Control{
 			Says: "a segment of the second round trip is lost", Segment: "client:data#15",
 		},

@@ -52,7 +52,7 @@ sets it to 0, so that the answers don't depend on the pauses.`,
 	}, {
 		ID:     "probes-back-off",
 		Text:   "The first probe comes after a retransmission timeout, and each pause is twice the one before, as many times as tcp_retries2 says.",
-		Source: "RFC 9293 §3.8.6.1 (SHLD-29); net/ipv4/tcp_output.c: tcp_send_probe0",
+		Source: "RFC 9293 §3.8.6.1 (SHLD-29) (SHLD-30); net/ipv4/tcp_output.c: tcp_send_probe0",
 		Control: lab.Control{
 			Says: "TCP_USER_TIMEOUT shortens the third pause", Before: "client:write",
 			Do: func(s *lab.Script) { lab.Set(s.Sock("client"), sockopt.UserTimeout, 700) },
