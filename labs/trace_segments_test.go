@@ -33,6 +33,12 @@ func acts(r *record.Run) (onWire, said acted) {
 	last := map[netip.AddrPort]*record.Segment{} // by sender
 	called := map[netip.AddrPort]bool{}          // connect: what repeats its SYN,ACK is a connection's timer
 	requests := map[[2]netip.AddrPort]bool{}     // a RST ends these without tcp_reset: tcp_check_req
+	ignored := map[int]bool{}                    // by packet: outside of the window
+	for _, e := range r.Events {
+		if v, ok := e.Body.(*record.Kernel); ok && v.Event == record.KfreeSkb && v.Reason == "TCP_INVALID_SEQUENCE" {
+			ignored[v.ID] = true
+		}
+	}
 	for _, e := range r.Events {
 		switch v := e.Body.(type) {
 		case *record.State:
@@ -44,7 +50,7 @@ func acts(r *record.Run) (onWire, said acted) {
 				continue
 			}
 			reset := strings.Contains(v.Flags, "RST")
-			if reset && v.Fate == record.Delivered && !requests[[2]netip.AddrPort{v.Dst, v.Src}] {
+			if reset && v.Fate == record.Delivered && !ignored[v.ID] && !requests[[2]netip.AddrPort{v.Dst, v.Src}] {
 				onWire[act{v.To, record.ReceiveReset}]++
 			}
 			if seen[v.ID] {
