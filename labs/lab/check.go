@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -53,7 +54,11 @@ func digits[N int | float64](v N) any {
 
 // OneOf is the check that got is one of those that are wanted.
 func OneOf(name, got string, want ...string) Check {
-	return Check{name: name, got: got, want: strings.Join(want, " or "), ok: slices.Contains(want, got)}
+	shown := make([]string, len(want))
+	for i, v := range want {
+		shown[i] = cmp.Or(v, `""`)
+	}
+	return Check{name: name, got: got, want: strings.Join(shown, " or "), ok: slices.Contains(want, got)}
 }
 
 // Seen is a piece of evidence worth having that nothing hangs on.

@@ -1,6 +1,7 @@
 package play
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -147,11 +148,12 @@ func oneOf(_ *story, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark
 	if len(args) == 0 || len(kwargs) > 0 {
 		return nil, fmt.Errorf("%s: it takes the values that are allowed", b.Name())
 	}
-	all := make([]string, len(args))
+	all, shown := make([]string, len(args)), make([]string, len(args))
 	for i, a := range args {
 		all[i] = plain(a)
+		shown[i] = cmp.Or(all[i], `""`)
 	}
-	return &matcher{strings.Join(all, " or "), func(name string, got starlark.Value) (lab.Check, error) {
+	return &matcher{strings.Join(shown, " or "), func(name string, got starlark.Value) (lab.Check, error) {
 		return lab.OneOf(name, plain(got), all...), nil
 	}}, nil
 }

@@ -222,6 +222,7 @@ func TestExpectText(t *testing.T) {
 		`expect(l[0] , [7, 8][0])`:              "l[0] is [7, 8][0]",
 		`expect("ab"[0:1], "a" + "b"[1:])`:      `"ab"[0:1] is "a" + "b"[1:]`,
 		`expect(1, 2 if n else l[0])`:           "1 is 2 if n else l[0]",
+		`expect("", one_of("", "EPIPE"))`:       `"" is "" or EPIPE`,
 		`expect((n + 1), not n)`:                "(n + 1) is not n",
 		"expect(\n\tn *\n\t2, at_least(3 * n))": "n * 2 is at least 3",
 	} {
