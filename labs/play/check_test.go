@@ -43,6 +43,8 @@ func TestChecked(t *testing.T) {
 		`took(lambda: wire.next(1))`:                `mine.star:3:23: wire.next: argument 1: it is int`,
 		`setsockopt(c, "TCP_NODELAYS", 1)`:          `mine.star:3:11: setsockopt: no option is called "TCP_NODELAYS" (tcplab sockopt lists them)`,
 		`getsockopt(c, "nodelay")`:                  `mine.star:3:11: getsockopt: no option is called "nodelay"; there is TCP_NODELAY`,
+		`server.accept()`:                           `mine.star:3:7: host has no .accept field or method: it is a word of sock`,
+		`c.setsockopt("TCP_NODELAY", 1)`:            `mine.star:3:2: sock has no .setsockopt field or method: it is written setsockopt(sock, option, value)`,
 		"a, b = connection()\nb.expire()":           `mine.star:4:2: sock has no .expire field or method`,
 		"(a, b) = (c, l)\nb.expire()":               `mine.star:4:2: sock has no .expire field or method`,
 		"def f():\n  s.expire()\ns = l.accept()":    `mine.star:4:4: sock has no .expire field or method`,

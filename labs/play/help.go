@@ -209,3 +209,23 @@ func (s *Scene) Names() (all []string) {
 	}
 	return all
 }
+
+// elsewhere says, for an error, where a word is that a thing does not have: it stands by
+// itself, or other things have it.
+func elsewhere(name string) string {
+	if usage := usages[name]; usage != "" {
+		form, _, _ := strings.Cut(usage, ": ")
+		return ": it is written " + form
+	}
+	var things []string
+	for line := range strings.Lines(wordTexts) {
+		word, _, _ := strings.Cut(line, "\t")
+		if thing, of, dotted := strings.Cut(word, "."); dotted && of == name {
+			things = append(things, thing)
+		}
+	}
+	if things == nil {
+		return ""
+	}
+	return ": it is a word of " + strings.Join(things, ", ")
+}

@@ -62,7 +62,7 @@ func (o *object) Attr(name string) (starlark.Value, error) {
 	k := kindOf(o.value.Type())
 	w, ok := k.words[name]
 	if !ok {
-		return nil, nil // Starlark says so, and what is near
+		return nil, starlark.NoSuchAttrError(fmt.Sprintf("%s has no .%s field or method%s", k.name, name, elsewhere(name))) // Starlark says what is near
 	}
 	switch {
 	case w.field != nil:
