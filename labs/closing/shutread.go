@@ -64,7 +64,7 @@ relisten.`,
 		Text:   "After shutdown(SHUT_RD) the other side can send no more.",
 		Source: "shutdown(2)",
 		Myth:   true,
-		Truth:  "“Further receptions will be disallowed”, says shutdown(2), but the other side is not told. Its writes succeed, and what they carry arrives (net/ipv4/tcp.c: tcp_shutdown).",
+		Truth:  "shutdown(2) says that “further receptions will be disallowed”, but the other side is not told. Its writes succeed, and what they carry arrives (net/ipv4/tcp.c: tcp_shutdown).",
 		Control: lab.Control{
 			Says: "the client closes with data unread", Before: "server:write#2",
 			Do: func(s *lab.Script) {
