@@ -137,11 +137,10 @@ what a socket sends, and does nothing for ACKs.`,
 		two[0].Deliver()
 		one := wire.Waiting(s.Server)
 		two[1].Deliver()
-		ack := wire.Next("server:ACK")
+		ack := wire.Next("server:ACK").Deliver()
 		s.Expect("every-second-full-segment",
 			lab.Is("after one", one, "nothing"),
 			lab.Is("bytes acknowledged", int(ack.Ack-two[0].Seq), two[0].Len+two[1].Len))
-		ack.Deliver()
 
 		s.Part("TCP_QUICKACK, until the program answers")
 		lab.Set(server, sockopt.QuickAck, true)

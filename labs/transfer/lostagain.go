@@ -180,11 +180,12 @@ func lostCopy(s *lab.Script, listener *lab.Sock) {
 	again[0].Drop()
 	next := wire.Retransmission("client:data")
 	cwnd := client.Cwnd()
+	next.Deliver()
 	s.Expect("a-lost-copy-waits-for-the-timer",
 		lab.Is("sent again by the timer", next.Seq == again[0].Seq, true),
 		lab.Is("cwnd", cwnd, 1),
 		lab.Is("TCPRenoRecoveryFail", s.Client.Counter("TCPRenoRecoveryFail"), 1))
-	next.Exchange()
+	wire.Deliver("server:ACK")
 	atOnce := wire.Take("client:data again")
 	if atOnce != nil {
 		atOnce.Lose(1).Deliver()
@@ -202,10 +203,10 @@ func oneHole(s *lab.Script, listener *lab.Sock) int {
 	_, again := lose(s, client, false, 6, 1, 3)
 	again[0].Exchange()
 	second := s.Wire.Of(client).IfAny("client:data again")
+	second.Exchange()
 	s.Expect("without-sack-one-hole-a-round-trip",
 		lab.Is("sent again by duplicates", len(again), 1),
 		lab.Is("then", second.Again, true))
-	second.Exchange()
 	return len(again)
 }
 

@@ -118,8 +118,8 @@ or a pool of connections, begin anew each time, unless tcp_slow_start_after_idle
 		client.Cwnd()
 		s.Part("The first round trip")
 		first := client.Segments(12)
-		s.Expect("initial-window-is-ten", lab.Is("segments", len(first), 10))
 		round(first)
+		s.Expect("initial-window-is-ten", lab.Is("segments", len(first), 10))
 		grown := client.Cwnd()
 		round(wire.TakeAll("client:data")) // the two that had to wait
 
@@ -138,16 +138,16 @@ or a pool of connections, begin anew each time, unless tcp_slow_start_after_idle
 		client.Idle(3*client.RTO() + 100*time.Millisecond)
 		lost := client.Segments(12)
 		after := client.Cwnd()
+		lost.Drop()
 		restarts.Expect("idle-starts-again",
 			lab.Is("cwnd", after, 10),
 			lab.Is("segments", len(lost), 10))
 		restarts.Expect("idle-keeps-the-window", lab.Is("cwnd", after, before))
 
-		s.Part("A timeout")
-		lost.Drop()
-		again := wire.Retransmission("client:data")
+		s.Part("All of them were lost: a timeout")
+		wire.Retransmission("client:data").Deliver()
 		s.Expect("after-rto-one", lab.Is("cwnd", client.Cwnd(), 1))
-		again.Carry()
+		wire.Carry(client)
 		otherControl(s)
 	},
 }
@@ -163,9 +163,8 @@ func otherControl(s *lab.Script) {
 	}
 	s.Part("The same with cubic")
 	before := client.Cwnd()
-	again := client.Segment(client.Full(1)).Lose(1)
+	client.Segment(client.Full(1)).Lose(1).Deliver()
 	s.Unless(s.Client.ProbesTail(), lab.TailLossProbe).Expect(id, lab.Seen("cwnd before", before), lab.Is("ssthresh", int(client.Info().SndSsthresh), before*7/10))
-	again.Deliver()
 }
 
 // aLot is more than a socket of these stories has to read.

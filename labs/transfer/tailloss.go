@@ -109,14 +109,13 @@ tcp_rack_detect_loss (net/ipv4/tcp_recovery.c) considers that lost.`,
 		// the kernel nothing: the answer may be that to the first one (tcp_rack_advance).
 		client.TimerBelow(client.RTO() - roundTrip*5/4)
 		again.Exchange()
-		rest := s.Wire.Of(client).IfAny("client:data again")
+		rest := s.Wire.Of(client).IfAny("client:data again").Deliver()
 		probes.Expect("probe-comes-before-the-rto",
 			lab.Is("shorter", again.Timer.Left < rto, true),
 			lab.Is("seq sent again", again.Seq, all[2].Seq),
 			lab.Is("timeouts", s.Client.Counter("TCPTimeouts"), 0))
 		probes.Expect("sack-shows-the-rest", lab.Is("at once", rest.Again, true))
 		probes.Expect("nothing-but-the-rto-finds-it", lab.Is("timeouts", s.Client.Counter("TCPTimeouts"), 1))
-		rest.Deliver()
 		s.Wire.Of(client).Carry(client)
 		if probing {
 			repaired(s, listener)
@@ -128,10 +127,11 @@ tcp_rack_detect_loss (net/ipv4/tcp_recovery.c) considers that lost.`,
 		client, _ = distant(s, listener, "late client")
 		s.Part("The same without the probe")
 		all, again, rto = tail(client)
+		again.Deliver()
 		s.Expect("without-tlp-the-rto",
 			lab.Left("timer", again.Timer, rto),
 			lab.Is("seq sent again", again.Seq, all[1].Seq))
-		again.Carry()
+		s.Wire.Of(client).Carry(client)
 	},
 }
 

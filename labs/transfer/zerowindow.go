@@ -136,7 +136,7 @@ sets it to 0, so that the answers don't depend on the pauses.`,
 		s.Part("The server reads")
 		server.Drain()
 		wire.Deliver("server:ACK")
-		resumed := wire.Waiting(s.Client) != "nothing"
+		resumed := wire.DeliverAll(s.Client) != "nothing"
 		s.Expect("window-update-resumes", lab.Is("client sends", resumed, true))
 		wire.Carry(client)
 
