@@ -17,8 +17,8 @@ import (
 )
 
 var (
-	soak    = flag.Int("soak", 0, "runs of each lab in TestSoak, which keeps all processors busy; 0 leaves it out")
-	soakLab = flag.String("lab", "", "the one lab that TestSoak runs; all if empty")
+	soak   = flag.Int("soak", 0, "runs of each lab in TestSoak, which keeps all processors busy; 0 leaves it out")
+	oneLab = flag.String("lab", "", "the one lab that TestSoak and TestSweep run; all if empty")
 )
 
 // A tally counts what came of the runs of one lab.
@@ -82,10 +82,10 @@ func TestSoak(t *testing.T) {
 		}()
 	}
 	all := labs.All()
-	if *soakLab != "" {
-		all = []*lab.Lab{labs.Find(*soakLab)}
+	if *oneLab != "" {
+		all = []*lab.Lab{labs.Find(*oneLab)}
 		if all[0] == nil {
-			t.Fatalf("-lab %s: no lab has that name", *soakLab)
+			t.Fatalf("-lab %s: no lab has that name", *oneLab)
 		}
 	}
 	var tallies []*tally

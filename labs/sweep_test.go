@@ -74,6 +74,9 @@ func TestSweep(t *testing.T) {
 	abreast := make(chan struct{}, 24) // they hardly do anything but wait
 	var running sync.WaitGroup
 	for i, l := range labs.All() {
+		if *oneLab != "" && l.Name != *oneLab {
+			continue
+		}
 		for n := range all {
 			if *sweep > 0 && (n+7*i)%(len(all) / *sweep) != 0 {
 				continue

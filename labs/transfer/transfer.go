@@ -32,6 +32,7 @@ var Labs = []*lab.Lab{
 	&spurious,
 	&lostAgain,
 	&rtoLimits,
+	&metrics,
 }
 
 // Pictures holds the labs' golden ladders, NAME.ladder and its variants.
