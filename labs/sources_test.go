@@ -34,7 +34,7 @@ var readSysctls = []string{
 	"ip_local_reserved_ports", "tcp_abort_on_overflow", "tcp_early_retrans", "tcp_ecn", "tcp_ecn_fallback",
 	"tcp_fastopen", "tcp_fastopen_key", "tcp_fin_timeout", "tcp_invalid_ratelimit", "tcp_max_syn_backlog", "tcp_max_tw_buckets",
 	"tcp_app_win", "tcp_base_mss", "tcp_dsack", "tcp_frto", "tcp_max_reordering", "tcp_migrate_req", "tcp_min_snd_mss",
-	"tcp_moderate_rcvbuf", "tcp_mtu_probe_floor", "tcp_mtu_probing", "tcp_notsent_lowat", "tcp_probe_interval",
+	"tcp_moderate_rcvbuf", "tcp_mtu_probe_floor", "tcp_mtu_probing", "tcp_min_rtt_wlen", "tcp_no_metrics_save", "tcp_no_ssthresh_metrics_save", "tcp_notsent_lowat", "tcp_pacing_ss_ratio", "tcp_probe_interval",
 	"tcp_probe_threshold", "tcp_reflect_tos", "tcp_reordering", "tcp_retrans_collapse", "tcp_rfc1337", "tcp_rmem", "tcp_sack", "tcp_slow_start_after_idle", "tcp_syn_linear_timeouts", "tcp_syn_retries",
 	"tcp_synack_retries", "tcp_thin_linear_timeouts", "tcp_timestamps", "tcp_tw_reuse", "tcp_wmem",
 }

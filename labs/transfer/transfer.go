@@ -31,6 +31,7 @@ var Labs = []*lab.Lab{
 	&reneging,
 	&spurious,
 	&lostAgain,
+	&rtt,
 	&rtoLimits,
 	&metrics,
 }
