@@ -66,9 +66,9 @@ is neither written nor read.`,
 	}, {
 		ID:     "a-loss-slows-the-next-one-down",
 		Text:   "A connection that has met congestion makes the next one to the same address leave slow start early.",
-		Source: "widely told of Linux's metrics; true before Linux 5.6",
+		Source: "widely taught, of Linux's cache of metrics",
 		Myth:   true,
-		Truth:  "The threshold is not remembered, unless tcp_no_ssthresh_metrics_save is 0.",
+		Truth:  "The threshold is not remembered, unless tcp_no_ssthresh_metrics_save is 0; before Linux 5.6 it was (commit 65e6d90168f3).",
 		Control: lab.Control{
 			Says: "tcp_no_ssthresh_metrics_save is 0 from the start", Before: "slow client:write", Do: saveThreshold,
 		},
