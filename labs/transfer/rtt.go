@@ -20,7 +20,7 @@ var rtt = lab.Lab{
 	Long: `How long may a sender wait for an acknowledgement before it sends again? It measures how long
 they took until now. srtt is the mean of the samples, in which each new one counts an eighth;
 rttvar is how far they stray from it. The retransmission timeout is srtt and four times
-rttvar. An acknowledgement of data that was sent twice is no sample, for nobody knows which
+rttvar, for which Linux takes 200 ms at least. An acknowledgement of data that was sent twice is no sample, for nobody knows which
 copy it answers, unless timestamps tell. The lab makes one connection that is slow at first,
 and two that lose a segment. TCP_INFO (ss -ti) has all these numbers, the least round trip,
 and a rate that is worked out from them.`,
