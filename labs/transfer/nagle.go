@@ -96,7 +96,7 @@ for each write.`,
 		client.Write("ab", "cd")
 		before := s.Wire.Waiting(s.Client)
 		s.Wire.Pass("client:data", "server:ACK")
-		after := s.Wire.Waiting(s.Client)
+		after := s.Wire.DeliverAll(s.Client)
 		s.Expect("second-small-write-waits",
 			lab.Is("client sends", before, "PSH,ACK"),
 			lab.Is("after the ACK", after, "PSH,ACK"))
@@ -106,15 +106,15 @@ for each write.`,
 		s.Part("The same with TCP_NODELAY")
 		lab.Set(client, sockopt.NoDelay, true)
 		client.Write("ab", "cd")
-		s.Expect("nodelay-sends-both", lab.Is("client sends", s.Wire.Waiting(s.Client), "PSH,ACK PSH,ACK"))
+		s.Expect("nodelay-sends-both", lab.Is("client sends", s.Wire.DeliverAll(s.Client), "PSH,ACK PSH,ACK"))
 		s.Wire.Carry(client)
 		lab.Set(client, sockopt.NoDelay, false)
 
 		s.Part("The same in one call")
 		client.Writev("ab", "cd")
 		both := s.Wire.Next("client:data")
-		s.Expect("one-writev-needs-neither", lab.Is("bytes", both.Len, 4))
 		both.Carry()
+		s.Expect("one-writev-needs-neither", lab.Is("bytes", both.Len, 4))
 
 		s.StopIf(s.Client.Sysctl(retries2) == 0, "with tcp_retries2 0 the kernel gives up before a cork's timer sends")
 		s.Part("A cork")
@@ -130,7 +130,7 @@ for each write.`,
 		lab.Set(client, sockopt.Cork, false)
 		s.Expect("uncorking-sends-it",
 			lab.Is("client sends", held, "nothing"),
-			lab.Is("uncorked", s.Wire.Waiting(s.Client), "PSH,ACK"))
+			lab.Is("uncorked", s.Wire.DeliverAll(s.Client), "PSH,ACK"))
 		s.Wire.Carry(client)
 	},
 }

@@ -139,7 +139,7 @@ func standBelow(t *testing.T, r *record.Run) {
 			}
 			drawn[v.ID] = true
 			for claim, at := range given {
-				if v.SentAt <= at && !slices.Contains(above, r.Lab+"/"+claim) && names(evidence[claim], v.Flags) {
+				if v.SentAt <= at && names(evidence[claim], v.Flags) {
 					t.Errorf("the verdict on %s stands above the %s that it is about, seq=%d of the %s's", claim, v.Flags, v.Seq, v.From)
 				}
 			}
@@ -153,13 +153,6 @@ func names(e record.Evidence, flags string) bool {
 		text, _ := f.Value.(string)
 		return slices.Contains(strings.Fields(text), flags)
 	})
-}
-
-// above are the verdicts that stand above such a segment.
-var above = []string{
-	"connecttwice/af-unspec-gives-up-silently", "connecttwice/af-unspec-resets", "keepalive/ends-with-a-reset",
-	"linger/sends-a-reset-then", "nagle/nagle-waits-200-ms", "nagle/nodelay-sends-both",
-	"nagle/second-small-write-waits", "nagle/uncorking-sends-it",
 }
 
 // Attempts is how many runs may be held up, one after another, before a test gives
