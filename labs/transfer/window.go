@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"math"
 	"math/bits"
 
 	"github.com/tcplab/tcplab/labs/lab"
@@ -13,6 +14,7 @@ const rmemMax = "net.core.rmem_max"
 const (
 	appWin       = "net.ipv4.tcp_app_win"
 	shrinkWindow = "net.ipv4.tcp_shrink_window"
+	signedWindow = "net.ipv4.tcp_workaround_signed_windows"
 )
 
 // What a receiver offers, and what it can't take back.
@@ -107,6 +109,14 @@ tcp_init_buffer_space makes it smaller by the part that tcp_app_win keeps for th
 			Says: "the sysctl is turned off again", Before: "client:write#3",
 			Do: func(s *lab.Script) { s.Server.SetSysctl(shrinkWindow, "0") },
 		},
+	}, {
+		ID:     "signed-windows-bound-the-first",
+		Text:   "With tcp_workaround_signed_windows 1 a SYN offers 32,767 bytes at most, because the other side might take a larger number for a negative one.",
+		Source: "net/ipv4/tcp_output.c: tcp_select_initial_window",
+		Control: lab.Control{
+			Says: "the sysctl is 0 again", Before: "careful:connect",
+			Do: func(s *lab.Script) { s.Client.SetSysctl(signedWindow, "0") },
+		},
 	}},
 	Script: func(s *lab.Script) {
 		s.StopIf(!s.Both(scaling), "window scaling is off")
@@ -156,6 +166,7 @@ tcp_init_buffer_space makes it smaller by the part that tcp_app_win keeps for th
 		lab.Set(small, sockopt.RcvBuf, 20000)
 		small.Connect(s.Server.Addr(80))
 		s.Wire.Handshake(small)
+		listener.Accept()
 		lab.Set(small, sockopt.RcvBuf, 1<<20)
 		s.Expect("a-set-buffer-sets-it-for-good",
 			lab.Is("its wscale is smaller", int(small.Info().RcvWscale) < syn.WScale(), true))
@@ -163,7 +174,6 @@ tcp_init_buffer_space makes it smaller by the part that tcp_app_win keeps for th
 		s.Part("A server that keeps half of its window")
 		s.Server.SetSysctl(appWin, "1")
 		s.Client.Named("kept").Establish(listener)
-		listener.Accept() // of the client that sets SO_RCVBUF
 		kept := lab.Get(listener.Accept(), sockopt.WindowClamp)
 		s.Server.SetSysctl(appWin, "31")
 		s.Unless(parted > 0 && parted < 8, "tcp_app_win keeps a part already").Expect("app-win-keeps-a-part",
@@ -172,6 +182,12 @@ tcp_init_buffer_space makes it smaller by the part that tcp_app_win keeps for th
 		s.Part("A server with TCP_WINDOW_CLAMP")
 		lab.Set(listener, sockopt.WindowClamp, 10000)
 		clamped := s.Client.Named("clamped").Establish(listener)
+		listener.Accept()
 		s.Expect("clamp-bounds-the-window", lab.Is("within the bound", int(clamped.Info().SndWnd) <= 10000, true))
+
+		s.Part("A client that fears for old hosts")
+		s.Client.SetSysctl(signedWindow, "1")
+		careful := s.Wire.Handshake(s.Client.Named("careful").Connect(listener))
+		s.Expect("signed-windows-bound-the-first", lab.Is("window of the SYN", int(careful.SYN.Win), math.MaxInt16))
 	},
 }
