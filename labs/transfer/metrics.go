@@ -1,8 +1,6 @@
 package transfer
 
-import (
-	"github.com/tcplab/tcplab/labs/lab"
-)
+import "github.com/tcplab/tcplab/labs/lab"
 
 const (
 	noMetrics  = "net.ipv4.tcp_no_metrics_save"
@@ -13,26 +11,27 @@ const (
 var metrics = lab.Lab{
 	Name:  "metrics",
 	Title: "Linux remembers a destination, and the next connection begins with what it knows",
-	Look:  "both connections after the first are quick, and begin with the timeout of a slow one",
-	Long: `When a connection ends, Linux keeps what it has learned about the way to the other host:
+	Look:  "the last connection waits 0.7 s to send again, though its own round trips take no time",
+	Long: `When a connection ends, Linux keeps what it has learned about the path to the other host:
 the round-trip time, how much segments overtake each other, and if asked the threshold of
-slow start. The next connection to that address begins with them. The lab has a connection
-over a slow way that loses a segment, closes it, and opens another whose segments are
-not delayed at all. Other labs switch this off (tcp_no_metrics_save), so that no connection
-depends on an earlier one.`,
-	Why: `tcp_update_metrics (net/ipv4/tcp_metrics.c) runs when a connection goes to TIME_WAIT or
-out of LAST_ACK. It keeps an entry for each pair of addresses, in a table of the network
-namespace; "ip tcp_metrics" shows it. tcp_no_metrics_save stops the writing alone: what is in
-the table stays, and is read.
+slow start. The next connection to that address begins with them. In the lab the round trips
+of a connection take 300 ms; it loses a segment, and is closed. Those of the next one take no
+time. Then the same again, with the threshold kept too, and the last connection loses a
+segment, which shows how long its first timeout is. Other labs switch all this off
+(tcp_no_metrics_save), so that no connection depends on an earlier one.`,
+	Why: `tcp_update_metrics (net/ipv4/tcp_metrics.c) runs when a connection gets its last ACK in
+LAST_ACK, or goes to TIME_WAIT (tcp_time_wait); one that is reset leaves nothing. It keeps an
+entry for each pair of addresses, in a table of the network namespace; "ip tcp_metrics" shows
+it. tcp_no_metrics_save stops only the writing: what is in the table stays, and is read.
 
 tcp_init_metrics reads it when a handshake has ended. A SYN is small, says a comment there, so
-its round trip is no good guess for segments of data. If the remembered time is longer than
-that of the handshake, the first retransmission timeout is computed from it. The first segment
-of data that is acknowledged sets the timeout anew.
+its round trip is no good guess for segments of data. If the remembered time is longer than that
+of the handshake, the first retransmission timeout is computed from it, as from a first sample.
+The first one that data gives sets the timeout anew.
 
-The threshold made whoever came next pay for one bad moment: connections left slow start early
-for no reason of their own. So tcp_no_ssthresh_metrics_save is 1 by default, and the threshold
-is neither written nor read.`,
+With the threshold one bad moment slowed down whoever came next: connections left slow start
+early for no reason of their own. So tcp_no_ssthresh_metrics_save is 1 by default, and the
+threshold is neither written nor read.`,
 	Try: []lab.Try{
 		{Command: "fastretransmit", Says: "the loss in full, with nothing remembered"},
 		{Command: "slowstart", Says: "what the threshold is for"},
@@ -42,7 +41,7 @@ is neither written nor read.`,
 	TimeWaits: 2,
 	Claims: []lab.Claim{{
 		ID:     "rtt-is-remembered",
-		Text:   "The first retransmission timeout of a connection follows the round-trip time of an earlier one to the same address, if that was longer than the handshake took.",
+		Text:   "The first retransmission timeout of a connection follows the round-trip time of an earlier one to the same address, if that is longer than the handshake took.",
 		Source: "net/ipv4/tcp_metrics.c: tcp_update_metrics, tcp_init_metrics",
 		Control: lab.Control{
 			Says: "tcp_no_metrics_save is set before the first one closes", Before: "slow client:close", Do: saveNothing,
@@ -58,7 +57,7 @@ is neither written nor read.`,
 		},
 	}, {
 		ID:     "no-save-is-no-forgetting",
-		Text:   "tcp_no_metrics_save 1 stops the writing alone: a connection that is made afterwards still uses what is there.",
+		Text:   "tcp_no_metrics_save 1 stops only the writing: a connection that is made afterwards still uses what is there.",
 		Source: "Documentation/networking/ip-sysctl.rst: tcp_no_metrics_save; net/ipv4/tcp_metrics.c: tcp_init_metrics",
 		Control: lab.Control{
 			Says: "it is set before the first one closes", Before: "slow client:close", Do: saveNothing,
@@ -89,8 +88,8 @@ is neither written nor read.`,
 		forgets := s.Unless(s.Client.SysctlOr(noSsthresh, 0) == 0, "the kernel remembers the threshold")
 		const longer = "first timeout is longer than two slow round trips"
 		listener := s.Server.Listen(80, 16)
-		// congested has a connection over a slow way lose a segment, closes it, and returns
-		// its threshold.
+		// congested has a connection with long round trips lose a segment, closes it, and
+		// returns its threshold.
 		congested := func(name string) (threshold int) {
 			client, server := distantWithData(s, listener, name)
 			needRoom(s, client, 7)
@@ -108,7 +107,7 @@ is neither written nor read.`,
 		}
 
 		congested("slow client")
-		s.Part("The next one, over a quick way")
+		s.Part("The next one, whose round trips are quick")
 		next, _ := s.ConnectionTo(listener, "next")
 		slow, threshold := next.RTO() > 2*roundTrip, next.Info().SndSsthresh
 		s.Expect("rtt-is-remembered", lab.Is(longer, slow, true))
@@ -122,6 +121,8 @@ is neither written nor read.`,
 		last, _ := s.ConnectionTo(listener, "last")
 		s.Expect("no-save-is-no-forgetting", lab.Is(longer, last.RTO() > 2*roundTrip, true))
 		s.Expect("the-threshold-can-be-remembered", lab.Is("threshold", int(last.Info().SndSsthresh), left))
+		s.StopIf(s.Client.ProbesTail(), lab.TailLossProbe)
+		last.Segment("hello").Lose(1).Carry()
 	},
 }
 

@@ -12,31 +12,35 @@ const (
 	pacingInSS   = "net.ipv4.tcp_pacing_ss_ratio"
 )
 
-// How a sender's timeout and its idea of the way come about.
+// How a sender's timeout, min_rtt and pacing rate come about.
 var rtt = lab.Lab{
 	Name:  "rtt",
-	Title: "A sender times its acknowledgements, and its timeout follows",
+	Title: "A sender times round trips, and its retransmission timeout follows",
 	Look:  "the last wait is twice as long as the others: nothing has taken the doubling back",
-	Long: `How long may a sender wait for an acknowledgement before it sends again? It measures how long
-they took until now. srtt is the mean of the samples, in which each new one counts an eighth;
-rttvar is how far they stray from it. The retransmission timeout is srtt and four times
-rttvar, for which Linux takes 200 ms at least. An acknowledgement of data that was sent twice is no sample, for nobody knows which
-copy it answers, unless timestamps tell. The lab makes one connection that is slow at first,
-and two that lose a segment. TCP_INFO (ss -ti) has all these numbers, the least round trip,
-and a rate that is worked out from them.`,
-	Why: `tcp_rtt_estimator (net/ipv4/tcp_input.c) is Van Jacobson's of 1988, with integers: srtt_us
-is kept times eight, mdev_us times four. The first sample R sets srtt to R and rttvar to R/2, so
-that the timeout is 3R (RFC 6298 §2). The first sample is mostly the handshake's.
+	Long: `How long may a sender wait for an acknowledgement before it sends again? It goes by how long
+earlier ones took: each such sample is a round trip. srtt is their mean, in which a new sample
+counts an eighth; rttvar is how far samples stray from it. The retransmission timeout is srtt
+and four times rttvar, for which Linux takes 200 ms at least. An acknowledgement of data that
+was sent twice is no sample, unless timestamps tell which copy it answers. The lab has one
+connection whose round trips take 300 ms or no time, and two that lose segments, with
+timestamps and without. TCP_INFO (ss -ti) has these numbers, and two more: the least round
+trip, and the pacing rate, which follows from srtt and the congestion window.`,
+	Why: `tcp_rtt_estimator (net/ipv4/tcp_input.c) is Van Jacobson's estimator of 1988, in integers:
+srtt_us is kept times eight, mdev_us times four. The first sample R sets srtt to R and rttvar to
+R/2, so that the timeout is 3R (RFC 6298 §2). It is usually the handshake's. What TCP_INFO and ss
+call rttvar is mdev_us; the timeout takes the largest of the last round trip or so, and 200 ms
+at least (tcp_rto_min).
 
 tcp_ack_update_rtt holds to Karn's algorithm: without timestamps no sample is taken of what was
-sent twice (RFC 6298 §3). A sender whose timeout is too short would never learn better then,
-because it sends everything twice. So the doubled timeout stays: only a sample sets icsk_backoff
-to 0. With timestamps the echo tells which copy was answered, and there is always a sample.
+sent twice (RFC 6298 §3). A sender whose timeout is too short sends everything twice, and so
+would never learn better. So the doubled timeout stays: only a sample sets icsk_backoff to 0.
+With timestamps the echo tells which copy was answered, and there is always a sample.
 
-tcp_update_rtt_min keeps the least of the last tcp_min_rtt_wlen seconds: what the way takes
+tcp_update_rtt_min keeps the least of the last tcp_min_rtt_wlen seconds: what the path takes
 without queues. tcp_update_pacing_rate works out how fast the window would be sent if it were
 spread over a round trip, with some more, so that it can grow: tcp_pacing_ss_ratio per cent in
-slow start. Only the qdisc fq and BBR obey it.`,
+slow start. Segments are spaced by it only where the qdisc fq, BBR or SO_MAX_PACING_RATE asks
+for it; everywhere it bounds what a sender gives the device at once (tcp_tso_autosize).`,
 	Try: []lab.Try{
 		{Command: "rtolimits", Says: "the least and the largest timeout, and when it does not double"},
 		{Command: "metrics", Says: "a timeout that comes from an earlier connection"},
@@ -44,7 +48,7 @@ slow start. Only the qdisc fq and BBR obey it.`,
 	},
 	Claims: []lab.Claim{{
 		ID:     "the-first-sample-counts-three-times",
-		Text:   "The first sample is the mean, half of it the variation, and three times it the timeout.",
+		Text:   "After the first sample R, srtt is R, rttvar R/2 and the timeout 3R, where 2R is 200 ms or more.",
 		Source: "RFC 6298 §2; net/ipv4/tcp_input.c: tcp_rtt_estimator",
 		Control: lab.Control{
 			Says: "a second, quick sample is taken before", Before: "listener:accept",
@@ -52,7 +56,7 @@ slow start. Only the qdisc fq and BBR obey it.`,
 		},
 	}, {
 		ID:     "a-new-sample-counts-an-eighth",
-		Text:   "A later sample moves the mean by an eighth of the difference.",
+		Text:   "A later sample moves srtt by an eighth of the difference.",
 		Source: "RFC 6298 §2; net/ipv4/tcp_input.c: tcp_rtt_estimator",
 		Control: lab.Control{
 			Says: "two samples are taken", Before: "distant:write",
@@ -60,15 +64,15 @@ slow start. Only the qdisc fq and BBR obey it.`,
 		},
 	}, {
 		ID:     "the-least-lasts-for-a-while",
-		Text:   "min_rtt is the least sample of the last tcp_min_rtt_wlen seconds: with 300 it stays when the way gets longer, with 0 it is the last sample.",
+		Text:   "min_rtt is the least round trip of the last tcp_min_rtt_wlen seconds: with 300 it stays when round trips get longer, with 0 it is the last one.",
 		Source: "Documentation/networking/ip-sysctl.rst: tcp_min_rtt_wlen; net/ipv4/tcp_input.c: tcp_update_rtt_min",
 		Control: lab.Control{
 			Says: "it is 300 again", Before: "distant:write#3",
 			Do: func(s *lab.Script) { s.Client.SetSysctl(minRTTWindow, "300") },
 		},
 	}, {
-		ID:     "the-pace-is-a-part-more-than-the-window",
-		Text:   "In slow start the pacing rate is tcp_pacing_ss_ratio per cent of a congestion window in each round trip.",
+		ID:     "pacing-follows-the-window",
+		Text:   "In slow start the pacing rate is tcp_pacing_ss_ratio per cent of a congestion window in each srtt.",
 		Source: "Documentation/networking/ip-sysctl.rst: tcp_pacing_ss_ratio; net/ipv4/tcp_input.c: tcp_update_pacing_rate",
 		Control: lab.Control{
 			Says: "the program bounds it with SO_MAX_PACING_RATE", Before: "distant:write#3",
@@ -76,7 +80,7 @@ slow start. Only the qdisc fq and BBR obey it.`,
 		},
 	}, {
 		ID:     "what-was-sent-twice-is-no-sample",
-		Text:   "Without timestamps the acknowledgement of a segment that was sent twice changes neither the mean nor the doubled timeout.",
+		Text:   "Without timestamps the acknowledgement of a segment that was sent twice changes neither srtt nor the doubled timeout.",
 		Source: "RFC 6298 §3; net/ipv4/tcp_input.c: tcp_ack_update_rtt",
 		Control: lab.Control{
 			Says: "the connection has timestamps", Before: "plain client:connect",
@@ -87,7 +91,7 @@ slow start. Only the qdisc fq and BBR obey it.`,
 		Text:   "When data is acknowledged, the timeout is what it was before it was doubled.",
 		Source: "widely taught, of exponential backoff",
 		Myth:   true,
-		Truth:  "Only a sample takes the doubling back. Without timestamps that is the acknowledgement of data that was sent once (net/ipv4/tcp_input.c: tcp_ack_update_rtt).",
+		Truth:  "Only a sample does. Without timestamps that takes the acknowledgement of data that was sent once (net/ipv4/tcp_input.c: tcp_ack_update_rtt).",
 		Control: lab.Control{
 			Says: "the connection has timestamps", Before: "plain client:connect",
 			Do: func(s *lab.Script) { s.Client.SetSysctl(timestamps, "1") },
@@ -118,8 +122,8 @@ slow start. Only the qdisc fq and BBR obey it.`,
 		least := first.RTT * 7 / 8 // and of the new one, an eighth
 		s.Expect("a-new-sample-counts-an-eighth",
 			lab.Is("seven eighths are the old mean", second.RTT >= least-1 && int(second.RTT) <= int(least)+int(took.Microseconds())/8+1, true))
-		// slowly is a sample of a full segment: that of a short one is taken for one of a
-		// delayed ACK, which min_rtt leaves out.
+		// slowly has a full segment take a roundTrip. The kernel takes the answer to a short
+		// one for a delayed ACK, of which min_rtt takes no notice.
 		slowly := func() sockopt.TCPInfo {
 			all := client.Segments(1)
 			client.Idle(roundTrip)
@@ -132,11 +136,11 @@ slow start. Only the qdisc fq and BBR obey it.`,
 		last := slowly()
 		quick := lab.Is("stays below 300 ms", micro(kept.MinRTT) < roundTrip, true)
 		s.Expect("the-least-lasts-for-a-while", quick, lab.Is("follows with 0", micro(last.MinRTT) >= roundTrip, true))
-		withReno(s).Expect("the-pace-is-a-part-more-than-the-window",
+		withReno(s).Expect("pacing-follows-the-window",
 			lab.Is("per cent", pace(kept), 200), lab.Is("per cent with the sysctl", pace(last), 150))
 
-		// sentTwice is a connection before a lost segment, and when it is acknowledged at
-		// last. Another one is lost then, to show how long the timeout is.
+		// sentTwice has a connection lose a segment, and returns what it knew before and once
+		// that was acknowledged. Another segment is lost then: its wait shows the timeout.
 		sentTwice := func(name string) (before, after sockopt.TCPInfo) {
 			client, _ := s.ConnectionTo(listener, name)
 			before = client.Info()
@@ -165,7 +169,7 @@ func about(timeout, us uint32) bool { return timeout >= us && micro(timeout-us) 
 
 func micro(us uint32) time.Duration { return time.Duration(us) * time.Microsecond }
 
-// pace is the pacing rate in per cent of a congestion window in each round trip.
+// pace is the pacing rate in per cent of a congestion window in each srtt.
 func pace(i sockopt.TCPInfo) int {
 	window := float64(i.SndCwnd) * float64(i.SndMSS)
 	return int(100*float64(i.PacingRate)*micro(i.RTT).Seconds()/window + 0.5)
