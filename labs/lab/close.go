@@ -32,15 +32,15 @@ func (s *Sock) Finish() *Segment {
 	return s.finAcked()
 }
 
-// TryFinish is Finish as far as it goes: it waits for nothing, and of the two segments
-// those are delivered that come.
+// TryFinish is Finish as far as it goes: it waits for nothing, and delivers the FIN and
+// its acknowledgement if they are there.
 func (s *Sock) TryFinish() {
 	s.Close()
 	s.script.Wire.Of(s).Deliver(s.program.Name()+":FIN,ACK", s.Peer().rig.Host.Name+":ACK")
 }
 
-// HalfClose shuts down the sending direction, as Shutdown does, and carries the FIN to the
-// other side, with its acknowledgement. It returns the FIN.
+// HalfClose is Finish with Shutdown for Close: the descriptor stays open, for reading. It
+// returns the FIN.
 func (s *Sock) HalfClose() *Segment {
 	s.Shutdown()
 	return s.finAcked()

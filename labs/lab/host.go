@@ -199,8 +199,8 @@ func (h *Host) ConnectTo(to netip.AddrPort) *Sock {
 	return s
 }
 
-// Establish makes a connection to a listener that nobody accepts yet: Connect, and the
-// handshake.
+// Establish makes a connection to a listener: Connect, and the handshake. It waits in the
+// listener's queue for accept.
 func (h *Host) Establish(to *Sock) *Sock {
 	s := h.Connect(to)
 	h.script.Wire.Handshake(s)

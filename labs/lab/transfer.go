@@ -62,8 +62,8 @@ func (s *Sock) Send(data string) {
 	}
 }
 
-// TrySend is Send as far as it goes: it waits for nothing, and of the data's segment and
-// its acknowledgement those are delivered that come. The outcome is that of TryWrite.
+// TrySend is Send as far as it goes: it waits for nothing, and delivers the data's segment
+// and its acknowledgement if they are there. The outcome is that of TryWrite.
 func (s *Sock) TrySend(data string) (outcome string) {
 	outcome = s.TryWrite(data)
 	s.script.Wire.Of(s).Deliver(s.program.Name()+":data", s.Peer().rig.Host.Name+":ACK")

@@ -118,11 +118,12 @@ func (p *picture) title(r *record.Run) {
 // ladder draws the lifelines, and all rows between them.
 func (p *picture) ladder(r *record.Run) { p.draw(stepRows(r, p.options)) }
 
-// A band is a ladder's rows from one heading to the next. On a page each is an element
-// of its own, between which a printer may begin a new sheet.
+// A band is a stretch of a ladder's rows: a part of the story, or a piece of one that is
+// taller than tall. On a page each is an element of its own, and between two of them a
+// printer may begin a new sheet.
 type band struct {
-	title       string // its heading, if it has one
-	top, bottom float64
+	title       string  // the part's heading, if it has one
+	top, bottom float64 // its y in the whole ladder
 	body        string
 }
 
@@ -135,7 +136,8 @@ func (p *picture) bodies() string {
 	return all.String()
 }
 
-// tall is how high a band may become: a fifth of a printed sheet.
+// tall is how tall a band becomes before the next row begins another: a fifth of a
+// printed sheet.
 const tall = 280
 
 // draw draws the lifelines, and these rows between them.
@@ -148,10 +150,11 @@ func (p *picture) draw(all []row) {
 	p.out.Reset()
 	end := func() {
 		p.bands = append(p.bands, band{title, from, p.y, fmt.Sprintf("<g class=\"ladder\">\n%s%s</g>\n", p.lifelines(life), rows)})
-		from, life, title, rows = p.y, p.y, "", ""
+		from, life, rows = p.y, p.y, ""
 	}
 	step := -1
 	for _, row := range all {
+		// The first heading stays with the hosts, and a tally with the row above it.
 		if row.kind == heading && step >= 0 || row.kind != tally && p.y-from > tall {
 			end()
 		}

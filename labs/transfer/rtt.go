@@ -91,7 +91,7 @@ for it; everywhere it bounds what a sender gives the device at once (tcp_tso_aut
 		Text:   "When data is acknowledged, the timeout is what it was before it was doubled.",
 		Source: "widely taught, of exponential backoff",
 		Myth:   true,
-		Truth:  "Only a sample does. Without timestamps that takes the acknowledgement of data that was sent once (net/ipv4/tcp_input.c: tcp_ack_update_rtt).",
+		Truth:  "Only a sample takes the doubling back. Without timestamps there is none until data that was sent once is acknowledged (net/ipv4/tcp_input.c: tcp_ack_update_rtt).",
 		Control: lab.Control{
 			Says: "the connection has timestamps", Before: "plain client:connect",
 			Do: func(s *lab.Script) { s.Client.SetSysctl(timestamps, "1") },
