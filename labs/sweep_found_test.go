@@ -14,6 +14,7 @@ import (
 func TestSweepFound(t *testing.T) {
 	t.Parallel()
 	for _, found := range []struct{ setting, lab string }{
+		{"net.core.somaxconn=0", "tailloss"},
 		{"net.core.somaxconn=0", "window"},
 		{"net.core.somaxconn=1", "negotiate"},
 		{"net.core.somaxconn=2", "lostack"},

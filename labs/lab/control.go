@@ -77,8 +77,8 @@ const sabotagedPatience = 3 * time.Second
 // the run said of the claim, and an error where that is not the opposite of what
 // the catalogue expects, or where the control never came to act. The run may
 // have broken after the claim was judged.
-func Sabotage(ctx context.Context, l *Lab, c *Claim) (*record.Run, record.Verdict, error) {
-	r, run, err := sabotaged(ctx, l, Options{Args: c.Control.Args, Control: &c.Control, Patience: sabotagedPatience})
+func Sabotage(ctx context.Context, l *Lab, c *Claim, ipv6 bool) (*record.Run, record.Verdict, error) {
+	r, run, err := sabotaged(ctx, l, Options{IPv6: ipv6, Args: c.Control.Args, Control: &c.Control, Patience: sabotagedPatience})
 	if err != nil {
 		return nil, "", err
 	}

@@ -113,7 +113,7 @@ func TestNeverActs(t *testing.T) {
 				s.Wire.Deliver("client:data")
 				s.Expect("it-is", lab.Is("it", true, true))
 			}}
-			r, _, err := lab.Sabotage(t.Context(), l, &claim)
+			r, _, err := lab.Sabotage(t.Context(), l, &claim, false)
 			if r == nil && err != nil {
 				labtest.SkipIfMissing(t, err)
 			}

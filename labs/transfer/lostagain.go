@@ -62,9 +62,7 @@ cost more than Recovery, which halves the window.`,
 		Source: "net/ipv4/tcp_timer.c: tcp_retransmit_timer; net/ipv4/tcp_input.c: tcp_enter_loss",
 		Control: lab.Control{
 			Says: "an acknowledgement of all comes at the same time", Of: "copy client", Segment: "client:data again#2",
-			Do: func(s *lab.Script) {
-				s.Sock("copy client").Peer().Craft(lab.Craft{Flags: "ACK", Seq: 1, Ack: 8694, Win: 500}).Deliver()
-			},
+			Do: allArrived("copy client"),
 		},
 	}, {
 		ID:     "then-again-and-again",
@@ -94,9 +92,7 @@ cost more than Recovery, which halves the window.`,
 		Source: "net/ipv4/tcp_recovery.c: tcp_rack_detect_loss; net/ipv4/tcp_timer.c: tcp_retransmit_timer",
 		Control: lab.Control{
 			Says: "an acknowledgement of all comes at the same time", Of: "sack client", Segment: "client:data again#3",
-			Do: func(s *lab.Script) {
-				s.Sock("sack client").Peer().Craft(lab.Craft{Flags: "ACK", Seq: 1, Ack: 8694, Win: 500}).Deliver()
-			},
+			Do: allArrived("sack client"),
 		},
 	}, {
 		ID:     "sack-only-saves-bytes",
@@ -225,11 +221,19 @@ func twoHoles(s *lab.Script, listener *lab.Sock, without int) {
 		lab.Is("TCPSackRecoveryFail", s.Client.Counter("TCPSackRecoveryFail"), 1))
 }
 
+// allArrived is a control: all six segments after the first five bytes are acknowledged.
+func allArrived(name string) func(*lab.Script) {
+	return func(s *lab.Script) {
+		client := s.Sock(name)
+		client.Peer().Craft(lab.Craft{Flags: "ACK", Seq: 1, Ack: 6 + 6*int64(client.Info().SndMSS), Win: 500}).Deliver()
+	}
+}
+
 // thirdArrives is a control: the third segment arrives, which the story has lost.
 func thirdArrives(name string) func(*lab.Script) {
 	return func(s *lab.Script) {
 		client := s.Sock(name)
-		client.Craft(lab.Craft{Flags: "ACK", Seq: 6 + 2*1448, Ack: 1, Win: 500, Data: client.Full(1)}).Deliver()
+		client.Craft(lab.Craft{Flags: "ACK", Seq: 6 + 2*int64(client.Info().SndMSS), Ack: 1, Win: 500, Data: client.Full(1)}).Deliver()
 		s.Wire.Of(client).Drop("server:ACK")
 	}
 }

@@ -83,7 +83,8 @@ or a pool of connections, begin anew each time, unless tcp_slow_start_after_idle
 		Control: lab.Control{
 			Says: "an acknowledgement comes at the same time", Segment: "client:data again",
 			Do: func(s *lab.Script) {
-				s.Sock("server").Craft(lab.Craft{Flags: "ACK", Seq: 1, Ack: 50681, Win: 60}).Deliver()
+				all := 1 + 35*int64(s.Sock("client").Info().SndMSS)
+				s.Sock("server").Craft(lab.Craft{Flags: "ACK", Seq: 1, Ack: all, Win: 60}).Deliver()
 			},
 		},
 	}, {

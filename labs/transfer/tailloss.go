@@ -137,7 +137,7 @@ tcp_rack_detect_loss (net/ipv4/tcp_recovery.c) considers that lost.`,
 
 // repaired lets a probe bring the one segment that was lost.
 func repaired(s *lab.Script, listener *lab.Sock) {
-	client := s.Client.Named("lone client").Establish(listener)
+	client, _ := s.ConnectionTo(listener, "lone")
 	s.Part("A single segment is lost, and the probe brings it")
 	before := client.Cwnd()
 	client.Segment(client.Full(1)).Lose(1).Deliver()

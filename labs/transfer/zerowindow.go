@@ -78,7 +78,7 @@ sets it to 0, so that the answers don't depend on the pauses.`,
 		Text:   "When the program reads, the receiver's kernel sends an ACK that opens the window, and the sender goes on at once.",
 		Source: "net/ipv4/tcp.c: tcp_cleanup_rbuf; net/ipv4/tcp_input.c: tcp_ack_update_window",
 		Control: lab.Control{
-			Says: "the window update is lost", Segment: "server:ACK ack=4345 win=1-65535",
+			Says: "the window update is lost", Segment: "server:ACK ack=4285-4345 win=1-65535",
 		},
 	}, {
 		ID:     "user-timeout-kills-it-all-the-same",

@@ -235,7 +235,7 @@ const tellsTimers = 50 * time.Millisecond
 func control(t *testing.T, l *lab.Lab, c lab.Claim) {
 	t.Parallel()
 	for attempt := range Attempts {
-		r, verdict, err := lab.Sabotage(t.Context(), l, &c)
+		r, verdict, err := lab.Sabotage(t.Context(), l, &c, false)
 		SkipIfMissing(t, err)
 		switch {
 		case err == nil:

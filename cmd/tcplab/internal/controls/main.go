@@ -1,6 +1,6 @@
 // Controls prints the table of all claims, each with its control and what the
-// sabotaged run says of it: a fact has to be refuted, and a myth confirmed. It
-// needs root.
+// sabotaged runs on IPv4 and on IPv6 say of it: a fact has to be refuted, and a myth
+// confirmed. It needs root.
 package main
 
 import (
@@ -23,6 +23,7 @@ const atOnce = 16
 type trial struct {
 	lab     *lab.Lab
 	claim   *lab.Claim
+	ipv6    bool
 	verdict record.Verdict
 	err     error
 }
@@ -31,7 +32,9 @@ func main() {
 	var trials []*trial
 	for _, l := range labs.All() {
 		for i := range l.Claims {
-			trials = append(trials, &trial{lab: l, claim: &l.Claims[i]})
+			for _, ipv6 := range []bool{false, true} {
+				trials = append(trials, &trial{lab: l, claim: &l.Claims[i], ipv6: ipv6})
+			}
 		}
 	}
 	turns := make(chan struct{}, atOnce)
@@ -56,7 +59,7 @@ const attempts = 5
 func (t *trial) sabotage() {
 	for range attempts {
 		var r *record.Run
-		r, t.verdict, t.err = lab.Sabotage(context.Background(), t.lab, t.claim)
+		r, t.verdict, t.err = lab.Sabotage(context.Background(), t.lab, t.claim, t.ipv6)
 		if t.err == nil || r == nil || r.Late == nil {
 			return
 		}
@@ -66,7 +69,7 @@ func (t *trial) sabotage() {
 // table prints the trials, and reports whether all of them came out as they had to.
 func table(trials []*trial) bool {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "LAB\tCLAIM\tSABOTAGE\tVERDICT")
+	fmt.Fprintln(w, "LAB\tCLAIM\tFAMILY\tSABOTAGE\tVERDICT")
 	bad := 0
 	for _, t := range trials {
 		verdict := string(t.verdict)
@@ -83,12 +86,16 @@ func table(trials []*trial) bool {
 				says += fmt.Sprintf(" (--%s %s)", k.Name, value)
 			}
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", t.lab.Name, t.claim.ID, strings.TrimSpace(says), verdict)
+		family := "IPv4"
+		if t.ipv6 {
+			family = "IPv6"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", t.lab.Name, t.claim.ID, family, strings.TrimSpace(says), verdict)
 	}
 	if err := w.Flush(); err != nil {
 		fmt.Fprintln(os.Stderr, "controls:", err)
 		return false
 	}
-	fmt.Printf("\n%d claims, %d controls that did not refute\n", len(trials), bad)
+	fmt.Printf("\n%d claims, each on IPv4 and on IPv6; %d controls that did not refute\n", len(trials)/2, bad)
 	return bad == 0
 }
