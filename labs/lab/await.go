@@ -275,10 +275,6 @@ func (a Attempts) times() []time.Duration {
 // late that the time was over sooner, with fewer sends.
 func (a Attempts) As(s Schedule) Schedule { return s.As(a.times(), a.End) }
 
-// Follow reports whether there were as many attempts as the schedule has, or as
-// few as timers that were late allow.
-func (a Attempts) Follow(s Schedule) bool { return len(a.As(s).Sends) == len(a.Sent) }
-
 // early is how much sooner than the schedule says the first timer after the first
 // attempt may seem to run out.
 func (a Attempts) early(s Schedule) time.Duration {

@@ -29,19 +29,19 @@ func TestAttempts(t *testing.T) {
 		t.Fatalf("sends %s, end %v", got, s.End)
 	}
 	for name, test := range map[string]struct {
-		a                     Attempts
-		follow, onTime, fewer bool
+		a             Attempts
+		onTime, fewer bool
 	}{
-		"as it should be": {attempts(6324*ms, 0, 204*ms, 612*ms, 1428*ms, 3060*ms), true, true, false},
-		"late":            {attempts(9000*ms, 0, 300*ms, 900*ms, 2000*ms, 4000*ms), true, true, false},
-		"so late as to be over at the fourth timeout": {attempts(3320*ms, 0, 300*ms, 720*ms, 1550*ms), true, true, true},
-		"over too soon":     {attempts(3060*ms, 0, 204*ms, 612*ms, 1428*ms), false, false, false},
-		"far too soon":      {attempts(612*ms, 0, 204*ms), false, false, false},
-		"too many":          {attempts(9000*ms, 0, 204*ms, 612*ms, 1428*ms, 3060*ms, 6324*ms), false, false, false},
-		"a pause too short": {attempts(6324*ms, 0, 204*ms, 408*ms, 1428*ms, 3060*ms), true, false, false},
+		"as it should be": {attempts(6324*ms, 0, 204*ms, 612*ms, 1428*ms, 3060*ms), true, false},
+		"late":            {attempts(9000*ms, 0, 300*ms, 900*ms, 2000*ms, 4000*ms), true, false},
+		"so late as to be over at the fourth timeout": {attempts(3320*ms, 0, 300*ms, 720*ms, 1550*ms), true, true},
+		"over too soon":     {attempts(3060*ms, 0, 204*ms, 612*ms, 1428*ms), false, false},
+		"far too soon":      {attempts(612*ms, 0, 204*ms), false, false},
+		"too many":          {attempts(9000*ms, 0, 204*ms, 612*ms, 1428*ms, 3060*ms, 6324*ms), false, false},
+		"a pause too short": {attempts(6324*ms, 0, 204*ms, 408*ms, 1428*ms, 3060*ms), false, false},
 	} {
-		if got := test.a.Follow(s); got != test.follow {
-			t.Errorf("%s: follows the schedule: %t", name, got)
+		if got := test.a.Late(s); got != test.fewer {
+			t.Errorf("%s: timers were so late that there were fewer attempts: %t", name, got)
 		}
 		for _, c := range []Check{OnSchedule("sent", test.a, s), GaveUpAfter("after", test.a, s)} {
 			if c.ok != test.onTime || (c.moot != "") != test.fewer {

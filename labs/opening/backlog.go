@@ -241,7 +241,7 @@ func race(s *lab.Script) {
 	}
 	small := s.Server.Named("small listener").Listen(81, 2)
 	for range small.Limit() {
-		s.Wire.Handshake(s.Client.Connect(small))
+		s.Client.Establish(small)
 	}
 	early, late := s.Client.Named("early").Connect(small), s.Client.Named("late").Connect(small)
 	for _, c := range []*lab.Sock{early, late} {

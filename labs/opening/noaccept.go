@@ -95,7 +95,7 @@ program. Only an answer from that program proves that it is alive.`,
 		early := server.State()
 
 		for range n - 1 {
-			s.Wire.Handshake(s.Client.Connect(listener))
+			s.Client.Establish(listener)
 		}
 		s.Expect("waits-in-accept-queue",
 			lab.Is("queued", listener.Queue(), n),
