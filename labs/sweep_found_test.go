@@ -20,6 +20,7 @@ func TestSweepFound(t *testing.T) {
 		{"net.core.somaxconn=2", "lostack"},
 		{"net.ipv4.tcp_abort_on_overflow=1", "reuseport"},
 		{"net.ipv4.tcp_app_win=1", "window"},
+		{"net.ipv4.tcp_comp_sack_nr=3", "reneging"},
 		{"net.ipv4.tcp_early_retrans=3", "slowstart"},
 		{"net.ipv4.tcp_ecn_fallback=0", "ecn"},
 		{"net.ipv4.tcp_fin_timeout=1000", "bucket"},

@@ -8,6 +8,8 @@ import (
 	"github.com/tcplab/tcplab/sockopt"
 )
 
+const compSACK = "net.ipv4.tcp_comp_sack_nr"
+
 // A receiver that runs out of memory for what it has taken.
 var reneging = lab.Lab{
 	Name:  "reneging",
@@ -73,7 +75,7 @@ counted as TCPSACKReneging.`,
 	}},
 	Script: func(s *lab.Script) {
 		s.StopIf(s.Client.ProbesTail(), lab.TailLossProbe)
-		s.StopIf(s.Client.Sysctl(reordering) != 3 || !s.Both(sack), "with these settings the story needs other numbers of segments")
+		s.StopIf(s.Client.Sysctl(reordering) != 3 || s.Server.SysctlOr(compSACK, 0) > 0 || !s.Both(sack), "with these settings the story needs other numbers of segments")
 		s.StopIf(s.Server.SysctlOr(shrinkWindow, 0) != 0, "with tcp_shrink_window the window shrinks with the buffer")
 		client, server := s.Connection()
 		needWindow(s, client, 20)
