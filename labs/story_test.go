@@ -39,16 +39,20 @@ func TestStories(t *testing.T) {
 	}
 	slices.Sort(lengths)
 	middle := lengths[len(lengths)/2]
-	short, _ := slices.BinarySearch(lengths, mostLines+1)
-	t.Logf("of %d stories, the one in the middle has %d lines; %d have %d at most", len(lengths), middle, short, mostLines)
+	short, _ := slices.BinarySearch(lengths, aimedAt+1)
+	t.Logf("of %d stories, the one in the middle has %d lines; %d have %d at most", len(lengths), middle, short, aimedAt)
 	if middle > mostLines {
 		t.Errorf("the story in the middle has %d lines, and the bound is %d: which lines stand in several stories?", middle, mostLines)
 	}
 }
 
 // mostLines bounds the length of the story in the middle. A claim takes nine lines of it:
-// three or four judge it, and the others bring about what it is about.
-const mostLines = 40
+// three or four judge it, and the others bring about what it is about. The aim is the middle
+// as it was when there were 82; the bound leaves room for a new lab that is longer.
+const (
+	aimedAt   = 40
+	mostLines = 45
+)
 
 // A source is what is known of a section's source.
 type source struct {
