@@ -120,7 +120,7 @@ ESTABLISHED until it writes something itself, or has keepalive on.`,
 			lab.Is("seq", again.Seq, first.Seq),
 			lab.Is("server reads", read, "hello"))
 
-		s.StopIf(s.Client.Sysctl(thinTimeouts) != 0, "with tcp_thin_linear_timeouts the timeouts of a single segment do not double")
+		s.StopIf(s.Client.Sysctl(thinTimeouts) != 0, noDoubling)
 		client, server = s.Connection("silent")
 		s.Part("It never arrives")
 		if !s.On("forever") {
