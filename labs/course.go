@@ -20,8 +20,8 @@ var chapters = []struct {
 }{
 	{"A connection opens", []string{"handshake", "negotiate", "lifecycle", "noaccept", "nolisten"}},
 	{"A connection closes", []string{"fourway", "threeway", "halfclose", "timewait", "bucket", "finwait2", "closewait"}},
-	{"Data moves", []string{"stream", "delack", "nagle", "buffers", "autotuning", "window", "zerowindow", "slowstart", "metrics"}},
-	{"Segments are lost", []string{"lostsyn", "lostsynack", "lostack", "lostdata", "fastretransmit", "reorder", "tailloss", "lostagain", "spurious", "rtt", "rtolimits", "lostfin", "lostfinack", "lostpeerfin", "lostlastack"}},
+	{"Data moves", []string{"stream", "delack", "nagle", "buffers", "autotuning", "window", "zerowindow", "slowstart"}},
+	{"Segments are lost", []string{"lostsyn", "lostsynack", "lostack", "lostdata", "fastretransmit", "reorder", "tailloss", "lostagain", "spurious", "rtt", "rtolimits", "metrics", "lostfin", "lostfinack", "lostpeerfin", "lostlastack"}},
 	{"A listener has queues", []string{"backlog", "synqueue", "relisten", "deferaccept", "fastopen", "fastopenlimits", "acceptreset", "emfile"}},
 	{"Resets and errors", []string{"earlyclose", "abortclose", "resetclose", "reseterrors", "unreachable", "linger", "blindrst", "blindsyn", "blinddata", "ratelimit", "oldfin", "paws", "signature", "destroy"}},
 	{"The other side says nothing", []string{"crash", "keepalive", "usertimeout", "halfopen"}},
