@@ -4,6 +4,8 @@ import (
 	"github.com/tcplab/tcplab/labs/lab"
 )
 
+const finTimeout = "net.ipv4.tcp_fin_timeout"
+
 // Segments that do not fit, two of each kind.
 var rateLimit = lab.Lab{
 	Name:  "ratelimit",
@@ -97,10 +99,8 @@ segments, or sends them twice.`,
 				return client.Craft(lab.Craft{Flags: "ACK", Seq: 1 + farOutside, Ack: 1, Win: 500})
 			})
 		}
-		expect := func(id, counter string, got []string, first string) {
-			s.Expect(id,
-				lab.Is("first", got[0], first), lab.Is("second", got[1], "nothing"),
-				lab.Is(counter, s.Server.Counter(counter), 1))
+		once := func(counter string, got []string, first string) []lab.Check {
+			return []lab.Check{lab.Is("first", got[0], first), lab.Is("second", got[1], "nothing"), lab.Is(counter, s.Server.Counter(counter), 1)}
 		}
 		listener := s.Server.Named("other listener").Listen(81, 4)
 		if s.Server.KeepsHalfOpen() {
@@ -109,7 +109,7 @@ segments, or sends them twice.`,
 			syn := s.Wire.Of(half).Next("SYN").Deliver()
 			s.Wire.Of(half).Next("SYN,ACK").Drop()
 			got := answers(func() *lab.Segment { return syn.Forge() })
-			expect("a-third-syn-is-not-answered", "TCPACKSkippedSynRecv", got, "SYN,ACK")
+			s.Expect("a-third-syn-is-not-answered", once("TCPACKSkippedSynRecv", got, "SYN,ACK")...)
 			half.Close()
 		} else {
 			s.Inapplicable(lab.NothingHalfOpen, "a-third-syn-is-not-answered")
@@ -119,7 +119,7 @@ segments, or sends them twice.`,
 		s.Part("ACKs outside of the window")
 		got := outside(client)
 		s.Expect("each-is-answered", lab.Is("second", got[1], "ACK"))
-		expect("an-ack-outside-is-answered-once", "TCPACKSkippedSeq", got, "ACK")
+		s.Expect("an-ack-outside-is-answered-once", once("TCPACKSkippedSeq", got, "ACK")...)
 
 		client, _ = s.Connection("data")
 		s.Part("Data outside of the window")
@@ -134,7 +134,7 @@ segments, or sends them twice.`,
 			server.Segment(welcome).Deliver()
 			ack := s.Wire.Of(client).Next("client:ACK").Deliver()
 			got = answers(func() *lab.Segment { return ack.Forge(lab.TimeMore(-longAgo)) })
-			expect("an-old-timestamp-is-answered-once", "TCPACKSkippedPAWS", got, "ACK")
+			s.Expect("an-old-timestamp-is-answered-once", once("TCPACKSkippedPAWS", got, "ACK")...)
 		} else {
 			s.Inapplicable("the connection has no timestamps", "an-old-timestamp-is-answered-once")
 		}
@@ -143,13 +143,14 @@ segments, or sends them twice.`,
 		s.Part("FIN_WAIT2")
 		server.Finish()
 		got = outside(client)
-		expect("fin-wait2-has-a-limit-too", "TCPACKSkippedFinWait2", got, "ACK")
+		s.Unless(s.Server.Sysctl(finTimeout) > 60, "a full socket waits for what tcp_fin_timeout is above 60 seconds").
+			Expect("fin-wait2-has-a-limit-too", once("TCPACKSkippedFinWait2", got, "ACK")...)
 
 		client, server = s.Connection("late")
 		s.Part("TIME_WAIT")
 		server.Finish()
 		client.Finish()
 		got = outside(client)
-		expect("time-wait-has-a-limit-too", "TCPACKSkippedTimeWait", got, "ACK")
+		s.Expect("time-wait-has-a-limit-too", once("TCPACKSkippedTimeWait", got, "ACK")...)
 	},
 }
