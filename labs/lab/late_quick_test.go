@@ -21,6 +21,14 @@ func heldUpOnce(slow operation) (o lab.Options, now *bool) {
 	}), now
 }
 
+// wantHeldUp wants a run that is late and broken, and says so.
+func wantHeldUp(t *testing.T, r *record.Run) {
+	t.Helper()
+	if r.Late == nil || r.Outcome != record.Broken || !strings.Contains(r.Error, "held up") {
+		t.Errorf("outcome %s: %s; late %+v", r.Outcome, r.Error, r.Late)
+	}
+}
+
 // RACK's timer runs out long before a retransmission timeout, and tcp_early_retrans
 // has one of its own that is as quick. Where the first look at what the story has done
 // comes only after such a timer, what it has sent is nobody's answer: the run is late.
@@ -45,9 +53,7 @@ func TestQuickTimers(t *testing.T) {
 				ack.Deliver() // RACK's timer is set to little more than a round trip
 				s.Expect("nothing-again", lab.Is("sent again", wire.Take("client:data again") != nil, false))
 			}, claim)
-			if r.Late == nil || r.Outcome != record.Broken || !strings.Contains(r.Error, "held up") {
-				t.Errorf("outcome %s: %s; late %+v", r.Outcome, r.Error, r.Late)
-			}
+			wantHeldUp(t, r)
 		})
 	}
 }
@@ -72,9 +78,7 @@ func TestQuickProbe(t *testing.T) {
 				client.Write(data)
 				s.Expect("ten-at-once", lab.Is("segments", len(s.Wire.TakeAll("client:data")), 10))
 			}, claim)
-			if r.Late == nil || r.Outcome != record.Broken || !strings.Contains(r.Error, "held up") {
-				t.Errorf("outcome %s: %s; late %+v", r.Outcome, r.Error, r.Late)
-			}
+			wantHeldUp(t, r)
 		})
 	}
 }

@@ -10,20 +10,14 @@ import (
 
 // maxRTO is the host's longest retransmission timeout.
 func (p *program) maxRTO() time.Duration {
-	const key = "net.ipv4.tcp_rto_max_ms"
-	if !p.Has(key) {
-		return rto.DefaultMax
-	}
-	return time.Duration(p.Sysctl(key)) * time.Millisecond
+	ms := p.SysctlOr("net.ipv4.tcp_rto_max_ms", int(rto.DefaultMax.Milliseconds()))
+	return time.Duration(ms) * time.Millisecond
 }
 
 // SYNSchedule is when the host sends a SYN that gets no answer, by the sysctls in
 // force.
 func (p *program) SYNSchedule() Schedule {
-	linear := 0
-	if key := "net.ipv4.tcp_syn_linear_timeouts"; p.Has(key) {
-		linear = p.Sysctl(key)
-	}
+	linear := p.SysctlOr("net.ipv4.tcp_syn_linear_timeouts", 0)
 	return rto.SYN(p.Sysctl("net.ipv4.tcp_syn_retries"), linear, p.maxRTO())
 }
 

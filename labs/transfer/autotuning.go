@@ -120,7 +120,7 @@ func readAll(s *lab.Script, client, server *lab.Sock) (window uint32) {
 	const pathTime = 250 * time.Millisecond // more than a story can be held up unnoticed
 	lab.Set(client, sockopt.SndBuf, aLot)
 	for _, n := range []int{10, 20, 40, 40} {
-		trip := time.Duration(server.Info().RcvRTT) * time.Microsecond
+		trip := micro(server.Info().RcvRTT)
 		client.Idle(max(pathTime, trip*5/4))
 		all := client.Segments(n)
 		s.StopIf(len(all) < n, "the client does not send all of a round at once")

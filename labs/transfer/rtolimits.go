@@ -112,7 +112,7 @@ are as long as the first, and then they double. A few segments more do the netwo
 			listener.Accept()
 			// Three round trips, after the first one: of a handshake that was slow
 			// they are as much by themselves.
-			slow := time.Duration(hasty.Info().RTT)*time.Microsecond > kernelsRTOMin/4
+			slow := micro(hasty.Info().RTT) > kernelsRTOMin/4
 			s.Unless(leastRTO(s.Client) < kernelsRTOMin, "tcp_rto_min_us is short already").
 				UnlessSlow(slow, "the handshake has taken so long").
 				Expect("rto-min-is-the-sockets-own", lab.Is("less than 200 ms", hasty.RTO() < kernelsRTOMin, true))

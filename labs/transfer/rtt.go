@@ -172,8 +172,6 @@ for it; everywhere it bounds what a sender gives the device at once (tcp_tso_aut
 // about reports whether a timeout is so many microseconds, or at most a jiffy more.
 func about(timeout, us uint32) bool { return timeout >= us && micro(timeout-us) <= 10*time.Millisecond }
 
-func micro(us uint32) time.Duration { return time.Duration(us) * time.Microsecond }
-
 // pace is the pacing rate in per cent of a congestion window in each srtt.
 func pace(i sockopt.TCPInfo) int {
 	window := float64(i.SndCwnd) * float64(i.SndMSS)

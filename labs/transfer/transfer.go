@@ -128,11 +128,12 @@ func distantWithData(s *lab.Script, listener *lab.Sock, name string) (client, se
 // leastRTO is the least that a retransmission timeout is: TCP_RTO_MIN
 // (include/net/tcp.h), or what tcp_rto_min_us says since Linux 6.11.
 func leastRTO(host *lab.Host) time.Duration {
-	if !host.Has(rtoMin) {
-		return kernelsRTOMin
-	}
-	return time.Duration(host.Sysctl(rtoMin)) * time.Microsecond
+	us := host.SysctlOr(rtoMin, int(kernelsRTOMin.Microseconds()))
+	return time.Duration(us) * time.Microsecond
 }
+
+// micro is a time of TCP_INFO.
+func micro(us uint32) time.Duration { return time.Duration(us) * time.Microsecond }
 
 // kernelsRTOMin is TCP_RTO_MIN: also the least pause before a window probe, whatever the
 // sysctl says.
