@@ -26,8 +26,9 @@ func (s *Segment) Exchange() Answer { return s.Deliver().answer((*Segment).Deliv
 // returns: for a segment whose sender did not send it, and would answer in turn.
 func (s *Segment) Provoke() Answer { return s.Deliver().answer((*Segment).Drop) }
 
-// answer takes what the segment's receiver has on the wire for its sender, and does
-// something with each.
+// answer takes what the segment's receiver has sent to its sender since the delivery, and
+// does something with each. What was on the wire before is no answer: the receiver may
+// have sent it just then by itself, or for a segment that came earlier.
 func (s *Segment) answer(then func(*Segment) *Segment) Answer {
 	none := Answer{nothing, s.run.script.Wire.none()}
 	if s.missing {
@@ -38,7 +39,7 @@ func (s *Segment) answer(then func(*Segment) *Segment) Answer {
 	s.run.must(err)
 	s.run.must(to.Drain())
 	all := s.run.script.Wire.allOf(func(p *wire.Packet) bool {
-		return p.Src == s.packet.Dst && p.Dst == s.packet.Src && !p.ByTimer()
+		return p.Src == s.packet.Dst && p.Dst == s.packet.Src && g.Latest(p) && !p.ByTimer()
 	})
 	if all == nil {
 		return none

@@ -41,6 +41,23 @@ func TestExchange(t *testing.T) {
 	}
 }
 
+// What was on the wire before a segment came is no answer to it.
+func TestExchangeLeavesOlder(t *testing.T) {
+	t.Parallel()
+	var answer lab.Answer
+	before, after := "", ""
+	r := tell(t, lab.Options{}, func(s *lab.Script) {
+		client, server := established(s)
+		server.Write("older")
+		before = s.Wire.Waiting(s.Server)
+		answer = client.Segment("hello").Exchange()
+		after = s.Wire.Waiting(s.Server)
+	})
+	if r.Error != "" || answer.Names != "ACK" || before != "PSH,ACK" || after != before {
+		t.Errorf("answered by %s; %s waited before, %s afterwards; %s", answer.Names, before, after, r.Error)
+	}
+}
+
 // A segment is lost so many times, and then the next is carried.
 func TestLose(t *testing.T) {
 	t.Parallel()

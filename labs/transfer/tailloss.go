@@ -141,7 +141,8 @@ func repaired(s *lab.Script, listener *lab.Sock) {
 	s.Part("A single segment is lost, and the probe brings it")
 	before := client.Cwnd()
 	client.Segment(client.Full(1)).Lose(1).Deliver()
-	client.Segment(client.Full(1)).Exchange() // before the ACK of the probe comes
+	client.Segment(client.Full(1)).Deliver() // before the ACK of the probe comes
+	s.Wire.DeliverAll(s.Server)
 	withReno(s).Expect("a-repair-costs-half-the-window",
 		lab.Seen("cwnd before", before), lab.Is("cwnd", client.Cwnd(), before/2))
 }

@@ -43,7 +43,7 @@ func (e *End) acks(p *wire.Packet, by sender) {
 		c.mark(now, "an ACK that the "+h.Name+" had put off") // or nobody learns that it ran out
 	}
 	c.clear(&e.delack)
-	if by == itself && bare(p) && !e.owes && p.Begun.Equal(h.rig.acted) {
+	if by == itself && bare(p) && !e.owes && h.rig.Latest(p) {
 		// What the story did just now was to be acknowledged later, and the timer was
 		// quicker than the look.
 		e.delack.timer, e.delack.since, e.stray = Delack, h.rig.acted, p.ID

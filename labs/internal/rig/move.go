@@ -172,6 +172,9 @@ func (g *Rig) Wire() *wire.Wire { return g.wire }
 // Sender returns the End that has sent a packet.
 func (g *Rig) Sender(p *wire.Packet) *End { return g.Hosts[p.From].End(Pair{p.Src, p.Dst}, false) }
 
+// Latest reports whether a packet was sent since the latest action began.
+func (g *Rig) Latest(p *wire.Packet) bool { return p.Begun.Equal(g.acted) }
+
 // Receiver returns the host that a packet is for.
 func (g *Rig) Receiver(p *wire.Packet) (*Host, error) {
 	i, err := g.wire.To(p.Dst.Addr())
