@@ -7,6 +7,7 @@ import (
 
 	"github.com/tcplab/tcplab/labs/lab"
 	"github.com/tcplab/tcplab/labs/record"
+	"github.com/tcplab/tcplab/sockopt"
 )
 
 // heldUpOnce returns options of a run that is held up before the next operation of a kind
@@ -79,6 +80,34 @@ func TestQuickProbe(t *testing.T) {
 				s.Expect("ten-at-once", lab.Is("segments", len(s.Wire.TakeAll("client:data")), 10))
 			}, claim)
 			wantHeldUp(t, r)
+		})
+	}
+}
+
+// RACK takes a segment that left a quarter of a round trip before one that has arrived for
+// lost. If the machine, and not the story, has let that time pass, the run is late.
+func TestQuickWindow(t *testing.T) {
+	t.Parallel()
+	claim := lab.Claim{ID: "nothing-again", Text: "Nothing is sent again.", Source: "here"}
+	for name, pause := range map[string]func(*lab.Sock){
+		"the machine lets time pass": func(*lab.Sock) { time.Sleep(20 * time.Millisecond) },
+		"the story lets time pass":   func(c *lab.Sock) { c.Idle(20 * time.Millisecond) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			story := func(s *lab.Script) {
+				client, _ := established(s)
+				lab.Set(client, sockopt.NoDelay, true)
+				client.Segment("lost").Drop()
+				pause(client)
+				client.Segment("hello").Exchange()
+				s.Expect("nothing-again", lab.Is("sent again", s.Wire.Of(client).Take("client:data again") != nil, false))
+			}
+			if strings.HasPrefix(name, "the machine") {
+				wantHeldUp(t, tellOnce(t, lab.Options{}, story, claim))
+			} else if r := tell(t, lab.Options{}, story, claim); r.Outcome != record.Surprise {
+				t.Errorf("outcome %s: %s; late %+v", r.Outcome, r.Error, r.Late)
+			}
 		})
 	}
 }

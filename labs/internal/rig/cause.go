@@ -51,7 +51,7 @@ func (e *End) sentDataAgain(p *wire.Packet, by sender) error {
 		return err
 	}
 	if now[counter] == h.slowStart && by != message {
-		return nil
+		return e.hurried(p)
 	}
 	h.slowStart = now[counter]
 	cause := record.BySlowStart

@@ -67,13 +67,16 @@ type End struct {
 	stray   int  // such an ACK that the story has passed by, or 0
 	// missed is when its retransmission timer ran out the last time that the story did
 	// not wait for it; the zero time where it always did.
-	missed  time.Time
-	idled   bool // it was idle for as long as an RTO, and the story did not mean it
-	burst   int  // the ID of the last segment of its latest burst
-	apart   bool // see GlimpseApart
-	acted   bool // the story has just done something to it
-	overran bool // a timer that may end it has run out since it was last looked at
-	ranOut  bool // a timer that sends again has, since what the host has sent was last taken in
+	missed time.Time
+	idled  bool // it was idle for as long as an RTO, and the story did not mean it
+	// outstanding is when the oldest data was sent that is not acknowledged, at the latest.
+	outstanding      time.Time
+	sentTo, recovery uint32 // where the data ends that was sent, and did when it was last recovered
+	burst            int    // the ID of the last segment of its latest burst
+	apart            bool   // see GlimpseApart
+	acted            bool   // the story has just done something to it
+	overran          bool   // a timer that may end it has run out since it was last looked at
+	ranOut           bool   // a timer that sends again has, since what the host has sent was last taken in
 }
 
 // End returns the host's End with these addresses. One that is met for the

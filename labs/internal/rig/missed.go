@@ -8,9 +8,14 @@ import "github.com/tcplab/tcplab/labs/internal/wire"
 
 // TakesAny notes that the story takes a packet because it is there. An ACK that was put
 // off, and whose timer was quicker than the story, would not be: what the story did next
-// would have been acknowledged with it. Nor would what a missed timer has sent again.
+// would have been acknowledged with it. Nor would what a missed timer has sent again, or RACK has, because
+// the machine let its reordering window go by.
 func (g *Rig) TakesAny(p *wire.Packet) {
-	if e := g.Sender(p); p.ID == e.unasked || p.ID == e.stray || !e.missed.IsZero() && p.ByTimer() {
+	e := g.Sender(p)
+	if due, ok := g.hurried[p.ID]; ok {
+		g.clock.quick(e, due, p.SentAt, e.aLook)
+	}
+	if p.ID == e.unasked || p.ID == e.stray || !e.missed.IsZero() && p.ByTimer() {
 		g.Disturb()
 	}
 }

@@ -30,8 +30,8 @@ func tick() time.Duration {
 // window is the least time after which RACK's timer runs out: a quarter of the least
 // round-trip time is its reordering window, where the segments have left together.
 func (e *End) window() (time.Duration, error) {
-	rtt, err := e.Host.MinRTT(e.Local, e.Remote)
-	return rtt/4 + quickest, e.Host.Wrap(err)
+	info, err := e.Host.Info(e.Local, e.Remote)
+	return info.MinRTT/4 + quickest, e.Host.Wrap(err)
 }
 
 // doubt takes in that a delivery seems to have let the socket send data again. If that

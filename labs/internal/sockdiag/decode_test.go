@@ -148,30 +148,37 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// The least round-trip time is a field of one of the attributes after the answer.
-func TestDecodeMinRTT(t *testing.T) {
+// What a sender knows is in one of the attributes after the answer.
+func TestDecodeInfo(t *testing.T) {
 	attribute := func(kind uint16, value []byte) []byte {
 		b := native.AppendUint16(nil, uint16(unix.SizeofNlAttr+len(value)))
 		b = append(native.AppendUint16(b, kind), value...)
 		return append(b, make([]byte, -len(b)&3)...)
 	}
-	with := func(us uint32) []byte { return native.AppendUint32(make([]byte, minRTTAt), us) }
+	with := func(us uint32) []byte {
+		b := make([]byte, infoLen)
+		native.PutUint32(b[sackedAt:], 2)
+		native.PutUint32(b[reorderingAt:], 3)
+		native.PutUint32(b[minRTTAt:], us)
+		return b
+	}
+	known := func(rtt time.Duration) Info { return Info{MinRTT: rtt, SACKed: 2, Reordering: 3} }
 	other := attribute(8, []byte{1}) // INET_DIAG_SHUTDOWN
 	for _, test := range []struct {
 		name string
 		b    []byte
-		want time.Duration
+		want Info
 	}{
-		{"no attributes", nil, 0},
-		{"another one", other, 0},
-		{"alone", attribute(info, with(300_000)), 300 * time.Millisecond},
-		{"after another one, and longer", append(other, attribute(info, append(with(7), 1, 2, 3, 4))...), 7 * time.Microsecond},
-		{"not known yet", attribute(info, with(noRTT)), 0},
-		{"of a kernel without it", attribute(info, make([]byte, minRTTAt)), 0},
-		{"cut off", attribute(info, with(7))[:20], 0},
-		{"of no length", make([]byte, 8), 0},
+		{"no attributes", nil, Info{}},
+		{"another one", other, Info{}},
+		{"alone", attribute(info, with(300_000)), known(300 * time.Millisecond)},
+		{"after another one, and longer", append(other, attribute(info, append(with(7), 1, 2, 3, 4))...), known(7 * time.Microsecond)},
+		{"not known yet", attribute(info, with(noRTT)), known(0)},
+		{"of a kernel without it", attribute(info, make([]byte, minRTTAt)), Info{}},
+		{"cut off", attribute(info, with(7))[:20], Info{}},
+		{"of no length", make([]byte, 8), Info{}},
 	} {
-		if got := decodeMinRTT(test.b); got != test.want {
+		if got := decodeInfo(test.b); got != test.want {
 			t.Errorf("%s: %v, want %v", test.name, got, test.want)
 		}
 	}

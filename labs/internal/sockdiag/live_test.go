@@ -41,8 +41,8 @@ func TestGet(t *testing.T) {
 		h.is("accepted child", server, local, sockdiag.Socket{State: record.Established}, held)
 		h.is("listener with an empty queue", server, any4, sockdiag.Socket{State: record.Listen, WQueue: 5}, held)
 
-		if rtt, err := h.conn.MinRTT(local, server); err != nil || rtt <= 0 {
-			t.Errorf("the least round-trip time is %v, %v", rtt, err)
+		if info, err := h.conn.Info(local, server); err != nil || info.MinRTT <= 0 || info.SACKed != 0 || info.Reordering <= 0 {
+			t.Errorf("the connection's view is %+v, %v", info, err)
 		}
 
 		must(t, write(child, "hello"))

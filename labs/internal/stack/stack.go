@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"time"
 
 	"github.com/tcplab/tcplab/labs/internal/counters"
 	"github.com/tcplab/tcplab/labs/internal/netns"
@@ -64,9 +63,9 @@ func (h *Host) LookUp(local, remote netip.AddrPort) (s sockdiag.Socket, found bo
 // Listeners are the addresses on which the host's sockets listen.
 func (h *Host) Listeners() ([]netip.AddrPort, error) { return h.diag.Listeners() }
 
-// MinRTT is the least round-trip time of one connection: see sockdiag.Conn.MinRTT.
-func (h *Host) MinRTT(local, remote netip.AddrPort) (time.Duration, error) {
-	return h.diag.MinRTT(local, remote)
+// Info asks inet_diag for one connection's view of the network: see sockdiag.Conn.Info.
+func (h *Host) Info(local, remote netip.AddrPort) (sockdiag.Info, error) {
+	return h.diag.Info(local, remote)
 }
 
 // Destroy ends one socket: see sockdiag.Conn.Destroy.
