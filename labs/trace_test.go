@@ -84,7 +84,7 @@ func TestTrace(t *testing.T) {
 	labtest.Run(t, labs.All()[0], lab.Options{Trace: true}) // skips the test where there is no privilege
 	u, h := &used{cases: map[string]bool{}}, &heard{events: map[string]bool{}}
 	var all gathered
-	turns := make(chan struct{}, 4*runtime.GOMAXPROCS(0)) // tracing takes time: a story must not be held up for 200 ms
+	turns := make(chan struct{}, 8*runtime.GOMAXPROCS(0)) // tracing takes time: a story must not be held up for 200 ms
 	t.Run("labs", func(t *testing.T) {                    // returns when all in it have ended
 		for _, o := range []lab.Options{{Trace: true}, {Trace: true, IPv6: true}} {
 			for _, l := range labs.All() {

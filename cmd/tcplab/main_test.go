@@ -51,7 +51,7 @@ func testMain(m *testing.M) (status int, err error) {
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
 	if !given { // waiting for the kernel's timers takes no processor
-		if err := flag.Set("test.parallel", "8"); err != nil {
+		if err := flag.Set("test.parallel", "12"); err != nil {
 			return 0, err
 		}
 	}

@@ -208,6 +208,7 @@ func contents(t *testing.T, file string) string {
 
 // The page steps, and shows at each step the state that the record has.
 func TestPage(t *testing.T) {
+	t.Parallel()
 	for _, args := range [][]string{{"simclose"}, {"lifecycle", "--ipv6"}, {"selfconnect"}} {
 		t.Run(args[0], func(t *testing.T) {
 			t.Parallel()

@@ -10,6 +10,7 @@ import (
 // A question is an action of its own: that the story was held up since the one
 // before it is no matter where no timer has run out.
 func TestAsksLate(t *testing.T) {
+	t.Parallel()
 	for name, ask := range map[string]func(*lab.Sock){
 		"SO_ERROR":    func(s *lab.Sock) { s.Connected() },
 		"getsockname": func(s *lab.Sock) { s.LocalAddr() },

@@ -16,6 +16,7 @@ import (
 // A segment made of nothing has numbers relative to its connection, and acts as one
 // that was sent; the record says that nobody has sent it.
 func TestCraft(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		craft  lab.Craft
 		answer string // of the server, at once; "" where it may be put off

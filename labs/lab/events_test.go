@@ -68,6 +68,7 @@ func TestEventsOfWaits(t *testing.T) {
 
 // A wait in vain is told too: what it has led to comes after it.
 func TestEventsOfWaitInVain(t *testing.T) {
+	t.Parallel()
 	r := told(t, lab.Options{Patience: time.Millisecond}, func(s *lab.Script) {
 		client := s.Client.Connect(s.Server.Listen(80, 1))
 		client.Await(record.Close)

@@ -135,8 +135,11 @@ func TestFaults(t *testing.T) {
 					continue // it would wait for its timers again and again
 				}
 				all.Go(func() {
-					s := saboteur{fault: f, nth: nth}
-					r, err := run(t, l, s.options())
+					var s *saboteur
+					r, err := inTime(t, l, func() lab.Options {
+						s = &saboteur{fault: f, nth: nth}
+						return s.options()
+					})
 					where := fmt.Sprintf("%s: %s, at %d of %d", l.Name, f.name, nth, count)
 					if err != nil {
 						t.Errorf("%s: %v", where, err)
@@ -177,7 +180,7 @@ func spread(n int) []int {
 // turns are those of the runs that all the tests of faults make side by side.
 // Most of the time they wait for timers, but with hundreds at once no story would
 // keep up with its kernel.
-var turns = make(chan struct{}, 8)
+var turns = make(chan struct{}, 16)
 
 func run(t *testing.T, l *lab.Lab, o lab.Options) (*record.Run, error) {
 	turns <- struct{}{}

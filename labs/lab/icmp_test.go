@@ -11,6 +11,7 @@ import (
 // Each message about a SYN gives connect its own error, as icmp_err_convert and
 // icmpv6_err_convert have it; one that says that a packet was too big gives none.
 func TestBounce(t *testing.T) {
+	t.Parallel()
 	router4, router6 := netip.MustParseAddr("192.0.2.254"), netip.MustParseAddr("2001:db8::fe")
 	server4, server6 := netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("2001:db8::2")
 	for name, test := range map[string]struct {

@@ -15,6 +15,7 @@ import (
 // Without timestamps no segment says when it was sent. That the wire has seen one late
 // makes the pause after it no shorter.
 func TestSeenLate(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"lostdata", "lostfin", "lostpeerfin"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -12,6 +12,7 @@ import (
 // A connection that was idle for longer than its timeout because the machine was late
 // sends and acknowledges otherwise. No timer tells of it.
 func TestLateIdle(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		bytes   int
 		pause   func(client *lab.Sock)

@@ -31,6 +31,7 @@ func judge(s *lab.Script, ids ...string) {
 // from there on only what the catalogue says anyhow, and nothing once it breaks. What
 // was judged before stands, a surprise too.
 func TestLate(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		before, after []string
 		want          record.Outcome
@@ -82,6 +83,7 @@ func TestLate(t *testing.T) {
 // A late run that then breaks keeps what was judged in time where it may have
 // broken because it was late, and nothing where the instrument has failed.
 func TestLateAndBroken(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		story func(s *lab.Script)
 		want  record.Verdict

@@ -13,6 +13,7 @@ import (
 // Whichever timer runs out unawaited, the run is late, and says which one and whose
 // it was; and what it finds then surprises nobody.
 func TestLateTimer(t *testing.T) {
+	t.Parallel()
 	const second = time.Second + 100*time.Millisecond
 	for name, test := range map[string]struct {
 		begin       func(*lab.Script)
@@ -69,6 +70,7 @@ func TestLateTimer(t *testing.T) {
 // only. A story that comes later than that, and acts as if there were no ACK yet, is
 // late; one that waits for the ACK, or does nothing that it could be in time for, is not.
 func TestLateACKOfFIN(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		then func(s *lab.Script, fin *lab.Segment, server *lab.Sock)
 		late bool

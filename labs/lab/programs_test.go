@@ -198,6 +198,7 @@ func TestLimitDescriptors(t *testing.T) {
 // A listener on the wildcard address of IPv6 takes connections of both families, and
 // what waits in its queue is looked at when it is closed.
 func TestBothFamilies(t *testing.T) {
+	t.Parallel()
 	for name, ipv6 := range map[string]bool{"ipv4": false, "ipv6": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -137,6 +137,7 @@ func TestRetransmission(t *testing.T) {
 
 // What goes wrong in a story is said, and proves nothing.
 func TestBroken(t *testing.T) {
+	t.Parallel()
 	claim := lab.Claim{ID: "it-is", Text: "It is.", Source: "here"}
 	yes := func(s *lab.Script) { s.Expect("it-is", lab.Is("it", true, true)) }
 	for name, test := range map[string]struct {

@@ -92,7 +92,7 @@ type abreast struct {
 	sync.WaitGroup
 }
 
-func newAbreast() *abreast { return &abreast{turns: make(chan struct{}, 64)} }
+func newAbreast() *abreast { return &abreast{turns: make(chan struct{}, 128)} }
 
 func (a *abreast) Go(f func()) {
 	a.turns <- struct{}{}

@@ -13,6 +13,7 @@ import (
 
 // A broken run of a story in Go says on which line it broke, and what to do there.
 func TestWhere(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		story func(*lab.Script)
 		want  string
@@ -46,6 +47,7 @@ func TestWhere(t *testing.T) {
 
 // Where a story awaits a segment by the wrong word or name, the error names the right one.
 func TestWrongWord(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		story func(*lab.Script)
 		want  string
@@ -89,6 +91,7 @@ func probeSoon(s *lab.Sock) {
 
 // A control that never comes to act says what there was to act on.
 func TestNeverActs(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		control lab.Control
 		want    string

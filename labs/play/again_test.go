@@ -21,6 +21,7 @@ import (
 // Labs that are told again in a file draw the same ladder, byte for byte, and judge their
 // claims by the same evidence.
 func TestLabsToldAgain(t *testing.T) {
+	t.Parallel()
 	files, err := filepath.Glob("../../docs/stories/labs/*.star")
 	if err != nil || len(files) < 8 {
 		t.Fatalf("%v, %v", files, err)

@@ -19,6 +19,7 @@ var wrongTalk = regexp.MustCompile(`panic|runtime error|reflect|goroutine|%!|<ni
 // Every word of every thing bears every kind of argument, where the text does not say
 // what the thing is: it does what it does, or says in one line, with its place, why not.
 func TestEveryWordBearsAnything(t *testing.T) {
+	t.Parallel()
 	begin := `
 l = server.listen(80)
 c = client.connect(l)

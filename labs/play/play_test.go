@@ -166,6 +166,7 @@ var question = regexp.MustCompile(`(?s)\A"""[^"]*\?"""\n.*\nshow\("answer", "[^"
 
 // The stories of the documents come true, on both families.
 func TestStories(t *testing.T) {
+	t.Parallel()
 	files, err := filepath.Glob("../../docs/stories/*.star")
 	if err != nil || len(files) < 16 {
 		t.Fatalf("%v, %v", files, err)

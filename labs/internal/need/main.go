@@ -15,7 +15,7 @@ import (
 // parallel is how many tests go side by side. They wait for the kernel's timers,
 // which takes no processor; but each has some milliseconds of work to do first,
 // and with many more at once their stories would hold one another up.
-const parallel = "16"
+const parallel = "32"
 
 // Main runs the tests of a package, for its TestMain, and returns their exit
 // status. An ordinary user's tests start themselves once more as the root of a

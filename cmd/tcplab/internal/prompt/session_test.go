@@ -54,6 +54,7 @@ func (d *desk) late() bool { return strings.Contains(d.out.String()+d.errs.Strin
 // their text, and the ladder is that of the file; so it is when the last entries have
 // been taken back and typed again.
 func TestStories(t *testing.T) {
+	t.Parallel()
 	files, err := filepath.Glob("../../../../docs/stories/*.star")
 	if err != nil || len(files) < 4 {
 		t.Fatalf("%v, %v", files, err)
