@@ -33,6 +33,8 @@ func (e *End) hurried(p *wire.Packet) error {
 	if err != nil || info.SACKed >= info.Reordering {
 		return e.Host.Wrap(err)
 	}
-	g.hurried[p.ID] = e.outstanding.Add(info.MinRTT / 4)
+	if due := e.outstanding.Add(info.MinRTT / 4); !p.SentAt.Before(due) { // else no clock explains it
+		g.hurried[p.ID] = due
+	}
 	return nil
 }
