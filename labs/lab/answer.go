@@ -31,7 +31,7 @@ func (s *Segment) Provoke() Answer { return s.Deliver().answer((*Segment).Drop) 
 // have sent it just then by itself, or for a segment that came earlier.
 func (s *Segment) answer(then func(*Segment) *Segment) Answer {
 	none := Answer{nothing, s.run.script.Wire.none()}
-	if s.missing {
+	if s.missing || s.lost {
 		return none
 	}
 	g := s.run.rig

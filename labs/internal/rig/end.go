@@ -69,7 +69,8 @@ type End struct {
 	// not wait for it; the zero time where it always did.
 	missed time.Time
 	idled  bool // it was idle for as long as an RTO, and the story did not mean it
-	// outstanding is when the oldest data was sent that is not acknowledged, at the latest.
+	// outstanding is when the oldest data was sent that is not acknowledged, at the
+	// earliest; the zero time where a round trip lies between that and the latest.
 	outstanding      time.Time
 	sentTo, recovery uint32 // where the data ends that was sent, and did when it was last recovered
 	burst            int    // the ID of the last segment of its latest burst

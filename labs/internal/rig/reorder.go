@@ -1,6 +1,10 @@
 package rig
 
-import "github.com/tcplab/tcplab/labs/internal/wire"
+import (
+	"time"
+
+	"github.com/tcplab/tcplab/labs/internal/wire"
+)
 
 // Segments that leave together and arrive in another order are no loss for RACK, as long
 // as the ones left within a quarter of the least round-trip time of the others
@@ -10,8 +14,11 @@ import "github.com/tcplab/tcplab/labs/internal/wire"
 
 // sends takes in that the End has sent data for the first time.
 func (e *End) sends(p *wire.Packet) {
-	if e.Seen.WQueue == 0 {
+	switch {
+	case e.Seen.WQueue == 0:
 		e.outstanding = p.Begun
+	case p.Provoked: // an ACK has let it go: a round trip lies between it and the oldest
+		e.outstanding = time.Time{}
 	}
 	e.sentTo = max(e.sentTo, p.RelSeq+uint32(p.Len))
 }
