@@ -25,6 +25,7 @@ func TestSweepFound(t *testing.T) {
 		{"net.ipv4.tcp_ecn_fallback=0", "ecn"},
 		{"net.ipv4.tcp_fin_timeout=1000", "bucket"},
 		{"net.ipv4.tcp_fin_timeout=1000", "ratelimit"},
+		{"net.ipv4.tcp_thin_linear_timeouts=1", "usertimeout"},
 		{"net.ipv4.tcp_max_reordering=1", "lostagain"},
 		{"net.ipv4.tcp_min_snd_mss=1000", "mtuprobe"},
 		{"net.ipv4.tcp_min_rtt_wlen=0", "rtt"},
