@@ -25,7 +25,6 @@ func (p *pattern) Read(b []byte) (int, error) {
 
 // However much nonsense there is, it gets one line, and exit status 2.
 func TestShowNonsense(t *testing.T) {
-	t.Parallel()
 	const size = 10 << 20
 	for name, test := range map[string]struct{ begin, repeat string }{
 		"zeros":    {"", "\x00"},

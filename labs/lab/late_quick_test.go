@@ -91,33 +91,30 @@ func TestQuickWindow(t *testing.T) {
 	t.Parallel()
 	claim := lab.Claim{ID: "nothing-again", Text: "Nothing is sent again.", Source: "here"}
 	for name, test := range map[string]struct {
-		before, between func(*lab.Script, *lab.Sock)
-		late            bool
+		sysctls []lab.Sysctl
+		between func(*lab.Sock)
+		late    bool
 	}{
-		"the machine lets time pass": {nothing, func(*lab.Script, *lab.Sock) { time.Sleep(20 * time.Millisecond) }, true},
-		"the story lets time pass":   {nothing, func(_ *lab.Script, c *lab.Sock) { c.Idle(20 * time.Millisecond) }, false},
-		"one segment means a loss": {
-			func(s *lab.Script, _ *lab.Sock) { s.Client.SetSysctl("net.ipv4.tcp_reordering", "1") }, nothing, false,
-		},
+		"the machine lets time pass": {nil, func(*lab.Sock) { time.Sleep(20 * time.Millisecond) }, true},
+		"the story lets time pass":   {nil, func(c *lab.Sock) { c.Idle(20 * time.Millisecond) }, false},
+		"one segment means a loss":   {[]lab.Sysctl{{Key: "net.ipv4.tcp_reordering", Value: "1"}}, func(*lab.Sock) {}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			o := lab.Options{Sysctls: test.sysctls}
 			story := func(s *lab.Script) {
-				test.before(s, nil)
 				client, _ := established(s)
 				lab.Set(client, sockopt.NoDelay, true)
 				client.Segment("lost").Drop()
-				test.between(s, client)
+				test.between(client)
 				client.Segment("hello").Exchange()
 				s.Expect("nothing-again", lab.Is("sent again", s.Wire.Of(client).Take("client:data again") != nil, false))
 			}
 			if test.late {
-				wantHeldUp(t, tellOnce(t, lab.Options{}, story, claim))
-			} else if r := tell(t, lab.Options{}, story, claim); r.Outcome != record.Surprise {
+				wantHeldUp(t, tellOnce(t, o, story, claim))
+			} else if r := tell(t, o, story, claim); r.Outcome != record.Surprise {
 				t.Errorf("outcome %s: %s; late %+v", r.Outcome, r.Error, r.Late)
 			}
 		})
 	}
 }
-
-func nothing(*lab.Script, *lab.Sock) {}

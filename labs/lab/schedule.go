@@ -8,6 +8,9 @@ import (
 	"github.com/tcplab/tcplab/labs/internal/rto"
 )
 
+// NoDoubling is why a claim about timeouts that double does not apply then.
+const NoDoubling = "with tcp_thin_linear_timeouts the timeouts of a single segment do not double"
+
 // maxRTO is the host's longest retransmission timeout.
 func (p *program) maxRTO() time.Duration {
 	ms := p.SysctlOr("net.ipv4.tcp_rto_max_ms", int(rto.DefaultMax.Milliseconds()))

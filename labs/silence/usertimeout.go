@@ -93,7 +93,7 @@ user timeouts. Linux has never sent it: the peer knows nothing of the program's 
 		read := client.Reads()
 		withoutProbe := s.Unless(s.Client.ProbesTail(), lab.TailLossProbe)
 		thin := s.Client.Sysctl("net.ipv4.tcp_thin_linear_timeouts") != 0
-		withoutProbe.Unless(thin, "with tcp_thin_linear_timeouts the timeouts of a single segment do not double").Expect("counted-from-first-retransmission",
+		withoutProbe.Unless(thin, lab.NoDoubling).Expect("counted-from-first-retransmission",
 			lab.Left("timer after the first time", again.Timer, rto),
 			lab.Left("after the second", then, min(2*rto, briefly*time.Millisecond)))
 		s.Expect("bounds-unacked-data",

@@ -120,7 +120,7 @@ ESTABLISHED until it writes something itself, or has keepalive on.`,
 			lab.Is("seq", again.Seq, first.Seq),
 			lab.Is("server reads", read, "hello"))
 
-		s.StopIf(s.Client.Sysctl(thinTimeouts) != 0, noDoubling)
+		s.StopIf(s.Client.Sysctl(thinTimeouts) != 0, lab.NoDoubling)
 		client, server = s.Connection("silent")
 		s.Part("It never arrives")
 		if !s.On("forever") {

@@ -9,9 +9,6 @@ import (
 
 const thinTimeouts = "net.ipv4.tcp_thin_linear_timeouts"
 
-// noDoubling is why a claim about timeouts that double does not apply then.
-const noDoubling = "with tcp_thin_linear_timeouts the timeouts of a single segment do not double"
-
 // Timeouts that a program has asked for.
 var rtoLimits = lab.Lab{
 	Name:  "rtolimits",

@@ -112,7 +112,7 @@ for it; everywhere it bounds what a sender gives the device at once (tcp_tso_aut
 		stamped := s.Both(timestamps)
 		keeps := s.Unless(s.Client.Sysctl(minRTTWindow) < 60, "tcp_min_rtt_wlen is shorter than this run may take")
 		ratio := s.Client.Sysctl(pacingInSS)
-		doubles := s.Unless(s.Client.Sysctl(thinTimeouts) != 0, noDoubling)
+		doubles := s.Unless(s.Client.Sysctl(thinTimeouts) != 0, lab.NoDoubling)
 		listener := s.Server.Listen(80, 16)
 
 		client, _ := distant(s, listener, "distant")

@@ -72,12 +72,13 @@ type End struct {
 	// outstanding is when the oldest data was sent that is not acknowledged, at the
 	// earliest; the zero time where a round trip lies between that and the latest.
 	outstanding      time.Time
-	sentTo, recovery uint32 // where the data ends that was sent, and did when it was last recovered
-	burst            int    // the ID of the last segment of its latest burst
-	apart            bool   // see GlimpseApart
-	acted            bool   // the story has just done something to it
-	overran          bool   // a timer that may end it has run out since it was last looked at
-	ranOut           bool   // a timer that sends again has, since what the host has sent was last taken in
+	sentLast         time.Time // when the latest data was sent that is new
+	sentTo, recovery uint32    // where the data ends that was sent, and did when it was last recovered
+	burst            int       // the ID of the last segment of its latest burst
+	apart            bool      // see GlimpseApart
+	acted            bool      // the story has just done something to it
+	overran          bool      // a timer that may end it has run out since it was last looked at
+	ranOut           bool      // a timer that sends again has, since what the host has sent was last taken in
 }
 
 // End returns the host's End with these addresses. One that is met for the

@@ -8,8 +8,8 @@ import "github.com/tcplab/tcplab/labs/internal/wire"
 
 // TakesAny notes that the story takes a packet because it is there. An ACK that was put
 // off, and whose timer was quicker than the story, would not be: what the story did next
-// would have been acknowledged with it. Nor would what a missed timer has sent again, or RACK has, because
-// the machine let its reordering window go by.
+// would have been acknowledged with it. Nor would what a missed timer has sent again, nor
+// what RACK has because the machine let its reordering window pass.
 func (g *Rig) TakesAny(p *wire.Packet) {
 	e := g.Sender(p)
 	if due, ok := g.hurried[p.ID]; ok {

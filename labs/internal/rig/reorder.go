@@ -20,13 +20,14 @@ func (e *End) sends(p *wire.Packet) {
 	case p.Provoked: // an ACK has let it go: a round trip lies between it and the oldest
 		e.outstanding = time.Time{}
 	}
+	e.sentLast = p.SentAt
 	e.sentTo = max(e.sentTo, p.RelSeq+uint32(p.Len))
 }
 
-// hurried notes that an ACK has made the socket send data again before it has told of so
+// hurried notes that an ACK has made the socket send data again before it has told of as
 // many segments beyond the hole as mean a loss (tcp_reordering), though the story has not
-// waited since the data was sent. Then the reordering window was over without it, which is
-// no matter as long as the story passes by what was sent.
+// waited since the data was sent. Then the machine has let the reordering window pass,
+// which is no matter as long as the story passes by what was sent.
 func (e *End) hurried(p *wire.Packet) error {
 	g := e.Host.rig
 	if p.RelSeq < e.recovery || g.config.Live {
@@ -40,7 +41,7 @@ func (e *End) hurried(p *wire.Packet) error {
 	if err != nil || info.SACKed >= info.Reordering {
 		return e.Host.Wrap(err)
 	}
-	if due := e.outstanding.Add(info.MinRTT / 4); !p.SentAt.Before(due) { // else no clock explains it
+	if due := e.outstanding.Add(info.MinRTT / 4); !e.sentLast.Before(due) { // else all of it left within the window
 		g.hurried[p.ID] = due
 	}
 	return nil
