@@ -85,19 +85,41 @@ func TestQuickProbe(t *testing.T) {
 }
 
 // RACK takes a segment that left a quarter of a round trip before one that has arrived for
-// lost. If the machine, and not the story, has let that time pass, the run is late. Where
-// something else makes the kernel send again, there is no excuse.
+// lost. If the machine, and not the story, has let that time pass, and the story takes what
+// that led to, the run is late. Where it would have come anyway, there is no excuse.
 func TestQuickWindow(t *testing.T) {
 	t.Parallel()
-	claim := lab.Claim{ID: "nothing-again", Text: "Nothing is sent again.", Source: "here"}
+	claim := lab.Claim{ID: "no-recovery", Text: "The client does not recover.", Source: "here"}
+	machine := func(*lab.Sock) { time.Sleep(20 * time.Millisecond) }
+	taken := func(s *lab.Script, client *lab.Sock, _ lab.Flight) bool {
+		return s.Wire.Of(client).Take("client:data again") != nil
+	}
+	three := func(s *lab.Script, client *lab.Sock, others lab.Flight) bool { // have arrived before it is taken
+		others.Exchange()
+		return taken(s, client, nil)
+	}
+	set := func(key, value string) []lab.Sysctl { return []lab.Sysctl{{Key: key, Value: value}} }
 	for name, test := range map[string]struct {
 		sysctls []lab.Sysctl
 		between func(*lab.Sock)
+		found   func(*lab.Script, *lab.Sock, lab.Flight) bool
 		late    bool
 	}{
-		"the machine lets time pass": {nil, func(*lab.Sock) { time.Sleep(20 * time.Millisecond) }, true},
-		"the story lets time pass":   {nil, func(c *lab.Sock) { c.Idle(20 * time.Millisecond) }, false},
-		"one segment means a loss":   {[]lab.Sysctl{{Key: "net.ipv4.tcp_reordering", Value: "1"}}, func(*lab.Sock) {}, false},
+		"taken":                    {nil, machine, taken, true},
+		"named":                    {nil, machine, func(s *lab.Script, _ *lab.Sock, _ lab.Flight) bool { return s.Wire.Waiting(s.Client) != "nothing" }, true},
+		"taken for new data":       {nil, machine, func(s *lab.Script, _ *lab.Sock, _ lab.Flight) bool { return s.Wire.Next("client:data").Again }, true},
+		"seen in the window":       {nil, machine, func(_ *lab.Script, client *lab.Sock, _ lab.Flight) bool { return client.Cwnd() < 10 }, true},
+		"the story lets time pass": {nil, func(c *lab.Sock) { c.Idle(20 * time.Millisecond) }, taken, false},
+		"one segment means a loss": {set("net.ipv4.tcp_reordering", "1"), func(*lab.Sock) {}, taken, false},
+		"three mean a loss":        {nil, machine, three, false},
+		"no number means a loss":   {set("net.ipv4.tcp_recovery", "5"), machine, three, true},
+		"another connection": {nil, machine, func(s *lab.Script, client *lab.Sock, _ lab.Flight) bool {
+			client.Abort()
+			again := s.Client.Named("again").Reconnect(client)
+			s.Wire.Drop("client:RST,ACK")
+			s.Wire.TryHandshake(again)
+			return again.Cwnd() > 0
+		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -107,8 +129,9 @@ func TestQuickWindow(t *testing.T) {
 				lab.Set(client, sockopt.NoDelay, true)
 				client.Segment("lost").Drop()
 				test.between(client)
-				client.Segment("hello").Exchange()
-				s.Expect("nothing-again", lab.Is("sent again", s.Wire.Of(client).Take("client:data again") != nil, false))
+				first, others := client.Segment("first"), lab.Flight{client.Segment("second"), client.Segment("third")}
+				first.Exchange()
+				s.Expect("no-recovery", lab.Is("recovers", test.found(s, client, others), false))
 			}
 			if test.late {
 				wantHeldUp(t, tellOnce(t, o, story, claim))

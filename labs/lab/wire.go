@@ -37,7 +37,13 @@ func (w *Wire) Of(conn *Sock) *Wire {
 func (w *Wire) Next(name string) *Segment {
 	g := w.run.rig
 	p := w.parse(name)
-	if s := w.take(p); s != nil {
+	if s := w.pick(func(k *wire.Packet) bool { return !g.Hurried(k) && w.told(p)(k) }); s != nil {
+		return s
+	}
+	if s := w.take(p); s != nil { // what the machine has made the kernel send again
+		if p.Seq == (pattern.Range{}) && !p.Again {
+			g.Names(s.packet)
+		}
 		return s
 	}
 	inVain := g.Expect(name)
@@ -247,7 +253,13 @@ func (r *run) unsent(h *rig.Host) (bytes int) {
 // nothing was done with yet, in the order in which they were sent: "nothing",
 // "SYN,ACK", "ACK ACK".
 func (w *Wire) Waiting(from *Host) string {
+	g := w.run.rig
 	w.run.must(from.rig.Drain())
+	for _, p := range g.Wire().Waiting() {
+		if w.from(from)(p) {
+			g.Names(p)
+		}
+	}
 	return w.run.named(from.rig, w.from(from))
 }
 

@@ -45,6 +45,9 @@ func (e *End) sentDataAgain(p *wire.Packet, by sender) error {
 		e.bounced = true
 	}
 	e.recovers()
+	if h.rig.causes[p.ID] != "" || h.rig.hurried[p.ID] {
+		return nil // as the first one that the delivery has let it send
+	}
 	const counter = "TCPSlowStartRetrans"
 	now, err := h.ReadCounters()
 	if err != nil {
@@ -61,10 +64,19 @@ func (e *End) sentDataAgain(p *wire.Packet, by sender) error {
 	case e.Seen.State == record.SynSent:
 		cause = record.BySYNACK
 	}
-	for _, q := range h.rig.wire.Waiting() { // all that the same delivery has let it send again
-		if q.ID >= p.ID && q.Src == p.Src && q.Dst == p.Dst && q.Retransmission && q.Provoked {
-			h.rig.causes[q.ID] = cause
-		}
+	for _, q := range e.together(p) {
+		h.rig.causes[q.ID] = cause
 	}
 	return nil
+}
+
+// together returns what the socket has sent again because of one delivery: the packet p,
+// and what came after it.
+func (e *End) together(p *wire.Packet) (all []*wire.Packet) {
+	for _, q := range e.Host.rig.wire.Since(p.ID - 1) {
+		if q.Src == p.Src && q.Dst == p.Dst && q.Retransmission && q.Provoked {
+			all = append(all, q)
+		}
+	}
+	return all
 }

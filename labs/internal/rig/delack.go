@@ -75,8 +75,8 @@ func (e *End) acks(p *wire.Packet, by sender) {
 // timer.
 func (e *End) readLate(known int) {
 	g := e.Host.rig
-	for _, p := range g.wire.Waiting() {
-		if p.ID <= known || p.Src != e.Local || p.Dst != e.Remote || !bare(p) || p.SentAt.Sub(g.acted) <= delackMin {
+	for _, p := range g.wire.Since(known) {
+		if p.Src != e.Local || p.Dst != e.Remote || !bare(p) || p.SentAt.Sub(g.acted) <= delackMin {
 			continue
 		}
 		e.delack.timer, e.delack.since = Delack, g.acted

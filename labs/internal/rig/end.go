@@ -60,11 +60,21 @@ type End struct {
 	delack  alarm
 	idle    alarm
 	owes    bool // an ACK that it has put off
-	delays  bool // it has put one off before
-	fed     bool // data has come
-	bounced bool // an ICMP message has made it send data again
 	unasked int  // the put-off ACK that its timer has sent while the story did not wait for it, or 0
 	stray   int  // such an ACK that the story has passed by, or 0
+	apart   bool // see GlimpseApart
+	acted   bool // the story has just done something to it
+	overran bool // a timer that may end it has run out since it was last looked at
+	ranOut  bool // a timer that sends again has, since what the host has sent was last taken in
+	history
+}
+
+// A history is what was seen of a connection, and no matter to the next one with the same
+// addresses.
+type history struct {
+	delays  bool // it has put an ACK off before
+	fed     bool // data has come
+	bounced bool // an ICMP message has made it send data again
 	// missed is when its retransmission timer ran out the last time that the story did
 	// not wait for it; the zero time where it always did.
 	missed time.Time
@@ -74,11 +84,10 @@ type End struct {
 	outstanding      time.Time
 	sentLast         time.Time // when the latest data was sent that is new
 	sentTo, recovery uint32    // where the data ends that was sent, and did when it was last recovered
-	burst            int       // the ID of the last segment of its latest burst
-	apart            bool      // see GlimpseApart
-	acted            bool      // the story has just done something to it
-	overran          bool      // a timer that may end it has run out since it was last looked at
-	ranOut           bool      // a timer that sends again has, since what the host has sent was last taken in
+	// windowOver is when RACK's reordering window ended that only the machine has let pass;
+	// the zero time where none was. See hurried.
+	windowOver time.Time
+	burst      int // the ID of the last segment of its latest burst
 }
 
 // End returns the host's End with these addresses. One that is met for the

@@ -1,6 +1,10 @@
 package rig
 
-import "github.com/tcplab/tcplab/labs/internal/wire"
+import (
+	"github.com/tcplab/tcplab/labs/internal/segment"
+	"github.com/tcplab/tcplab/labs/internal/wire"
+	"github.com/tcplab/tcplab/labs/record"
+)
 
 // Idle is what a wait is for in which nothing is to happen. In Late.Timer it is no
 // timer of the kernel's, and yet time decides: a connection that has neither sent nor
@@ -14,15 +18,22 @@ const Idle = "idle"
 // story sends so many at once, the window and the delayed ACKs show.
 const aBurst = 3
 
-// sentData takes in which data a host has sent since the packet known.
+// sentData takes in which data a host has sent since the packet known, and where it has
+// begun another connection.
 func (h *Host) sentData(known int) {
 	var last *End
 	count := 0
-	for _, p := range h.rig.wire.Waiting() {
-		if p.ID <= known || p.From != h.index || p.Len == 0 {
+	for _, p := range h.rig.wire.Since(known) {
+		if p.From != h.index {
 			continue
 		}
 		e := h.rig.Sender(p)
+		if gone := e.Seen.State == record.Close || e.Seen.State == record.TimeWait; gone && p.Flags&segment.SYN != 0 && !p.Retransmission {
+			e.history = history{}
+		}
+		if p.Len == 0 {
+			continue
+		}
 		if e != last {
 			last, count = e, 0
 			e.active()

@@ -4,19 +4,26 @@ import "github.com/tcplab/tcplab/labs/internal/wire"
 
 // A timer that the story has missed may have sent something, which is on the wire now. It
 // is no matter as long as the story passes it by, or waits for just that. It is one where
-// the record shows what the kernel did only because the story was late.
+// the record shows what the kernel did only because the story was late. The
+// same is true of what RACK has sent again only because the machine let its reordering
+// window pass.
 
 // TakesAny notes that the story takes a packet because it is there. An ACK that was put
 // off, and whose timer was quicker than the story, would not be: what the story did next
-// would have been acknowledged with it. Nor would what a missed timer has sent again, nor
-// what RACK has because the machine let its reordering window pass.
+// would have been acknowledged with it. Nor would what a missed timer has sent again.
 func (g *Rig) TakesAny(p *wire.Packet) {
+	g.Names(p)
 	e := g.Sender(p)
-	if due, ok := g.hurried[p.ID]; ok {
-		g.clock.quick(e, due, p.SentAt, e.aLook)
-	}
 	if p.ID == e.unasked || p.ID == e.stray || !e.missed.IsZero() && p.ByTimer() {
 		g.Disturb()
+	}
+}
+
+// Names notes that the story names a packet because it is there, or takes it for one that
+// was not sent before.
+func (g *Rig) Names(p *wire.Packet) {
+	if g.Hurried(p) {
+		g.Sender(p).ShowsRecovery()
 	}
 }
 

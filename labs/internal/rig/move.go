@@ -115,9 +115,7 @@ func (h *Host) drain(by sender) error {
 			}
 		}
 	}
-	waiting := g.wire.Waiting()
-	for i := len(waiting) - 1; i >= 0 && waiting[i].ID > known; i-- {
-		p := waiting[i]
+	for _, p := range g.wire.Since(known) {
 		e := h.ends[Pair{p.Src, p.Dst}]
 		if e == nil {
 			continue
@@ -254,6 +252,9 @@ func (g *Rig) Deliver(p *wire.Packet, fate record.Fate, forged bool) error {
 	}
 	answered := g.wire.Seen()
 	if err := to.drain(delivery); err != nil {
+		return err
+	}
+	if err := to.End(Pair{p.Dst, p.Src}, true).acknowledged(); err != nil {
 		return err
 	}
 	if p.Len > 0 || p.Flags&segment.FIN != 0 {

@@ -78,9 +78,7 @@ func (e *End) overtaken(s sight) error {
 // counter tells.
 func (h *Host) probed(known int) error {
 	g := h.rig
-	waiting := g.wire.Waiting()
-	for i := len(waiting) - 1; i >= 0 && waiting[i].ID > known; i-- {
-		p := waiting[i]
+	for _, p := range g.wire.Since(known) {
 		if p.From != h.index || p.Len == 0 || p.SentAt.Sub(g.acted) < quickest || g.clock.planned.After(g.acted) {
 			continue
 		}

@@ -163,6 +163,8 @@ func TestDecodeInfo(t *testing.T) {
 		return b
 	}
 	known := func(rtt time.Duration) Info { return Info{MinRTT: rtt, SACKed: 2, Reordering: 3} }
+	reordered := append(with(7), make([]byte, reordSeenAt+4-infoLen)...)
+	native.PutUint32(reordered[reordSeenAt:], 1)
 	other := attribute(8, []byte{1}) // INET_DIAG_SHUTDOWN
 	for _, test := range []struct {
 		name string
@@ -173,6 +175,7 @@ func TestDecodeInfo(t *testing.T) {
 		{"another one", other, Info{}},
 		{"alone", attribute(info, with(300_000)), known(300 * time.Millisecond)},
 		{"after another one, and longer", append(other, attribute(info, append(with(7), 1, 2, 3, 4))...), known(7 * time.Microsecond)},
+		{"with another order seen", attribute(info, reordered), Info{MinRTT: 7 * time.Microsecond, SACKed: 2, Reordering: 3, Reordered: true}},
 		{"not known yet", attribute(info, with(noRTT)), known(0)},
 		{"of a kernel without it", attribute(info, make([]byte, minRTTAt)), Info{}},
 		{"cut off", attribute(info, with(7))[:20], Info{}},

@@ -13,6 +13,7 @@ type Info struct {
 	MinRTT     time.Duration // the least round-trip time of late: tcpi_min_rtt
 	SACKed     int           // segments that the peer has beyond a hole: tcpi_sacked
 	Reordering int           // so many of those mean a loss, not another order: tcpi_reordering
+	Reordered  bool          // segments have arrived in another order: tcpi_reord_seen
 }
 
 // What the answer has beyond struct inet_diag_msg are attributes, of which
@@ -22,6 +23,7 @@ const (
 	sackedAt     = 28
 	reorderingAt = 88
 	minRTTAt     = 148 // in microseconds
+	reordSeenAt  = 220 // older kernels have it not
 	infoLen      = minRTTAt + 4
 	noRTT        = ^uint32(0)
 )
@@ -52,6 +54,7 @@ func decodeInfo(attributes []byte) (i Info) {
 			if us := native.Uint32(value[minRTTAt:]); us != noRTT {
 				i.MinRTT = time.Duration(us) * time.Microsecond
 			}
+			i.Reordered = len(value) >= reordSeenAt+4 && native.Uint32(value[reordSeenAt:]) != 0
 			return i
 		}
 		b = b[min(len(b), (length+3)&^3):]

@@ -127,6 +127,15 @@ func New(cancel int, ports ...Port) *Wire {
 // seen. The slice is valid until the next call.
 func (w *Wire) Waiting() []*Packet { return w.waiting }
 
+// Since returns those of Waiting that came after the packet known: see Seen.
+func (w *Wire) Since(known int) []*Packet {
+	i := len(w.waiting)
+	for i > 0 && w.waiting[i-1].ID > known {
+		i--
+	}
+	return w.waiting[i:]
+}
+
 // Take removes the first packet for which match is true, or returns nil.
 func (w *Wire) Take(match func(*Packet) bool) *Packet {
 	i := slices.IndexFunc(w.waiting, match)
@@ -365,7 +374,8 @@ func (w *Wire) relate(p *Packet) {
 	}
 }
 
-// Seen returns how many packets have been put on the wire so far.
+// Seen returns how many packets have been put on the wire so far, which is the ID of the
+// latest.
 func (w *Wire) Seen() int { return w.seen }
 
 // Sent returns how many packets hosts have put on the wire, but for those that a
