@@ -40,32 +40,35 @@ func (e *End) sentDataAgain(p *wire.Packet, by sender) error {
 		return nil
 	case !p.Provoked:
 		e.bounced = false
+		e.timedOut()
 		return nil
 	case by == message:
 		e.bounced = true
 	}
 	e.recovers()
-	if h.rig.causes[p.ID] != "" || h.rig.hurried[p.ID] {
-		return nil // as the first one that the delivery has let it send
+	if h.rig.causes[p.ID] != "" {
+		return nil // the delivery has let another one go before, and this has the same cause
 	}
 	const counter = "TCPSlowStartRetrans"
 	now, err := h.ReadCounters()
 	if err != nil {
 		return err
 	}
-	if now[counter] == h.slowStart && by != message {
-		return e.hurried(p)
-	}
-	h.slowStart = now[counter]
 	cause := record.BySlowStart
 	switch {
+	case now[counter] == h.slowStart && by != message:
+		cause = record.ByDuplicates
 	case e.bounced:
 		cause = record.ByICMP
 	case e.Seen.State == record.SynSent:
 		cause = record.BySYNACK
 	}
+	h.slowStart = now[counter]
 	for _, q := range e.together(p) {
 		h.rig.causes[q.ID] = cause
+	}
+	if cause == record.ByDuplicates {
+		return e.hurried(p)
 	}
 	return nil
 }

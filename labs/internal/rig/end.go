@@ -84,10 +84,8 @@ type history struct {
 	outstanding      time.Time
 	sentLast         time.Time // when the latest data was sent that is new
 	sentTo, recovery uint32    // where the data ends that was sent, and did when it was last recovered
-	// windowOver is when RACK's reordering window ended that only the machine has let pass;
-	// the zero time where none was. See hurried.
-	windowOver time.Time
-	burst      int // the ID of the last segment of its latest burst
+	reorder          *reorder  // nil where none was, or it is no matter any more
+	burst            int       // the ID of the last segment of its latest burst
 }
 
 // End returns the host's End with these addresses. One that is met for the

@@ -38,9 +38,6 @@ func (h *Host) sentData(known int) {
 			last, count = e, 0
 			e.active()
 		}
-		if !p.Retransmission {
-			e.sends(p)
-		}
 		if count++; count < aBurst {
 			continue
 		}

@@ -4,9 +4,8 @@ import "github.com/tcplab/tcplab/labs/internal/wire"
 
 // A timer that the story has missed may have sent something, which is on the wire now. It
 // is no matter as long as the story passes it by, or waits for just that. It is one where
-// the record shows what the kernel did only because the story was late. The
-// same is true of what RACK has sent again only because the machine let its reordering
-// window pass.
+// the record shows what the kernel did only because the story was late. The same is true of
+// what RACK has sent again because the machine let its reordering window pass: see Names.
 
 // TakesAny notes that the story takes a packet because it is there. An ACK that was put
 // off, and whose timer was quicker than the story, would not be: what the story did next
@@ -16,14 +15,6 @@ func (g *Rig) TakesAny(p *wire.Packet) {
 	e := g.Sender(p)
 	if p.ID == e.unasked || p.ID == e.stray || !e.missed.IsZero() && p.ByTimer() {
 		g.Disturb()
-	}
-}
-
-// Names notes that the story names a packet because it is there, or takes it for one that
-// was not sent before.
-func (g *Rig) Names(p *wire.Packet) {
-	if g.Hurried(p) {
-		g.Sender(p).ShowsRecovery()
 	}
 }
 

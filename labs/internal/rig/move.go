@@ -115,7 +115,9 @@ func (h *Host) drain(by sender) error {
 			}
 		}
 	}
-	for _, p := range g.wire.Since(known) {
+	sent := g.wire.Since(known)
+	h.unprovoked(sent)
+	for _, p := range sent {
 		e := h.ends[Pair{p.Src, p.Dst}]
 		if e == nil {
 			continue
@@ -123,23 +125,39 @@ func (h *Host) drain(by sender) error {
 		if !live {
 			e.acks(p, by)
 		}
-		due := e.timer.index != 0 && !e.timer.due.After(time.Now())
-		if p.Provoked && p.Retransmission && (due || e.ranOut || p.Flags&(segment.SYN|segment.ACK) == segment.SYN) {
-			// Its timer may have sent it just now; a SYN nothing else sends again.
-			p.Provoked = false
-		}
-		if !live && p.Provoked && p.Retransmission && p.Len > 0 {
+		switch {
+		case p.Len == 0:
+			continue
+		case !p.Retransmission && !live:
+			e.sends(p)
+		case p.Retransmission && p.Provoked && !live:
 			if err := e.doubt(p); err != nil {
 				return err
 			}
 		}
-		if p.Retransmission && p.Len > 0 {
+		if p.Retransmission {
 			if err := e.sentDataAgain(p, by); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// unprovoked notes which of the packets that the host has just sent again one of its timers
+// may have sent, and no delivery. A SYN nothing else sends again.
+func (h *Host) unprovoked(sent []*wire.Packet) {
+	now := time.Now()
+	for _, p := range sent {
+		e := h.ends[Pair{p.Src, p.Dst}]
+		if e == nil || !p.Retransmission {
+			continue
+		}
+		due := e.timer.index != 0 && !e.timer.due.After(now)
+		if due || e.ranOut || p.Flags&(segment.SYN|segment.ACK) == segment.SYN {
+			p.Provoked = false
+		}
+	}
 }
 
 // drained notes that what the host's timers have sent is taken in.
@@ -370,11 +388,17 @@ func (h *Host) listenerOf(a netip.AddrPort) *End {
 
 // Carry waits for the next packet, or until a time, which is no error.
 func (g *Rig) Carry(until time.Time) error {
-	err := g.wire.Wait(until)
-	if err == nil {
-		g.clearDelacks()
+	known := g.wire.Seen()
+	if err := g.wire.Wait(until); err != nil {
+		return err
 	}
-	return err
+	g.clearDelacks()
+	for _, p := range g.wire.Since(known) {
+		if p.Retransmission && p.Len > 0 && p.ByTimer() {
+			g.Sender(p).timedOut()
+		}
+	}
+	return nil
 }
 
 // Intact returns an error where a host's interface has lost what the host has

@@ -27,15 +27,30 @@ func (e *End) sends(p *wire.Packet) {
 	e.sentTo = max(e.sentTo, p.RelSeq+uint32(p.Len))
 }
 
+// A reorder is a reordering window that only the machine has let pass.
+type reorder struct {
+	over   time.Time // when it ended
+	sent   time.Time // after that, the latest data
+	paused bool      // the machine has, and not only taken its time
+	told   bool      // so many segments have arrived since as mean a loss
+}
+
+// aPause is more than a machine that does not pause lets pass between two segments that a
+// story sends one after the other.
+const aPause = time.Millisecond
+
 // hurried notes that an ACK has made the socket send data again before it has told of as
 // many segments beyond the hole as mean a loss (tcp_reordering), though the story has not
-// waited since the data was sent. Then the machine has let the reordering window pass,
-// which is no matter as long as the story passes by what that led to, or until so many
-// segments have arrived: then it would have come anyway.
+// waited since the data was sent. Then the machine has let the reordering window pass. It
+// matters only if the story takes what that led to, before so many segments have arrived.
 func (e *End) hurried(p *wire.Packet) error {
 	g := e.Host.rig
-	if p.RelSeq < e.recovery || g.config.Live {
-		return nil // the same recovery goes on
+	if g.config.Live {
+		return nil
+	}
+	if p.RelSeq < e.recovery { // the same recovery goes on
+		e.marksHurried(p)
+		return nil
 	}
 	e.recovery = e.sentTo
 	if e.outstanding.IsZero() || g.clock.planned.After(e.outstanding) {
@@ -48,47 +63,69 @@ func (e *End) hurried(p *wire.Packet) error {
 	if told, err := e.toldLoss(info); err != nil || told {
 		return err
 	}
-	due := e.outstanding.Add(info.MinRTT / 4)
-	if e.sentLast.Before(due) {
+	over := e.outstanding.Add(info.MinRTT / 4)
+	if e.sentLast.Before(over) {
 		return nil // all of it left within the window
 	}
-	e.windowOver = due
-	for _, q := range e.together(p) {
-		g.hurried[q.ID] = true
-	}
+	e.reorder = &reorder{over: over, sent: e.sentLast, paused: e.sentLast.Sub(e.outstanding) >= aPause}
+	e.marksHurried(p)
 	return nil
 }
 
+// marksHurried notes which packets a recovery has sent, if it has begun too early.
+func (e *End) marksHurried(first *wire.Packet) {
+	if e.reorder == nil {
+		return
+	}
+	for _, q := range e.together(first) {
+		e.Host.rig.hurried[q.ID] = e.reorder
+	}
+}
+
 // acknowledged takes in that the End was given a segment, which may have told it of so
-// many segments beyond the hole as mean a loss.
+// many segments beyond the hole as mean a loss. The recovery would have begun by now, and
+// what it sends again is no matter; but after a pause the congestion window is some steps
+// ahead.
 func (e *End) acknowledged() error {
-	if e.windowOver.IsZero() {
+	if e.reorder == nil || e.reorder.told {
 		return nil
 	}
 	info, err := e.Host.Info(e.Local, e.Remote)
 	if err != nil {
 		return e.Host.Wrap(err)
 	}
-	told, err := e.toldLoss(info)
-	if told {
-		e.windowOver = time.Time{}
+	e.reorder.told, err = e.toldLoss(info)
+	if e.reorder.told && !e.reorder.paused {
+		e.reorder = nil
 	}
 	return err
 }
 
-// Hurried reports whether a packet is on the wire only because the machine has let the
-// reordering window pass.
-func (g *Rig) Hurried(p *wire.Packet) bool {
-	return g.hurried[p.ID] && !g.Sender(p).windowOver.IsZero()
-}
+// timedOut takes in that a timer has sent data again: what the End does now is because of
+// that. What waits on the wire is not.
+func (e *End) timedOut() { e.reorder = nil }
 
-// ShowsRecovery notes that the story takes what shows that the socket has entered recovery.
-// If it has only because the machine has let the reordering window pass, the run is late.
-func (e *End) ShowsRecovery() {
-	if !e.windowOver.IsZero() {
-		e.Host.rig.clock.quick(e, e.windowOver, e.sentLast, e.aLook)
+// Hurried reports whether a packet has been sent again so early only because the machine
+// has let the reordering window pass.
+func (g *Rig) Hurried(p *wire.Packet) bool { return g.hurried[p.ID] != nil }
+
+// Names notes that the story names a packet because it is there, or takes it for one that
+// was not sent before. A hurried one would not be there.
+func (g *Rig) Names(p *wire.Packet) {
+	if r := g.hurried[p.ID]; r != nil && !r.told {
+		g.Sender(p).hasHurried(r)
 	}
 }
+
+// ShowsRecovery notes that the story takes what shows that the socket has entered recovery,
+// or when. Where that was too early, the run is late.
+func (e *End) ShowsRecovery() {
+	if e.reorder != nil {
+		e.hasHurried(e.reorder)
+	}
+}
+
+func (e *End) hasHurried(r *reorder) { e.Host.rig.clock.quick(e, r.over, r.sent, e.aLook) }
 
 // noDupThresh is TCP_RACK_NO_DUPTHRESH, a bit of tcp_recovery (include/net/tcp.h).
 const noDupThresh = 4

@@ -63,7 +63,7 @@ type Rig struct {
 	clock   clock
 	acted   time.Time            // when the latest action began
 	causes  map[int]record.Cause // of packets, by their IDs, that do not show it themselves
-	hurried map[int]bool         // packets, by their IDs: see End.hurried
+	hurried map[int]*reorder     // packets, by their IDs: see End.hurried
 
 	// Trace are the tracepoints that are recorded, and TraceLacks what this
 	// kernel has not of them.
@@ -81,7 +81,7 @@ var ErrBudget = errors.New("the run has taken too long")
 // within grace after it was told to: then tell may still go on, and of the Rig
 // only Journal.Snapshot may be used.
 func Do(ctx context.Context, c Config, tell func(*Rig)) (*Rig, error) {
-	g := &Rig{config: c, causes: map[int]record.Cause{}, hurried: map[int]bool{}}
+	g := &Rig{config: c, causes: map[int]record.Cause{}, hurried: map[int]*reorder{}}
 	var err error
 	g.cancel, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
