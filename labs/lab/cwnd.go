@@ -9,7 +9,7 @@ func (s *Sock) Cwnd() int {
 	if info.SndCwnd != s.cwnd {
 		s.cwnd = info.SndCwnd
 		e := s.End.rig
-		e.ShowsRecovery()
+		e.ShowsWindow()
 		s.program.run.add(&record.Window{
 			Host: e.Host.Name, Socket: e.Name, Local: e.Local, Remote: e.Remote, Cwnd: info.SndCwnd, Ssthresh: info.SndSsthresh,
 		})

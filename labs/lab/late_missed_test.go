@@ -36,6 +36,11 @@ func TestLateMissed(t *testing.T) {
 			s.Wire.Of(client).Retransmission("client:data").Deliver()
 			s.Wire.Of(client).Carry(client)
 		},
+		"a timeout shows in the congestion window": func(s *lab.Script, client, server *lab.Sock) {
+			client.Segment("hello").Hold()
+			time.Sleep(400 * time.Millisecond)
+			client.Cwnd()
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

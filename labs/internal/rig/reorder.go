@@ -117,9 +117,15 @@ func (g *Rig) Names(p *wire.Packet) {
 	}
 }
 
-// ShowsRecovery notes that the story takes what shows that the socket has entered recovery,
-// or when. Where that was too early, the run is late.
-func (e *End) ShowsRecovery() {
+// ShowsWindow notes that the story has looked at the socket's congestion window, which shows
+// whether and when a recovery has begun, and whether a timer has run out that the story has
+// missed.
+func (e *End) ShowsWindow() {
+	g := e.Host.rig
+	g.clock.mark(time.Now(), e.aLook)
+	if !e.missed.IsZero() {
+		g.Disturb()
+	}
 	if e.reorder != nil {
 		e.hasHurried(e.reorder)
 	}
