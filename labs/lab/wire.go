@@ -37,7 +37,8 @@ func (w *Wire) Of(conn *Sock) *Wire {
 func (w *Wire) Next(name string) *Segment {
 	g := w.run.rig
 	p := w.parse(name)
-	if s := w.pick(func(k *wire.Packet) bool { return !g.Hurried(k) && w.told(p)(k) }); s != nil {
+	told := w.told(p)
+	if s := w.pick(func(k *wire.Packet) bool { return !g.Hurried(k) && told(k) }); s != nil {
 		return s
 	}
 	if s := w.take(p); s != nil { // what the machine has made the kernel send again
