@@ -29,7 +29,7 @@ func (s *Sock) Segments(n int) (all Flight) {
 
 // Full is data for n full segments of the connection, 16 MB at most.
 func (s *Sock) Full(n int) string {
-	mss := int(s.Info().SndMSS)
+	mss := int(s.info().SndMSS)
 	if n < 0 || n > maxRead/max(1, mss) {
 		s.program.run.fail(fmt.Errorf("%s: %d is no number of full segments: they are 0 to %d", s.program.Name(), n, maxRead/max(1, mss)))
 	}

@@ -347,6 +347,7 @@ func (p *program) Count(state string) int {
 func (p *program) Counter(name string) int {
 	now, err := p.rig.ReadCounters()
 	p.run.must(err)
+	p.rig.ShowsCounters()
 	return int(now[name])
 }
 

@@ -12,7 +12,7 @@ import (
 // inet_diag finds sockets by their addresses.
 func (s *Sock) Queue() int {
 	if s.End.rig.Shared() {
-		return int(s.Info().Unacked) // tcp_get_info, of a listener
+		return int(s.info().Unacked) // tcp_get_info, of a listener
 	}
 	return s.End.Queue()
 }

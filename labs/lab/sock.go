@@ -214,16 +214,24 @@ func (s *Sock) State() string {
 	if s.End != nil {
 		return s.End.State()
 	}
-	return s.Info().State.String()
+	return s.info().State.String()
 }
 
 // RTO is the socket's retransmission timeout, as the kernel has it in TCP_INFO.
 // Like State it only looks: it is no call of the story's.
-func (s *Sock) RTO() time.Duration { return time.Duration(s.Info().RTO) * time.Microsecond }
+func (s *Sock) RTO() time.Duration { return time.Duration(s.info().RTO) * time.Microsecond }
 
 // Info is what the kernel says of the connection in TCP_INFO. Like State it only
 // looks.
 func (s *Sock) Info() sockopt.TCPInfo {
+	info := s.info()
+	if s.End != nil {
+		s.End.rig.ShowsInfo()
+	}
+	return info
+}
+
+func (s *Sock) info() sockopt.TCPInfo {
 	info, err := sockopt.Get(s.fd, sockopt.Info)
 	s.must(err)
 	return info

@@ -37,14 +37,7 @@ func (w *Wire) Of(conn *Sock) *Wire {
 func (w *Wire) Next(name string) *Segment {
 	g := w.run.rig
 	p := w.parse(name)
-	told := w.told(p)
-	if s := w.pick(func(k *wire.Packet) bool { return !g.Hurried(k) && told(k) }); s != nil {
-		return s
-	}
-	if s := w.take(p); s != nil { // what the machine has made the kernel send again
-		if p.Seq == (pattern.Range{}) && !p.Again {
-			g.Names(s.packet)
-		}
+	if s := w.takeNext(p); s != nil {
 		return s
 	}
 	inVain := g.Expect(name)
@@ -65,6 +58,28 @@ func (w *Wire) Next(name string) *Segment {
 	inVain()
 	w.run.fail(fmt.Errorf("wire: no %s came; on the wire: %s%s", name, w.run.onTheWire(), w.hint(p)))
 	return nil
+}
+
+// takeNext takes the next segment that matches. What the kernel has sent again only because
+// the machine was slow is passed over where there is another one.
+func (w *Wire) takeNext(p pattern.Pattern) *Segment {
+	g, told := w.run.rig, w.told(p)
+	first := w.waiting(told)
+	if first == nil {
+		return nil
+	}
+	if early, now := g.Hurried(first); early {
+		other := w.waiting(func(k *wire.Packet) bool { early, _ := g.Hurried(k); return !early && told(k) })
+		switch {
+		case other != nil && !now:
+			return w.pick(func(k *wire.Packet) bool { return k == other })
+		case other != nil:
+			g.Misplaces(first)
+		case p.Seq == (pattern.Range{}) && !p.Again:
+			g.Names(first)
+		}
+	}
+	return w.pick(func(k *wire.Packet) bool { return k == first })
 }
 
 // Take takes the next segment of that name from the wire if it is there now,
@@ -210,7 +225,13 @@ func (w *Wire) waiting(match func(*wire.Packet) bool) *wire.Packet {
 }
 
 // has reports whether a segment of that name waits on the wire.
-func (w *Wire) has(name string) bool { return w.waiting(w.told(w.parse(name))) != nil }
+func (w *Wire) has(name string) bool {
+	p := w.waiting(w.told(w.parse(name)))
+	if p != nil {
+		w.run.rig.Names(p)
+	}
+	return p != nil
+}
 
 // onTheWire names everything that waits on the wire, for an error.
 func (r *run) onTheWire() string {
@@ -311,13 +332,13 @@ func (r *run) named(from *rig.Host, match func(*wire.Packet) bool) string {
 }
 
 // Sent counts the segments that the hosts have put on the wire since the start,
-// but for those that a timer has sent: how many these are is a matter of how busy
-// the machine is.
+// but for those that a timer has sent, or RACK because its window was over: how many these
+// are is a matter of how busy the machine is.
 func (w *Wire) Sent() int {
 	for _, h := range w.run.rig.Hosts {
 		w.run.must(h.Drain())
 	}
-	return w.run.rig.Wire().Sent()
+	return w.run.rig.Wire().Sent() - w.run.rig.Early()
 }
 
 // Carry carries what one side of the connection has written, segment by

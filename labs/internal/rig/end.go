@@ -79,13 +79,12 @@ type history struct {
 	// not wait for it; the zero time where it always did.
 	missed time.Time
 	idled  bool // it was idle for as long as an RTO, and the story did not mean it
-	// outstanding is when the oldest data was sent that is not acknowledged, at the
-	// earliest; the zero time where a round trip lies between that and the latest.
-	outstanding      time.Time
-	sentLast         time.Time // when the latest data was sent that is new
-	sentTo, recovery uint32    // where the data ends that was sent, and did when it was last recovered
-	reorder          *reorder  // nil where none was, or it is no matter any more
-	burst            int       // the ID of the last segment of its latest burst
+	// departures are of new data since nothing was on its way, in order.
+	departures       []departure
+	sentTo, recovery uint32   // where the data ends that was sent, and did when it was last recovered
+	una, sackedTo    uint32   // what the End was told that has arrived: all before una, and some before sackedTo
+	reorder          *reorder // nil where none was, or it is no matter any more
+	burst            int      // the ID of the last segment of its latest burst
 }
 
 // End returns the host's End with these addresses. One that is met for the

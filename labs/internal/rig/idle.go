@@ -28,7 +28,7 @@ func (h *Host) sentData(known int) {
 			continue
 		}
 		e := h.rig.Sender(p)
-		if gone := e.Seen.State == record.Close || e.Seen.State == record.TimeWait; gone && p.Flags&segment.SYN != 0 && !p.Retransmission {
+		if p.Flags&segment.SYN != 0 && !p.Retransmission && e.had() {
 			e.history = history{}
 		}
 		if p.Len == 0 {
@@ -46,6 +46,11 @@ func (h *Host) sentData(known int) {
 			h.rig.Disturb()
 		}
 	}
+}
+
+// had reports whether the End was seen past the handshake: then a SYN is another connection's.
+func (e *End) had() bool {
+	return e.Known && e.Seen.State != record.SynSent && e.Seen.State != record.SynRecv
 }
 
 // received takes in that the End is given data, and whether it has answered at once. After

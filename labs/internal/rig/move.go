@@ -262,6 +262,9 @@ func (g *Rig) Deliver(p *wire.Packet, fate record.Fate, forged bool) error {
 	}
 	g.begin(what)
 	g.account.Receives(to.Name, p.ID)
+	if !forged {
+		to.End(Pair{p.Dst, p.Src}, true).given(p)
+	}
 	if err := to.Wrap(g.wire.Hand(to.index, p)); err != nil {
 		return err
 	}
