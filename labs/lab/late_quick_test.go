@@ -9,16 +9,23 @@ import (
 	"github.com/tcplab/tcplab/labs/record"
 )
 
-// heldUpOnce returns options of a run that is held up before the next operation of a kind
-// once now is set, for less than the least retransmission timeout.
-func heldUpOnce(slow operation) (o lab.Options, now *bool) {
-	now = new(bool)
+// heldUpOnce returns options of a run that is held up for a time before the next operation
+// of a kind, once that time is set.
+func heldUpOnce(slow operation) (o lab.Options, hold *time.Duration) {
+	hold = new(time.Duration)
 	return slowed(func(op operation) {
-		if *now && op == slow {
-			*now = false
-			time.Sleep(100 * time.Millisecond)
+		if op == slow {
+			time.Sleep(*hold)
+			*hold = 0
 		}
-	}), now
+	}), hold
+}
+
+// pastQuickTimers is when a socket's quick timers have run out: the later one, that of loss
+// probes, takes two round trips and two jiffies, and may be an eighth late. On a machine that
+// does not hold up the handshake, it is less than the least retransmission timeout.
+func pastQuickTimers(s *lab.Sock) time.Duration {
+	return 75*time.Millisecond + 9*time.Duration(s.Info().RTT)*time.Microsecond/4
 }
 
 // wantHeldUp wants a run that is late and broken, and says so.
@@ -41,7 +48,7 @@ func TestQuickTimers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			o, now := heldUpOnce(slow)
+			o, hold := heldUpOnce(slow)
 			r := tellOnce(t, o, func(s *lab.Script) {
 				client, _ := established(s)
 				wire := s.Wire.Of(client)
@@ -49,7 +56,7 @@ func TestQuickTimers(t *testing.T) {
 				wire.Next("client:data").Hold()
 				wire.Next("client:data").Deliver()
 				ack := wire.Next("server:ACK sack")
-				*now = true
+				*hold = pastQuickTimers(client)
 				ack.Deliver() // RACK's timer is set to little more than a round trip
 				s.Expect("nothing-again", lab.Is("sent again", wire.Take("client:data again") != nil, false))
 			}, claim)
@@ -69,12 +76,12 @@ func TestQuickProbe(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			o, now := heldUpOnce(slow)
+			o, hold := heldUpOnce(slow)
 			r := tellOnce(t, o, func(s *lab.Script) {
 				s.Client.SetSysctl("net.ipv4.tcp_early_retrans", "3")
 				client, _ := established(s)
 				data := strings.Repeat("x", 12*int(client.Info().SndMSS))
-				*now = true
+				*hold = pastQuickTimers(client)
 				client.Write(data)
 				s.Expect("ten-at-once", lab.Is("segments", len(s.Wire.TakeAll("client:data")), 10))
 			}, claim)

@@ -15,6 +15,7 @@ import (
 type windowStory struct {
 	sysctls []lab.Sysctl
 	lost    int  // segments, if not one
+	atOnce  bool // another one is written with the first
 	waits   bool // the story does, and not the machine
 	quick   bool // no time passes
 	found   func(windowScene) bool
@@ -31,6 +32,9 @@ type windowScene struct {
 func (w windowStory) tell(s *lab.Script) {
 	client, server := established(s)
 	lab.Set(client, sockopt.NoDelay, true)
+	if w.atOnce {
+		client.Segments(2).Drop()
+	}
 	for range max(1, w.lost) {
 		client.Segment(strings.Repeat("x", 1000)).Drop() // too long for two in one copy
 	}
@@ -98,6 +102,7 @@ func TestQuickWindow(t *testing.T) {
 		"in the congestion window":        {found: inTheWindow, late: true},
 		"in TCP_INFO":                     {found: func(s windowScene) bool { return s.client.Info().TotalRetrans > 0 }, late: true},
 		"in a counter":                    {found: func(s windowScene) bool { return s.Client.Counter("TCPFastRetrans") > 0 }, late: true},
+		"of a longer write":               {atOnce: true, found: taken, late: true},
 		"another copy":                    {lost: 2, found: answered, late: true},
 		"the connection is gone":          {found: gone, late: true},
 		"the story lets time pass":        {waits: true, found: taken},

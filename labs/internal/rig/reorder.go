@@ -28,10 +28,12 @@ type departure struct {
 // sends takes in that the End has sent data for the first time.
 func (e *End) sends(p *wire.Packet) {
 	now := departure{seq: p.RelSeq, begun: p.Begun, at: p.SentAt, apart: p.Provoked}
-	if n := len(e.departures); e.Seen.WQueue == 0 {
-		e.departures = e.departures[:0]
-	} else if n > 0 && e.Host.rig.clock.planned.After(e.departures[n-1].at) {
-		now.apart = true
+	if n := len(e.departures); n > 0 {
+		last := e.departures[n-1]
+		now.apart = now.apart || e.Host.rig.clock.planned.After(last.at)
+		if e.Seen.WQueue == 0 && !last.begun.Equal(now.begun) { // nothing else is on its way
+			e.departures = e.departures[:0]
+		}
 	}
 	e.departures = append(e.departures, now)
 	e.sentTo = max(e.sentTo, p.RelSeq+uint32(p.Len))
