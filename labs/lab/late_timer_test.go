@@ -100,6 +100,23 @@ func TestLateACKOfFIN(t *testing.T) {
 	}
 }
 
+// The next jiffy may come before the answers to the FIN are read. Its ACK is none.
+func TestLateNextJiffy(t *testing.T) {
+	t.Parallel()
+	o, hold := heldUpOnce(tries)
+	r := tellOnce(t, o, func(s *lab.Script) {
+		client, server := established(s)
+		client.Close()
+		fin := s.Wire.Next("client:FIN,ACK")
+		*hold = 20 * time.Millisecond
+		fin.Deliver()
+		server.Close()
+	})
+	if r.Late == nil || r.Late.Host != "server" || r.Late.Timer != "delack" {
+		t.Errorf("late %+v; %s", r.Late, r.Error)
+	}
+}
+
 // A look at a timer that takes longer than a wait may is taken again: it can't tell when
 // the timer had so much left.
 func TestTimerSlowLook(t *testing.T) {

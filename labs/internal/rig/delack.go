@@ -69,6 +69,36 @@ func (e *End) acks(p *wire.Packet, by sender) {
 	}
 }
 
+// toNextJiffy reports whether the End puts off its ACK of a packet to the next jiffy only,
+// which may come as soon as the packet is delivered: see delackMin.
+func (e *End) toNextJiffy(p *wire.Packet) bool {
+	g := e.Host.rig
+	return p.Flags&segment.FIN != 0 && p.Len == 0 && !e.fed && !g.config.Live && !g.config.Blind
+}
+
+// delayedACKs is how many ACKs that were put off the host's timers have sent.
+func (h *Host) delayedACKs() (int64, error) {
+	now, err := h.ReadCounters()
+	return now["DelayedACKs"], err
+}
+
+// nextJiffyCame takes in the answers to such a packet, which are those after the packet
+// known: if the timer has sent one, it is no answer.
+func (e *End) nextJiffyCame(known int, delayed int64) error {
+	for _, p := range e.Host.rig.wire.Since(known) {
+		if p.Src != e.Local || p.Dst != e.Remote || !bare(p) {
+			continue
+		}
+		now, err := e.Host.delayedACKs()
+		if err == nil && now > delayed {
+			e.Host.rig.causes[p.ID], e.unasked = record.ByDelay, p.ID
+			e.delack.timer, e.delack.since = Delack, e.Host.rig.acted
+		}
+		return err
+	}
+	return nil
+}
+
 // readLate takes in how late the answers to a delivery were read that the End might have
 // put off: those after the packet known. Then nothing tells whether an ACK was sent at
 // once, or by its timer; from an End that has put ACKs off before, it was more likely the

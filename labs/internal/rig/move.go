@@ -139,6 +139,7 @@ func (h *Host) drain(by sender) error {
 			if err := e.sentDataAgain(p, by); err != nil {
 				return err
 			}
+			e.resends(p)
 		}
 	}
 	return nil
@@ -260,10 +261,17 @@ func (g *Rig) Deliver(p *wire.Packet, fate record.Fate, forged bool) error {
 	if err := g.Decide(p, fate, forged); err != nil {
 		return err
 	}
+	e := to.End(Pair{p.Dst, p.Src}, true)
+	var delayed int64
+	if e.toNextJiffy(p) {
+		if delayed, err = to.delayedACKs(); err != nil {
+			return err
+		}
+	}
 	g.begin(what)
 	g.account.Receives(to.Name, p.ID)
 	if !forged {
-		to.End(Pair{p.Dst, p.Src}, true).given(p)
+		e.given(p)
 	}
 	if err := to.Wrap(g.wire.Hand(to.index, p)); err != nil {
 		return err
@@ -275,11 +283,16 @@ func (g *Rig) Deliver(p *wire.Packet, fate record.Fate, forged bool) error {
 	if err := to.drain(delivery); err != nil {
 		return err
 	}
-	if err := to.End(Pair{p.Dst, p.Src}, true).acknowledged(); err != nil {
+	if err := e.acknowledged(); err != nil {
 		return err
 	}
+	if e.toNextJiffy(p) {
+		if err := e.nextJiffyCame(answered, delayed); err != nil {
+			return err
+		}
+	}
 	if p.Len > 0 || p.Flags&segment.FIN != 0 {
-		to.End(Pair{p.Dst, p.Src}, true).readLate(answered)
+		e.readLate(answered)
 	}
 	return g.arrived(p, to, g.wire.Seen() > answered, fate == record.Injected)
 }
@@ -398,7 +411,9 @@ func (g *Rig) Carry(until time.Time) error {
 	g.clearDelacks()
 	for _, p := range g.wire.Since(known) {
 		if p.Retransmission && p.Len > 0 && p.ByTimer() {
-			g.Sender(p).timedOut()
+			e := g.Sender(p)
+			e.timedOut()
+			e.resends(p)
 		}
 	}
 	return nil

@@ -21,8 +21,10 @@ type departure struct {
 	seq       uint32
 	begun, at time.Time // what led to it began, and it left, at the latest
 	// apart is set where time lies between it and the one before that the machine did not
-	// take: the story has waited, or an ACK has let it go after a round trip.
+	// take: the story has waited, or an ACK has let it go after a round trip, or it has left
+	// once more since.
 	apart bool
+	again bool // it has left once more
 }
 
 // sends takes in that the End has sent data for the first time.
@@ -37,6 +39,15 @@ func (e *End) sends(p *wire.Packet) {
 	}
 	e.departures = append(e.departures, now)
 	e.sentTo = max(e.sentTo, p.RelSeq+uint32(p.Len))
+}
+
+// resends takes in that the End has sent data again.
+func (e *End) resends(p *wire.Packet) {
+	for i := range e.departures {
+		if e.departures[i].seq == p.RelSeq {
+			e.departures[i].apart, e.departures[i].again = true, true
+		}
+	}
 }
 
 // given takes in what a segment tells the End that it is about to be given.
@@ -55,6 +66,8 @@ func (e *End) given(p *wire.Packet) {
 func (e *End) between(lost uint32) (first time.Time, passed time.Duration, ok bool) {
 	for _, s := range e.departures {
 		switch {
+		case s.seq == lost && s.again:
+			return first, 0, false
 		case s.seq == lost:
 			first = s.begun
 		case first.IsZero():
