@@ -7,6 +7,7 @@ import (
 
 	"github.com/tcplab/tcplab/labs/lab"
 	"github.com/tcplab/tcplab/labs/record"
+	"github.com/tcplab/tcplab/sockopt"
 )
 
 // What a missed timer has sent, and the story carries though it has not asked for it, is
@@ -40,6 +41,13 @@ func TestLateMissed(t *testing.T) {
 			client.Segment("hello").Hold()
 			time.Sleep(400 * time.Millisecond)
 			client.Cwnd()
+		},
+		"a timeout lets less be sent": func(s *lab.Script, client, server *lab.Sock) {
+			client.Segment("hello").Hold()
+			time.Sleep(400 * time.Millisecond)
+			lab.Set(client, sockopt.NoDelay, true)
+			client.Write("world")
+			s.Wire.Waiting(s.Client)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

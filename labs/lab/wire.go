@@ -282,6 +282,7 @@ func (w *Wire) Waiting(from *Host) string {
 			g.Names(p)
 		}
 	}
+	from.rig.NamesAll(w.only)
 	return w.run.named(from.rig, w.from(from))
 }
 

@@ -29,6 +29,7 @@ type clock struct {
 	// disturbed is set where an unawaited timer may have ended a socket, and the
 	// story has gone on from there.
 	disturbed bool
+	missed    bool // some End has missed its retransmission timer: see End.missed
 }
 
 // An alarm is a timer of the kernel that is pending.
@@ -111,7 +112,7 @@ func (c *clock) runOut(a *alarm, now time.Time, next string) {
 	a.end.overran = a.end.overran || a.kills || a.again > 0 && by >= a.again
 	a.end.idled = a.end.idled || a.timer == Idle
 	if a.timer == "retransmit" {
-		a.end.missed = a.due
+		a.end.missed, c.missed = a.due, true
 	}
 	c.clear(a)
 }

@@ -1,6 +1,11 @@
 package rig
 
-import "github.com/tcplab/tcplab/labs/internal/wire"
+import (
+	"time"
+
+	"github.com/tcplab/tcplab/labs/internal/wire"
+	"github.com/tcplab/tcplab/labs/record"
+)
 
 // A timer that the story has missed may have sent something, which is on the wire now. It
 // is no matter as long as the story passes it by, or waits for just that. It is one where
@@ -15,6 +20,22 @@ func (g *Rig) TakesAny(p *wire.Packet) {
 	e := g.Sender(p)
 	if p.ID == e.unasked || p.ID == e.stray || !e.missed.IsZero() && p.ByTimer() {
 		g.Disturb()
+	}
+}
+
+// NamesAll notes that the story names all that waits from the host, or that is of one
+// connection where of is not nil. A missed timeout lets less be sent.
+func (h *Host) NamesAll(of *End) {
+	g := h.rig
+	g.clock.mark(time.Now(), "a look at what waits from the "+h.Name)
+	if !g.clock.missed {
+		return
+	}
+	for _, e := range h.order {
+		its := of == nil || e.Pair == of.Pair || e.Pair == Pair{of.Remote, of.Local}
+		if its && !e.missed.IsZero() && e.Seen.State != record.Close {
+			g.Disturb()
+		}
 	}
 }
 
