@@ -2,6 +2,7 @@ package free
 
 import (
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -28,8 +29,8 @@ func TestCurl(t *testing.T) {
 		{"hold server:SYN,ACK#1 for 300ms", "http://server/", 0, 300 * time.Millisecond, "client was ESTABLISHED"},
 		{"hold server:data#1 until server:data again", "http://server/", 0, 190 * time.Millisecond, "server:data again seen"},
 		{"delay server:data#1 150ms", "http://server/", 0, 150 * time.Millisecond, "client was ESTABLISHED"},
-		{"duplicate server:data#1", "http://server/", 0, 0, "client:ACK sack seen"}, // RFC 2883: a D-SACK
-		{"reorder server:data#2", "http://server/big -o /dev/null", 0, 0, "client:ACK sack seen"},
+		{"duplicate server:data#1", "http://server/", 0, 0, "client:ACK sack seen"},                 // RFC 2883: a D-SACK
+		{"reorder server:data#2", "http://server/big -o /dev/null", 0, 0, "client was ESTABLISHED"}, // see below
 		{"reset server:data#1", "http://server/", recvFail, 0, "client is gone at end"},
 		{"reset client:SYN#1", "http://server/", noServer, 0, "client is gone at end"},
 		{"reset after 1 client:data", "http://server/", recvFail, 0, "server is gone at end"},
@@ -45,6 +46,11 @@ func TestCurl(t *testing.T) {
 				Rules: rules(t, test.rule), Expect: expectations(t, "client exits "+strconv.Itoa(test.exits), test.expect),
 			})
 			held(t, r)
+			// Where curl is reading just then, the kernel puts the ACK off (tcp_backlog_ack_defer),
+			// and the hole is filled before a SACK tells of it. A counter always does.
+			if strings.HasPrefix(test.rule, "reorder ") && r.Counters["client"]["TCPOFOQueue"] == 0 {
+				t.Error("nothing has come in another order")
+			}
 			if took := clientTook(r); took < test.least {
 				t.Errorf("curl takes %v, want %v or more", took, test.least)
 			}
