@@ -197,7 +197,7 @@ func (w *Wire) told(p pattern.Pattern) func(*wire.Packet) bool {
 // carries reports whether a packet is one of the Wire's connection.
 func (w *Wire) carries(p *wire.Packet) bool {
 	return w.only == nil ||
-		p.Src == w.only.Local && p.Dst == w.only.Remote ||
+		w.only.Sent(p) ||
 		p.Src == w.only.Remote && p.Dst == w.only.Local
 }
 
@@ -275,15 +275,15 @@ func (r *run) unsent(h *rig.Host) (bytes int) {
 // nothing was done with yet, in the order in which they were sent: "nothing",
 // "SYN,ACK", "ACK ACK".
 func (w *Wire) Waiting(from *Host) string {
-	g := w.run.rig
+	g, its := w.run.rig, w.from(from)
 	w.run.must(from.rig.Drain())
 	for _, p := range g.Wire().Waiting() {
-		if w.from(from)(p) {
+		if its(p) {
 			g.Names(p)
 		}
 	}
 	from.rig.NamesAll(w.only)
-	return w.run.named(from.rig, w.from(from))
+	return w.run.named(from.rig, its)
 }
 
 // from returns the test for a segment from a host that words see which are not about
@@ -355,12 +355,12 @@ func (w *Wire) carry(from *End) (all bool) {
 	to := from.Peer().rig
 	inVain := g.Expect("an acknowledgement")
 	for until := g.Deadline(); from.Unacknowledged() > 0; {
-		next := w.pick(func(p *wire.Packet) bool { return sent(to, p) && !p.ByTimer() })
+		next := w.pick(func(p *wire.Packet) bool { return to.Sent(p) && !p.ByTimer() })
 		if next == nil {
-			next = w.pick(func(p *wire.Packet) bool { return sent(e, p) && !p.ByTimer() })
+			next = w.pick(func(p *wire.Packet) bool { return e.Sent(p) && !p.ByTimer() })
 		}
 		if next == nil && g.SendsDue().IsZero() { // what was lost before, and no copy of what is on its way
-			next = w.pick(func(p *wire.Packet) bool { return sent(e, p) })
+			next = w.pick(e.Sent)
 		}
 		switch {
 		case next != nil:
@@ -381,6 +381,3 @@ func (w *Wire) carry(from *End) (all bool) {
 	}
 	return true
 }
-
-// sent reports whether this side of the connection has sent a packet.
-func sent(e *rig.End, p *wire.Packet) bool { return p.Src == e.Local && p.Dst == e.Remote }

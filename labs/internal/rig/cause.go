@@ -77,7 +77,7 @@ func (e *End) sentDataAgain(p *wire.Packet, by sender) error {
 // and what came after it.
 func (e *End) together(p *wire.Packet) (all []*wire.Packet) {
 	for _, q := range e.Host.rig.wire.Since(p.ID - 1) {
-		if q.Src == p.Src && q.Dst == p.Dst && q.Retransmission && q.Provoked {
+		if e.Sent(q) && q.Retransmission && q.Provoked {
 			all = append(all, q)
 		}
 	}

@@ -86,7 +86,7 @@ func (h *Host) delayedACKs() (int64, error) {
 // known: if the timer has sent one, it is no answer.
 func (e *End) nextJiffyCame(known int, delayed int64) error {
 	for _, p := range e.Host.rig.wire.Since(known) {
-		if p.Src != e.Local || p.Dst != e.Remote || !bare(p) {
+		if !e.Sent(p) || !bare(p) {
 			continue
 		}
 		now, err := e.Host.delayedACKs()
@@ -106,7 +106,7 @@ func (e *End) nextJiffyCame(known int, delayed int64) error {
 func (e *End) readLate(known int) {
 	g := e.Host.rig
 	for _, p := range g.wire.Since(known) {
-		if p.Src != e.Local || p.Dst != e.Remote || !bare(p) || p.SentAt.Sub(g.acted) <= delackMin {
+		if !e.Sent(p) || !bare(p) || p.SentAt.Sub(g.acted) <= delackMin {
 			continue
 		}
 		e.delack.timer, e.delack.since = Delack, g.acted

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tcplab/tcplab/labs/internal/sockdiag"
 	"github.com/tcplab/tcplab/labs/internal/stack"
+	"github.com/tcplab/tcplab/labs/internal/wire"
 	"github.com/tcplab/tcplab/labs/record"
 )
 
@@ -101,6 +102,9 @@ func (h *Host) End(p Pair, passive bool) *End {
 	return e
 }
 
+// Sent reports whether the End has sent a packet.
+func (e *End) Sent(p *wire.Packet) bool { return p.Src == e.Local && p.Dst == e.Remote }
+
 // Ends returns the host's ends in the order in which they were met.
 func (h *Host) Ends() []*End { return h.order }
 
@@ -191,7 +195,7 @@ func (e *End) traced(s sight) bool {
 // sentAgain reports whether a segment is on the wire that its sender has sent before.
 func (e *End) sentAgain() bool {
 	for _, p := range e.Host.rig.wire.Waiting() {
-		if p.From == e.Host.index && p.Src == e.Local && p.Dst == e.Remote && (p.Retransmission || p.Probe) {
+		if p.From == e.Host.index && e.Sent(p) && (p.Retransmission || p.Probe) {
 			return true
 		}
 	}

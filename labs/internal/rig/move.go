@@ -255,13 +255,13 @@ func (g *Rig) Deliver(p *wire.Packet, fate record.Fate, forged bool) error {
 		return err
 	}
 	what := "the delivery of the " + g.Hosts[p.From].Name + "'s " + p.Flags.String()
-	if err := g.settle(to, to.End(Pair{p.Dst, p.Src}, true), what); err != nil {
+	e := to.End(Pair{p.Dst, p.Src}, true)
+	if err := g.settle(to, e, what); err != nil {
 		return err
 	}
 	if err := g.Decide(p, fate, forged); err != nil {
 		return err
 	}
-	e := to.End(Pair{p.Dst, p.Src}, true)
 	var delayed int64
 	if e.toNextJiffy(p) {
 		if delayed, err = to.delayedACKs(); err != nil {
@@ -294,7 +294,7 @@ func (g *Rig) Deliver(p *wire.Packet, fate record.Fate, forged bool) error {
 	if p.Len > 0 || p.Flags&segment.FIN != 0 {
 		e.readLate(answered)
 	}
-	return g.arrived(p, to, g.wire.Seen() > answered, fate == record.Injected)
+	return g.arrived(p, e, g.wire.Seen() > answered, fate == record.Injected)
 }
 
 // Bounce lets the sender of a packet receive an ICMP error message about it, as if
@@ -356,9 +356,8 @@ func (g *Rig) settle(h *Host, e *End, what string) error {
 
 // arrived looks at what a packet has changed where it has arrived. Why the kernel
 // answers an injected one as it does, only its counters tell.
-func (g *Rig) arrived(p *wire.Packet, to *Host, answered, injected bool) error {
-	e := to.End(Pair{p.Dst, p.Src}, true)
-	known := e.Known
+func (g *Rig) arrived(p *wire.Packet, e *End, answered, injected bool) error {
+	to, known := e.Host, e.Known
 	if p.Len > 0 {
 		e.received(p, answered)
 	}

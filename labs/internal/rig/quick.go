@@ -65,7 +65,7 @@ func (e *End) overtaken(s sight) error {
 		return err
 	}
 	for _, p := range g.wire.Waiting() {
-		if g.Latest(p) && p.Src == e.Local && p.Dst == e.Remote && p.Retransmission && p.ByTimer() {
+		if g.Latest(p) && e.Sent(p) && p.Retransmission && p.ByTimer() {
 			g.clock.quick(e, g.acted.Add(quickest), s.until, e.aLook)
 			return nil
 		}

@@ -21,10 +21,9 @@ type departure struct {
 	seq       uint32
 	begun, at time.Time // what led to it began, and it left, at the latest
 	// apart is set where time lies between it and the one before that the machine did not
-	// take: the story has waited, or an ACK has let it go after a round trip, or it has left
-	// once more since.
+	// take: the story has waited, or an ACK has let it go after a round trip.
 	apart bool
-	again bool // it has left once more
+	again bool // it has left once more since
 }
 
 // sends takes in that the End has sent data for the first time.
@@ -45,7 +44,7 @@ func (e *End) sends(p *wire.Packet) {
 func (e *End) resends(p *wire.Packet) {
 	for i := range e.departures {
 		if e.departures[i].seq == p.RelSeq {
-			e.departures[i].apart, e.departures[i].again = true, true
+			e.departures[i].again = true
 		}
 	}
 }
@@ -73,7 +72,7 @@ func (e *End) between(lost uint32) (first time.Time, passed time.Duration, ok bo
 		case first.IsZero():
 		case s.seq >= e.sackedTo:
 			return first, passed, passed > 0
-		case s.apart:
+		case s.apart || s.again:
 			return first, 0, false
 		default:
 			passed = s.at.Sub(first)
